@@ -1,0 +1,33 @@
+//! Afterload: the flight recorder and the postmortem workshop for everything behind a load balancer.
+//!
+//! # The map
+//!
+//! Rooms are layers, and the same noun names the file in every layer: everything about timeline
+//! entries is `**/timeline*`. Each room may import the rooms named after the arrow, and nothing else;
+//! `tests/architecture.rs` holds this table against the code.
+//!
+//! | room | what it is for | may import |
+//! |---|---|---|
+//! | `domain` | the nouns and their rules; pure | |
+//! | `balancer` | what a balancer's config and run-time state mean; pure | domain |
+//! | `signal` | numbers over time: series, rates, charts; pure | domain |
+//! | `text` | Markdown, exports; pure | domain, signal |
+//! | `ingest` | bytes of a hook to alert reports; pure | domain |
+//! | `store` | the only room that knows SQL | domain, balancer, signal |
+//! | `record` | reads balancers: sockets, files, pages | domain, balancer, signal |
+//! | `live` | wakes readers of the event log | domain, store |
+//! | `config` | the settings | |
+//! | `app` | what everything shares, built once | config, domain, live, store |
+//! | `services` | one function for each thing that a person or a machine can do | app, config, domain, balancer, signal, text, ingest, store, record, live |
+//! | `jobs` | what runs by itself: the recorder's schedule, freezing, clean-up | app, services, domain, record |
+//! | `api` | JSON over HTTP | app, services, domain, balancer, signal, text |
+//! | `web` | pages over HTTP | app, services, domain, balancer, signal, text |
+//! | `server` | routes, listener, limits, shutdown | app, config, api, web, jobs |
+//! | `cli` | one file a subcommand | app, config, services, domain, server, api |
+
+pub mod balancer;
+pub mod domain;
+pub mod ingest;
+pub mod record;
+pub mod signal;
+pub mod text;
