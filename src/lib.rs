@@ -30,4 +30,5 @@ pub mod domain;
 pub mod ingest;
 pub mod record;
 pub mod signal;
+pub mod store;
 pub mod text;

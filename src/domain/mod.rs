@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alert;
+pub mod attachment;
 pub mod balancer;
 pub mod composer;
 pub mod error;

@@ -1,0 +1,46 @@
+create table balancers (
+    id uuid primary key,
+    name text not null,
+    fields jsonb not null,
+    created_at timestamptz not null,
+    version bigint not null,
+    last_answer_at timestamptz,
+    failing_since timestamptz,
+    last_error text
+);
+create unique index balancers_name on balancers (name);
+
+-- The config text is a blob by hash, already redacted; the state is what the balancer said of itself.
+create table snapshots (
+    id uuid primary key,
+    balancer_id uuid not null references balancers (id) on delete cascade,
+    number bigint not null,
+    captured_at timestamptz not null,
+    config_hash bytea references blobs (hash),
+    model jsonb,
+    state jsonb,
+    changes jsonb not null,
+    notices jsonb not null,
+    source text not null
+);
+create unique index snapshots_number on snapshots (balancer_id, number);
+create index snapshots_time on snapshots (balancer_id, captured_at);
+
+create table incident_snapshots (
+    incident_id uuid not null references incidents (id) on delete cascade,
+    snapshot_id uuid not null references snapshots (id) on delete cascade,
+    role text not null,
+    primary key (incident_id, snapshot_id)
+);
+
+-- An incident's window of samples, copied out of the rolling store so that it outlives retention.
+create table frozen_chunks (
+    incident_id uuid not null references incidents (id) on delete cascade,
+    balancer_id uuid not null,
+    balancer text not null,
+    pool text not null,
+    server text not null,
+    metric text not null,
+    bytes bytea not null,
+    primary key (incident_id, balancer_id, pool, server, metric)
+);

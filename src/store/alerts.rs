@@ -1,0 +1,172 @@
+//! Alerts: one row per occurrence of a key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Result;
+use super::db::{Conn, Row, json};
+use crate::domain::alert::{Alert, AlertLink, AlertStatus};
+use crate::domain::id::{AlertId, IncidentId, IntegrationId};
+use crate::domain::time::Timestamp;
+
+const COLUMNS: &str =
+    "select a.id, a.integration_id, n.name as integration, a.dedup_key, a.group_key, a.status, a.severity, a.service, a.title,
+    a.detail, a.starts_at, a.ends_at, a.first_seen_at, a.last_received_at, a.count, a.incident_id
+    from alerts a join integrations n on n.id = a.integration_id ";
+
+/// What is only shown, never searched by.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    description: String,
+    severity_raw: String,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    links: Vec<AlertLink>,
+}
+
+fn alert(row: &Row) -> Result<Alert> {
+    let detail: Detail = row.json("detail")?;
+    Ok(Alert {
+        id: row.id("id")?,
+        integration: row.get("integration")?,
+        integration_id: row.id("integration_id")?,
+        dedup_key: row.get("dedup_key")?,
+        group_key: row.get("group_key")?,
+        status: row.word("status")?,
+        title: row.get("title")?,
+        description: detail.description,
+        severity: row.word("severity")?,
+        severity_raw: detail.severity_raw,
+        service: row.get("service")?,
+        labels: detail.labels,
+        annotations: detail.annotations,
+        links: detail.links,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+        first_seen_at: row.get("first_seen_at")?,
+        last_received_at: row.get("last_received_at")?,
+        count: row.get("count")?,
+        incident_id: row.get::<Option<uuid::Uuid>>("incident_id")?.map(IncidentId),
+    })
+}
+
+/// Rows per statement: 15 values each, far below either database's limit.
+const BATCH: usize = 200;
+
+/// Inserts new occurrences and overwrites known ones by id, many rows a statement.
+pub async fn save(conn: &mut Conn, alerts: &[Alert]) -> Result<()> {
+    for batch in alerts.chunks(BATCH) {
+        let mut query = conn.query(
+            "insert into alerts (id, integration_id, dedup_key, group_key, status, severity, service, title, detail, starts_at, ends_at,
+                first_seen_at, last_received_at, count, incident_id) values ",
+        );
+        for (index, alert) in batch.iter().enumerate() {
+            let detail = json(&Detail {
+                description: alert.description.clone(),
+                severity_raw: alert.severity_raw.clone(),
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                links: alert.links.clone(),
+            })?;
+            query = query
+                .push_bind(if index == 0 { "(" } else { ", (" }, alert.id.0)
+                .push_bind(", ", alert.integration_id.0)
+                .push_bind(", ", &alert.dedup_key)
+                .push_bind(", ", &alert.group_key)
+                .push_bind(", ", alert.status.as_str())
+                .push_bind(", ", alert.severity.as_str())
+                .push_bind(", ", &alert.service)
+                .push_bind(", ", &alert.title)
+                .push_bind(", ", detail)
+                .push_bind(", ", alert.starts_at)
+                .push_bind(", ", alert.ends_at)
+                .push_bind(", ", alert.first_seen_at)
+                .push_bind(", ", alert.last_received_at)
+                .push_bind(", ", alert.count)
+                .push_bind(", ", alert.incident_id.map(|id| id.0))
+                .push(")");
+        }
+        query
+            .push(
+                " on conflict (id) do update set group_key = excluded.group_key, status = excluded.status, severity = excluded.severity,
+                service = excluded.service, title = excluded.title, detail = excluded.detail, starts_at = excluded.starts_at,
+                ends_at = excluded.ends_at, last_received_at = excluded.last_received_at, count = excluded.count,
+                incident_id = excluded.incident_id",
+            )
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
+/// The open occurrences of these keys.
+pub async fn open_by_keys(conn: &mut Conn, integration: IntegrationId, keys: &[&str]) -> Result<Vec<Alert>> {
+    let mut found = Vec::new();
+    for batch in keys.chunks(500) {
+        let rows = conn
+            .query(COLUMNS)
+            .push_bind("where a.integration_id = ", integration.0)
+            .push(" and a.status in ('firing', 'acknowledged')")
+            .push_list(" and a.dedup_key in ", batch.iter().copied())
+            .all(alert)
+            .await?;
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
+pub async fn find(conn: &mut Conn, id: AlertId) -> Result<Option<Alert>> {
+    conn.query(COLUMNS).push_bind("where a.id = ", id.0).maybe(alert).await
+}
+
+/// Firing first, then newest first.
+pub async fn of_incident(conn: &mut Conn, incident: IncidentId, limit: i64) -> Result<Vec<Alert>> {
+    conn.query(COLUMNS)
+        .push_bind("where a.incident_id = ", incident.0)
+        .push_bind(" order by case when a.status = 'resolved' then 1 else 0 end, a.starts_at desc, a.id limit ", limit)
+        .all(alert)
+        .await
+}
+
+/// Firing, resolved, and reports in all.
+pub async fn counts_of_incident(conn: &mut Conn, incident: IncidentId) -> Result<(i64, i64, i64)> {
+    conn.query(
+        "select count(*) filter (where status <> 'resolved') as firing, count(*) filter (where status = 'resolved') as resolved,
+            cast(coalesce(sum(count), 0) as bigint) as reports from alerts where incident_id = $1",
+    )
+    .bind(incident.0)
+    .one(|row| Ok((row.get("firing")?, row.get("resolved")?, row.get("reports")?)))
+    .await
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct AlertFilter {
+    pub status: Option<AlertStatus>,
+    pub integration: Option<IntegrationId>,
+}
+
+/// Last reported first. Alerts of restricted incidents are only for those who see the incident.
+pub async fn list(
+    conn: &mut Conn,
+    filter: &AlertFilter,
+    sees_only_as: Option<&str>,
+    before: Option<(Timestamp, uuid::Uuid)>,
+    limit: i64,
+) -> Result<Vec<Alert>> {
+    let mut query = conn
+        .query(COLUMNS)
+        .push("left join incidents i on i.id = a.incident_id where 1 = 1")
+        .and_if(" and a.status = ", filter.status.map(AlertStatus::as_str))
+        .and_if(" and a.integration_id = ", filter.integration.map(|id| id.0));
+    if let Some(handle) = sees_only_as {
+        query = query
+            .push_bind(" and (i.id is null or i.visibility = 'internal' or i.created_by = ", handle)
+            .push_bind(" or exists (select 1 from incident_people p where p.incident_id = i.id and p.handle = ", handle)
+            .push("))");
+    }
+    if let Some((at, id)) = before {
+        query = query.push_bind(" and (a.last_received_at, a.id) < (", at).push_bind(", ", id).push(")");
+    }
+    query.push_bind(" order by a.last_received_at desc, a.id desc limit ", limit).all(alert).await
+}

@@ -1,0 +1,80 @@
+//! Balancers and the health of their polling.
+
+use super::Result;
+use super::db::{Conn, Row, json};
+use crate::domain::balancer::Balancer;
+use crate::domain::id::BalancerId;
+use crate::domain::time::Timestamp;
+
+const COLUMNS: &str = "select id, fields, created_at, version, last_answer_at, failing_since, last_error from balancers ";
+
+fn balancer(row: &Row) -> Result<Balancer> {
+    Ok(Balancer {
+        id: row.id("id")?,
+        fields: row.json("fields")?,
+        created_at: row.get("created_at")?,
+        version: row.get("version")?,
+        last_answer_at: row.get("last_answer_at")?,
+        failing_since: row.get("failing_since")?,
+        last_error: row.get("last_error")?,
+    })
+}
+
+pub async fn insert(conn: &mut Conn, balancer: &Balancer) -> Result<()> {
+    let fields = json(&balancer.fields)?;
+    conn.query("insert into balancers (id, name, fields, created_at, version) values ($1, $2, $3, $4, $5)")
+        .bind(balancer.id.0)
+        .bind(&balancer.fields.name)
+        .bind(fields)
+        .bind(balancer.created_at)
+        .bind(balancer.version)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// `false` when somebody saved first.
+pub async fn update(conn: &mut Conn, balancer: &Balancer, expected: i64) -> Result<bool> {
+    let fields = json(&balancer.fields)?;
+    let changed = conn
+        .query("update balancers set name = $3, fields = $4, version = $5 where id = $1 and version = $2")
+        .bind(balancer.id.0)
+        .bind(expected)
+        .bind(&balancer.fields.name)
+        .bind(fields)
+        .bind(balancer.version)
+        .execute()
+        .await?;
+    Ok(changed == 1)
+}
+
+pub async fn find(conn: &mut Conn, id: BalancerId) -> Result<Option<Balancer>> {
+    conn.query(COLUMNS).push_bind("where id = ", id.0).maybe(balancer).await
+}
+
+pub async fn list(conn: &mut Conn) -> Result<Vec<Balancer>> {
+    conn.query(COLUMNS).push("order by name").all(balancer).await
+}
+
+pub async fn remove(conn: &mut Conn, id: BalancerId) -> Result<bool> {
+    Ok(conn.query("delete from balancers where id = $1").bind(id.0).execute().await? > 0)
+}
+
+pub async fn note_answer(conn: &mut Conn, id: BalancerId, at: Timestamp) -> Result<()> {
+    conn.query("update balancers set last_answer_at = $2, failing_since = null, last_error = null where id = $1")
+        .bind(id.0)
+        .bind(at)
+        .execute()
+        .await
+        .map(drop)
+}
+
+pub async fn note_failure(conn: &mut Conn, id: BalancerId, at: Timestamp, error: &str) -> Result<()> {
+    conn.query("update balancers set failing_since = coalesce(failing_since, $2), last_error = $3 where id = $1")
+        .bind(id.0)
+        .bind(at)
+        .bind(error)
+        .execute()
+        .await
+        .map(drop)
+}

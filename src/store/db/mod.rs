@@ -1,0 +1,129 @@
+//! The dialect facade: the only place that knows there are two databases.
+//!
+//! Repositories write SQL once, in the subset that SQLite and PostgreSQL share (`$1`, RETURNING,
+//! ON CONFLICT, CTEs, row-value comparison). Where the two must differ, [`Conn::per_dialect`] picks one
+//! of two texts. Values are generic, databases are concrete: [`Value`] says that both drivers can carry
+//! a type, and the compiler refuses one that a driver lacks.
+
+mod error;
+mod open;
+mod query;
+
+pub use error::Error;
+pub use open::Durability;
+pub use query::{Query, Row, Value, json};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One writing connection, so that writers queue fairly, and read-only ones beside it.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A connection or a transaction of either kind; repositories take `&mut Conn`.
+pub enum Conn {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Db {
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Conn> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
+            Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A transaction that writes. On SQLite it holds the one writing connection from the start
+    /// (BEGIN IMMEDIATE): a deferred one that later wants to write would fail under load.
+    pub async fn begin(&self) -> Result<Conn> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Conn::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Conn::PostgresTransaction(pool.begin().await?),
+        })
+    }
+
+    /// A transaction that reads one consistent state.
+    pub async fn snapshot(&self) -> Result<Conn> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Conn::SqliteTransaction(read.begin().await?),
+            Self::Postgres(pool) => {
+                Conn::PostgresTransaction(pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Conn {
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) | Self::SqliteTransaction(_) => Dialect::Sqlite,
+            Self::Postgres(_) | Self::PostgresTransaction(_) => Dialect::Postgres,
+        }
+    }
+
+    pub fn per_dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.dialect() {
+            Dialect::Sqlite => sqlite,
+            Dialect::Postgres => postgres,
+        }
+    }
+
+    /// Makes everything since [`Db::begin`] durable. Dropping a transaction instead rolls it back.
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::SqliteTransaction(tx) => tx.commit().await?,
+            Self::PostgresTransaction(tx) => tx.commit().await?,
+            Self::Sqlite(_) | Self::Postgres(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Marks a point inside a transaction to which [`Self::rollback_to_savepoint`] returns.
+    pub async fn savepoint(&mut self) -> Result<()> {
+        self.query("savepoint part").execute().await.map(drop)
+    }
+
+    pub async fn release_savepoint(&mut self) -> Result<()> {
+        self.query("release savepoint part").execute().await.map(drop)
+    }
+
+    pub async fn rollback_to_savepoint(&mut self) -> Result<()> {
+        self.query("rollback to savepoint part").execute().await?;
+        self.release_savepoint().await
+    }
+}

@@ -1,0 +1,98 @@
+//! Opening and migrating a database.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::{Db, Error, Result};
+
+/// How hard a commit tries. Incident data is always `Full`: a 2xx means on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Full,
+    /// For samples: a power cut may cost the last seconds, never consistency.
+    Normal,
+}
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "migrations"]
+struct Files;
+
+/// The WAL-reset corruption bug is fixed in this version (reference: SQLite 3.51.3 release notes).
+const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
+
+impl Db {
+    /// Opens (and makes, if it is not there) the SQLite file at `path`.
+    pub async fn open_sqlite(path: &std::path::Path, durability: Durability) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Normal => SqliteSynchronous::Normal,
+            })
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("journal_size_limit", "67108864")
+            .pragma("trusted_schema", "OFF")
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-16000");
+        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10)).idle_timeout(None).max_lifetime(None);
+        let write = pool().max_connections(1).connect_with(options.clone()).await?;
+        let read =
+            pool().min_connections(1).max_connections(6).connect_with(options.read_only(true).create_if_missing(false)).await?;
+        let db = Self::Sqlite { write, read };
+        let version: String = db.read().await?.query("select sqlite_version()").value().await?.unwrap_or_default();
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        if (next(), next(), next()) < SQLITE_AT_LEAST {
+            return Err(Error::Unusable(format!("SQLite {version} can corrupt a database; at least 3.51.3 is needed")));
+        }
+        Ok(db)
+    }
+
+    pub async fn open_postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("afterload");
+        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Brings the schema up to date with the files of `folder` (`""` or `"samples"`). Safe to run from
+    /// several processes at once. A schema newer than this binary is refused.
+    pub async fn migrate(&self, folder: &str) -> Result<()> {
+        let dialect = match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres(_) => "postgres",
+        };
+        let prefix = if folder.is_empty() { format!("{dialect}/") } else { format!("{dialect}/{folder}/") };
+        let mut migrations = Vec::new();
+        for path in Files::iter() {
+            let Some(name) = path.strip_prefix(&prefix).filter(|name| !name.contains('/')) else { continue };
+            let Some((version, description)) = name.strip_suffix(".sql").and_then(|stem| stem.split_once('_')) else { continue };
+            let number: i64 = version.parse().map_err(|_| Error::Unusable(format!("the migration {path} has no number")))?;
+            // Two folders may share one PostgreSQL database: keep their numbers apart.
+            let number = if folder.is_empty() { number } else { 1_000_000 + number };
+            let text = Files::get(&path).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+            let text = AssertSqlSafe(text).into_sql_str();
+            migrations.push(Migration::new(number, description.to_owned().into(), MigrationType::Simple, text, false));
+        }
+        let mut migrator = Migrator::with_migrations(migrations);
+        // In a shared database the other folder's migrations are there too; a newer schema is found below.
+        migrator.set_ignore_missing(matches!(self, Self::Postgres(_)));
+        let outcome = match self {
+            Self::Sqlite { write, .. } => migrator.run(write).await,
+            Self::Postgres(pool) => migrator.run(pool).await,
+        };
+        outcome.map_err(|fault| match fault {
+            sqlx::migrate::MigrateError::VersionMissing(version) => Error::Unusable(format!(
+                "this database was written by a newer afterload (schema {version}); start that version or restore a backup made by this one"
+            )),
+            other => Error::Unusable(format!("the database could not be brought up to date: {other}")),
+        })
+    }
+}

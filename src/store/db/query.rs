@@ -1,0 +1,225 @@
+//! A statement with its values, and the rows that come back.
+
+use std::borrow::Cow;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type};
+
+use super::{Conn, Dialect, Error, Result};
+
+/// What both drivers can write.
+pub trait Value<'v>: Encode<'v, Sqlite> + Type<Sqlite> + Encode<'v, Postgres> + Type<Postgres> {}
+impl<'v, T> Value<'v> for T where T: Encode<'v, Sqlite> + Type<Sqlite> + Encode<'v, Postgres> + Type<Postgres> {}
+
+/// What both drivers can read.
+pub trait Read: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+impl<T> Read for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+
+enum Arguments {
+    Sqlite(SqliteArguments),
+    Postgres(PgArguments),
+}
+
+/// A statement under construction, on the connection that it will run on.
+pub struct Query<'c> {
+    conn: &'c mut Conn,
+    text: Cow<'static, str>,
+    arguments: Arguments,
+    count: usize,
+    fault: Option<String>,
+}
+
+impl Conn {
+    /// Starts a statement. Only literals are taken, so that nothing from outside can become SQL.
+    pub fn query(&mut self, text: &'static str) -> Query<'_> {
+        let arguments = match self.dialect() {
+            Dialect::Sqlite => Arguments::Sqlite(SqliteArguments::default()),
+            Dialect::Postgres => Arguments::Postgres(PgArguments::default()),
+        };
+        Query { conn: self, text: Cow::Borrowed(text), arguments, count: 0, fault: None }
+    }
+}
+
+impl Query<'_> {
+    /// Binds the next `$n`.
+    pub fn bind<'v, T: Value<'v>>(mut self, value: T) -> Self {
+        let outcome = match &mut self.arguments {
+            Arguments::Sqlite(arguments) => arguments.add(value),
+            Arguments::Postgres(arguments) => arguments.add(value),
+        };
+        if let Err(fault) = outcome {
+            self.fault.get_or_insert_with(|| fault.to_string());
+        }
+        self.count += 1;
+        self
+    }
+
+    /// Appends literal text.
+    pub fn push(mut self, text: &'static str) -> Self {
+        self.text.to_mut().push_str(text);
+        self
+    }
+
+    /// Appends literal text, then the next `$n` bound to `value`.
+    pub fn push_bind<'v, T: Value<'v>>(self, text: &'static str, value: T) -> Self {
+        let mut query = self.bind(value);
+        let number = query.count;
+        query.text.to_mut().push_str(text);
+        query.text.to_mut().push_str(&format!("${number}"));
+        query
+    }
+
+    /// As [`Self::push_bind`] when there is a value; nothing otherwise.
+    pub fn and_if<'v, T: Value<'v>>(self, text: &'static str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.push_bind(text, value),
+            None => self,
+        }
+    }
+
+    /// Appends `($n, $n+1, …)` for a list of values; an empty list becomes `(null)`, which matches nothing.
+    pub fn push_list<'v, T: Value<'v>>(self, text: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+        let mut query = self.push(text).push("(");
+        let before = query.count;
+        for value in values {
+            let comma = if query.count == before { "" } else { ", " };
+            query = query.push_bind(comma, value);
+        }
+        let empty = query.count == before;
+        query.push(if empty { "null)" } else { ")" })
+    }
+
+    /// The number of rows that were changed.
+    pub async fn execute(self) -> Result<u64> {
+        let (conn, text, arguments) = self.finish()?;
+        Ok(match (conn, arguments) {
+            (Conn::Sqlite(c), Arguments::Sqlite(a)) => sqlx::query_with(text, a).execute(&mut **c).await?.rows_affected(),
+            (Conn::SqliteTransaction(c), Arguments::Sqlite(a)) => {
+                sqlx::query_with(text, a).execute(&mut **c).await?.rows_affected()
+            }
+            (Conn::Postgres(c), Arguments::Postgres(a)) => sqlx::query_with(text, a).execute(&mut **c).await?.rows_affected(),
+            (Conn::PostgresTransaction(c), Arguments::Postgres(a)) => {
+                sqlx::query_with(text, a).execute(&mut **c).await?.rows_affected()
+            }
+            _ => unreachable!("a query is made for the connection that it holds"),
+        })
+    }
+
+    /// All rows, each mapped by `read`.
+    pub async fn all<T>(self, read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
+        self.rows().await?.iter().map(read).collect()
+    }
+
+    async fn rows(self) -> Result<Vec<Row>> {
+        let (conn, text, arguments) = self.finish()?;
+        Ok(match (conn, arguments) {
+            (Conn::Sqlite(c), Arguments::Sqlite(a)) => {
+                sqlx::query_with(text, a).fetch_all(&mut **c).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            (Conn::SqliteTransaction(c), Arguments::Sqlite(a)) => {
+                sqlx::query_with(text, a).fetch_all(&mut **c).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            (Conn::Postgres(c), Arguments::Postgres(a)) => {
+                sqlx::query_with(text, a).fetch_all(&mut **c).await?.into_iter().map(Row::Postgres).collect()
+            }
+            (Conn::PostgresTransaction(c), Arguments::Postgres(a)) => {
+                sqlx::query_with(text, a).fetch_all(&mut **c).await?.into_iter().map(Row::Postgres).collect()
+            }
+            _ => unreachable!("a query is made for the connection that it holds"),
+        })
+    }
+
+    /// The first row, if there is one.
+    pub async fn maybe<T>(self, read: impl Fn(&Row) -> Result<T>) -> Result<Option<T>> {
+        let row: Option<Row> = self.row().await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    async fn row(self) -> Result<Option<Row>> {
+        let (conn, text, arguments) = self.finish()?;
+        Ok(match (conn, arguments) {
+            (Conn::Sqlite(c), Arguments::Sqlite(a)) => sqlx::query_with(text, a).fetch_optional(&mut **c).await?.map(Row::Sqlite),
+            (Conn::SqliteTransaction(c), Arguments::Sqlite(a)) => {
+                sqlx::query_with(text, a).fetch_optional(&mut **c).await?.map(Row::Sqlite)
+            }
+            (Conn::Postgres(c), Arguments::Postgres(a)) => {
+                sqlx::query_with(text, a).fetch_optional(&mut **c).await?.map(Row::Postgres)
+            }
+            (Conn::PostgresTransaction(c), Arguments::Postgres(a)) => {
+                sqlx::query_with(text, a).fetch_optional(&mut **c).await?.map(Row::Postgres)
+            }
+            _ => unreachable!("a query is made for the connection that it holds"),
+        })
+    }
+
+    /// The one row that must be there.
+    pub async fn one<T>(self, read: impl Fn(&Row) -> Result<T>) -> Result<T> {
+        self.maybe(read).await?.ok_or(Error::Other(sqlx::Error::RowNotFound))
+    }
+
+    /// The first column of the first row.
+    pub async fn value<T: Read>(self) -> Result<Option<T>> {
+        self.maybe(|row| row.at(0)).await
+    }
+}
+
+impl<'c> Query<'c> {
+    fn finish(self) -> Result<(&'c mut Conn, SqlStr, Arguments)> {
+        if let Some(fault) = self.fault {
+            return Err(Error::Corrupt(format!("a value cannot be stored: {fault}")));
+        }
+        let text = match self.text {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            // Every piece came in as a literal through `query`, `push` and `push_bind`.
+            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+        };
+        Ok((self.conn, text, self.arguments))
+    }
+}
+
+pub enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// The column called `name`.
+    pub fn get<T: Read>(&self, name: &str) -> Result<T> {
+        self.column(name)
+    }
+
+    /// The column at `index`, from 0.
+    pub fn at<T: Read>(&self, index: usize) -> Result<T> {
+        self.column(index)
+    }
+
+    fn column<T: Read, I: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>>(&self, index: I) -> Result<T> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(index)?,
+            Self::Postgres(row) => row.try_get(index)?,
+        })
+    }
+
+    /// A JSON column as `T`.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let value: sqlx::types::Json<serde_json::Value> = self.get(name)?;
+        serde_json::from_value(value.0).map_err(|fault| Error::Corrupt(format!("{name}: {fault}")))
+    }
+
+    /// A word column as the enum that it stands for.
+    pub fn word<T: std::str::FromStr>(&self, name: &str) -> Result<T> {
+        let text: String = self.get(name)?;
+        text.parse().map_err(|_| Error::Corrupt(format!("{name}: unknown word {text}")))
+    }
+
+    /// A uuid column as a typed id.
+    pub fn id<T: From<uuid::Uuid>>(&self, name: &str) -> Result<T> {
+        Ok(self.get::<uuid::Uuid>(name)?.into())
+    }
+}
+
+/// A value as JSON, for binding.
+pub fn json<T: serde::Serialize>(value: &T) -> Result<sqlx::types::Json<serde_json::Value>> {
+    serde_json::to_value(value).map(sqlx::types::Json).map_err(|fault| Error::Corrupt(fault.to_string()))
+}

@@ -1,0 +1,256 @@
+//! Incidents and their numbers.
+
+use super::db::{Conn, Query, Row, json};
+use super::{Error, Result};
+use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
+use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::time::Timestamp;
+
+const COLUMNS: &str =
+    "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.version from incidents i ";
+
+fn incident(row: &Row) -> Result<Incident> {
+    Ok(Incident {
+        id: row.id("id")?,
+        reference: Reference(row.get("number")?),
+        fields: row.json("fields")?,
+        created_by: row.get("created_by")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        deleted_at: row.get("deleted_at")?,
+        version: row.get("version")?,
+    })
+}
+
+/// The next gapless number. It is taken inside the caller's transaction: a rollback gives it back.
+pub async fn next_number(conn: &mut Conn) -> Result<Reference> {
+    let number: Option<i64> =
+        conn.query("update counters set value = value + 1 where name = 'incident' returning value").value().await?;
+    number.map(Reference).ok_or_else(|| Error::Corrupt("the incident counter is missing".to_owned()))
+}
+
+pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    let fields = json(&incident.fields)?;
+    conn.query(
+        "insert into incidents (id, number, title, kind, severity, status, visibility, began_at, fields, created_by, created_at, updated_at, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(incident.id.0)
+    .bind(incident.reference.0)
+    .bind(&incident.fields.title)
+    .bind(incident.fields.kind.as_str())
+    .bind(incident.fields.severity.as_str())
+    .bind(incident.fields.status.as_str())
+    .bind(incident.fields.visibility.as_str())
+    .bind(incident.beginning())
+    .bind(fields)
+    .bind(&incident.created_by)
+    .bind(incident.created_at)
+    .bind(incident.updated_at)
+    .bind(incident.version)
+    .execute()
+    .await?;
+    name_people(conn, incident).await
+}
+
+/// Saves the fields when the stored version is still `expected`; `false` when somebody saved first.
+pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Result<bool> {
+    let fields = json(&incident.fields)?;
+    let changed = conn
+        .query(
+            "update incidents set title = $3, kind = $4, severity = $5, status = $6, visibility = $7, began_at = $8, fields = $9,
+                updated_at = $10, deleted_at = $11, version = $12
+             where id = $1 and version = $2",
+        )
+        .bind(incident.id.0)
+        .bind(expected)
+        .bind(&incident.fields.title)
+        .bind(incident.fields.kind.as_str())
+        .bind(incident.fields.severity.as_str())
+        .bind(incident.fields.status.as_str())
+        .bind(incident.fields.visibility.as_str())
+        .bind(incident.beginning())
+        .bind(fields)
+        .bind(incident.updated_at)
+        .bind(incident.deleted_at)
+        .bind(incident.version)
+        .execute()
+        .await?;
+    if changed == 1 {
+        name_people(conn, incident).await?;
+    }
+    Ok(changed == 1)
+}
+
+async fn name_people(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
+    for handle in incident.fields.roles.values() {
+        conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
+            .bind(incident.id.0)
+            .bind(handle)
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
+pub async fn find(conn: &mut Conn, which: IncidentRef) -> Result<Option<Incident>> {
+    let query = conn.query(COLUMNS);
+    match which {
+        IncidentRef::Id(id) => query.push_bind("where i.id = ", id.0),
+        IncidentRef::Reference(reference) => query.push_bind("where i.number = ", reference.0),
+    }
+    .maybe(incident)
+    .await
+}
+
+/// What a list may be narrowed by; absent means any.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    pub status: Option<Status>,
+    /// Only open ones (or, with `Some(false)`, only resolved ones).
+    pub open: Option<bool>,
+    pub severity: Option<Severity>,
+    pub kind: Option<IncidentKind>,
+    pub service: Option<String>,
+    /// A label and its value.
+    pub label: Option<(String, String)>,
+    /// Words of the title, any case.
+    pub q: Option<String>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+/// Newest beginning first, after the keyset position `after`.
+pub async fn list(
+    conn: &mut Conn,
+    filter: &IncidentFilter,
+    sees_only_as: Option<&str>,
+    after: Option<(Timestamp, uuid::Uuid)>,
+    limit: i64,
+) -> Result<Vec<Incident>> {
+    let by_service = conn.per_dialect(
+        " and exists (select 1 from json_each(i.fields, '$.services') s where s.value = ",
+        " and exists (select 1 from jsonb_array_elements_text(i.fields -> 'services') s(value) where s.value = ",
+    );
+    let by_label = conn.per_dialect(
+        " and exists (select 1 from json_each(i.fields, '$.labels') l where l.key = ",
+        " and exists (select 1 from jsonb_each_text(i.fields -> 'labels') l(key, value) where l.key = ",
+    );
+    let mut query = visible(conn.query(COLUMNS).push("where i.deleted_at is null"), sees_only_as)
+        .and_if(" and i.status = ", filter.status.map(Status::as_str))
+        .and_if(" and i.severity = ", filter.severity.map(Severity::as_str))
+        .and_if(" and i.kind = ", filter.kind.map(IncidentKind::as_str))
+        .and_if(" and i.began_at >= ", filter.from)
+        .and_if(" and i.began_at < ", filter.to);
+    query = match filter.open {
+        Some(true) => query.push(" and i.status <> 'resolved'"),
+        Some(false) => query.push(" and i.status = 'resolved'"),
+        None => query,
+    };
+    if let Some(service) = &filter.service {
+        query = query.push_bind(by_service, service).push(")");
+    }
+    if let Some((name, value)) = &filter.label {
+        query = query.push_bind(by_label, name).push_bind(" and l.value = ", value).push(")");
+    }
+    for word in filter.q.iter().flat_map(|q| q.split_whitespace()).take(8) {
+        let pattern = format!("%{}%", word.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        query = query.push_bind(" and lower(i.title) like ", pattern).push(" escape '\\'");
+    }
+    if let Some((at, id)) = after {
+        query = query.push_bind(" and (i.began_at, i.id) < (", at).push_bind(", ", id).push(")");
+    }
+    query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
+}
+
+fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
+    match sees_only_as {
+        None => query,
+        Some(handle) => query
+            .push_bind(" and (i.visibility = 'internal' or i.created_by = ", handle)
+            .push_bind(" or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
+            .push("))"),
+    }
+}
+
+/// Open incidents, for the recorder.
+pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
+    conn.query(COLUMNS)
+        .push("where i.status <> 'resolved' and i.deleted_at is null order by i.began_at desc limit 200")
+        .all(incident)
+        .await
+}
+
+/// Incidents whose window of samples may still grow: open ones and those resolved after `since`.
+pub async fn recording(conn: &mut Conn, since: Timestamp) -> Result<Vec<Incident>> {
+    conn.query(COLUMNS)
+        .push_bind("where i.deleted_at is null and (i.status <> 'resolved' or i.updated_at > ", since)
+        .push(") order by i.began_at desc limit 200")
+        .all(incident)
+        .await
+}
+
+/// The incident that is open for this integration and group key, if there is one.
+pub async fn open_group(conn: &mut Conn, integration: IntegrationId, group_key: &str) -> Result<Option<IncidentId>> {
+    conn.query("select incident_id from incident_groups where integration_id = $1 and group_key = $2 and is_open = true")
+        .bind(integration.0)
+        .bind(group_key)
+        .maybe(|row| row.id("incident_id"))
+        .await
+}
+
+/// The incident that was open for this key until a short while ago.
+pub async fn recently_closed_group(
+    conn: &mut Conn,
+    integration: IntegrationId,
+    group_key: &str,
+    since: Timestamp,
+) -> Result<Option<IncidentId>> {
+    conn.query(
+        "select g.incident_id from incident_groups g join incidents i on i.id = g.incident_id
+         where g.integration_id = $1 and g.group_key = $2 and g.closed_at > $3 and i.deleted_at is null order by g.closed_at desc limit 1",
+    )
+    .bind(integration.0)
+    .bind(group_key)
+    .bind(since)
+    .maybe(|row| row.id("incident_id"))
+    .await
+}
+
+/// Makes `incident` the open one for the key. A unique index refuses a second.
+pub async fn open_group_with(conn: &mut Conn, incident: IncidentId, integration: IntegrationId, group_key: &str) -> Result<()> {
+    conn.query(
+        "insert into incident_groups (incident_id, integration_id, group_key, is_open) values ($1, $2, $3, true)
+         on conflict (incident_id, integration_id, group_key) do update set is_open = true, closed_at = null",
+    )
+    .bind(incident.0)
+    .bind(integration.0)
+    .bind(group_key)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// Lets go of the incident's keys (it was resolved or deleted), so that the next alert opens a new one.
+pub async fn close_groups(conn: &mut Conn, incident: IncidentId, at: Timestamp) -> Result<()> {
+    conn.query("update incident_groups set is_open = false, closed_at = $2 where incident_id = $1 and is_open = true")
+        .bind(incident.0)
+        .bind(at)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Takes the incident's keys back after a re-opening, where no newer incident holds them.
+pub async fn reopen_groups(conn: &mut Conn, incident: IncidentId) -> Result<()> {
+    conn.query(
+        "update incident_groups set is_open = true, closed_at = null where incident_id = $1 and is_open = false and not exists (
+            select 1 from incident_groups o where o.integration_id = incident_groups.integration_id
+                and o.group_key = incident_groups.group_key and o.is_open = true)",
+    )
+    .bind(incident.0)
+    .execute()
+    .await
+    .map(drop)
+}

@@ -1,0 +1,68 @@
+//! Signed-in browsers. Only the hash of a session's secret is stored.
+
+use super::Result;
+use super::db::Conn;
+use crate::domain::id::PersonId;
+use crate::domain::time::Timestamp;
+
+pub struct Session {
+    pub person_id: PersonId,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+pub async fn insert(
+    conn: &mut Conn,
+    hash: &[u8],
+    person: PersonId,
+    now: Timestamp,
+    expires: Timestamp,
+    user_agent: &str,
+) -> Result<()> {
+    conn.query(
+        "insert into sessions (secret_hash, person_id, created_at, last_seen_at, expires_at, user_agent) values ($1, $2, $3, $3, $4, $5)",
+    )
+    .bind(hash)
+    .bind(person.0)
+    .bind(now)
+    .bind(expires)
+    .bind(user_agent)
+    .execute()
+    .await
+    .map(drop)
+}
+
+pub async fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Session>> {
+    conn.query("select person_id, last_seen_at, expires_at from sessions where secret_hash = $1")
+        .bind(hash)
+        .maybe(|row| {
+            Ok(Session {
+                person_id: row.id("person_id")?,
+                last_seen_at: row.get("last_seen_at")?,
+                expires_at: row.get("expires_at")?,
+            })
+        })
+        .await
+}
+
+pub async fn touch(conn: &mut Conn, hash: &[u8], now: Timestamp) -> Result<()> {
+    conn.query("update sessions set last_seen_at = $2 where secret_hash = $1").bind(hash).bind(now).execute().await.map(drop)
+}
+
+pub async fn remove(conn: &mut Conn, hash: &[u8]) -> Result<()> {
+    conn.query("delete from sessions where secret_hash = $1").bind(hash).execute().await.map(drop)
+}
+
+/// Ends every session of a person, but for the one given.
+pub async fn remove_of(conn: &mut Conn, person: PersonId, except: Option<&[u8]>) -> Result<()> {
+    conn.query("delete from sessions where person_id = $1 and secret_hash <> $2")
+        .bind(person.0)
+        .bind(except.unwrap_or_default())
+        .execute()
+        .await
+        .map(drop)
+}
+
+pub async fn remove_expired(conn: &mut Conn, now: Timestamp) -> Result<u64> {
+    conn.query("delete from sessions where expires_at < $1").bind(now).execute().await
+}

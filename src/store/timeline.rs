@@ -1,0 +1,116 @@
+//! Timeline entries and their earlier versions.
+
+use super::Result;
+use super::db::{Conn, Row, json};
+use crate::domain::id::{EntryId, IncidentId};
+use crate::domain::time::Timestamp;
+use crate::domain::timeline::{Entry, Revision};
+
+const COLUMNS: &str = "select id, incident_id, fields, recorded_at, source, author, version, deleted_at from entries ";
+
+fn entry(row: &Row) -> Result<Entry> {
+    Ok(Entry {
+        id: row.id("id")?,
+        incident_id: row.id("incident_id")?,
+        fields: row.json("fields")?,
+        recorded_at: row.get("recorded_at")?,
+        source: row.word("source")?,
+        author: row.get("author")?,
+        version: row.get("version")?,
+        deleted_at: row.get("deleted_at")?,
+    })
+}
+
+/// `false` when an entry with this id is already there.
+pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
+    let fields = json(&entry.fields)?;
+    let inserted = conn
+        .query(
+            "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do nothing",
+        )
+        .bind(entry.id.0)
+        .bind(entry.incident_id.0)
+        .bind(entry.fields.kind.as_str())
+        .bind(entry.fields.occurred_at)
+        .bind(entry.recorded_at)
+        .bind(entry.fields.pinned)
+        .bind(entry.source.as_str())
+        .bind(&entry.author)
+        .bind(fields)
+        .bind(entry.version)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Saves when the stored version is still `expected`; `false` when somebody saved first.
+pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<bool> {
+    let fields = json(&entry.fields)?;
+    let changed = conn
+        .query(
+            "update entries set kind = $3, occurred_at = $4, pinned = $5, fields = $6, deleted_at = $7, version = $8
+             where id = $1 and version = $2",
+        )
+        .bind(entry.id.0)
+        .bind(expected)
+        .bind(entry.fields.kind.as_str())
+        .bind(entry.fields.occurred_at)
+        .bind(entry.fields.pinned)
+        .bind(fields)
+        .bind(entry.deleted_at)
+        .bind(entry.version)
+        .execute()
+        .await?;
+    Ok(changed == 1)
+}
+
+pub async fn keep_revision(conn: &mut Conn, id: EntryId, revision: &Revision) -> Result<()> {
+    let fields = json(&revision.fields)?;
+    conn.query("insert into entry_revisions (entry_id, version, at, author, fields) values ($1, $2, $3, $4, $5)")
+        .bind(id.0)
+        .bind(revision.version)
+        .bind(revision.at)
+        .bind(&revision.author)
+        .bind(fields)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Every version, oldest first, the current one last.
+pub async fn revisions(conn: &mut Conn, id: EntryId) -> Result<Vec<Revision>> {
+    conn.query("select version, at, author, fields from entry_revisions where entry_id = $1 order by version")
+        .bind(id.0)
+        .all(|row| {
+            Ok(Revision {
+                version: row.get("version")?,
+                at: row.get("at")?,
+                author: row.get("author")?,
+                fields: row.json("fields")?,
+            })
+        })
+        .await
+}
+
+pub async fn find(conn: &mut Conn, id: EntryId) -> Result<Option<Entry>> {
+    conn.query(COLUMNS).push_bind("where id = ", id.0).maybe(entry).await
+}
+
+/// In order of `occurred_at`, then id, after the keyset position `after`.
+pub async fn list(
+    conn: &mut Conn,
+    incident: IncidentId,
+    with_deleted: bool,
+    after: Option<(Timestamp, uuid::Uuid)>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let mut query = conn.query(COLUMNS).push_bind("where incident_id = ", incident.0);
+    if !with_deleted {
+        query = query.push(" and deleted_at is null");
+    }
+    if let Some((at, id)) = after {
+        query = query.push_bind(" and (occurred_at, id) > (", at).push_bind(", ", id).push(")");
+    }
+    query.push_bind(" order by occurred_at, id limit ", limit).all(entry).await
+}
