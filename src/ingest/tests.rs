@@ -118,6 +118,23 @@ fn the_ingest_api_tells_resolved_by_an_end_that_is_over() {
 }
 
 #[test]
+fn an_empty_label_is_no_label_and_a_firing_alert_has_not_ended() {
+    let key = |labels: Value| one(Format::Alertmanager, &json!([{"labels": labels}])).dedup_key;
+    assert_eq!(key(json!({"alertname": "a", "zone": ""})), key(json!({"alertname": "a"})));
+    assert_ne!(key(json!({"alertname": "a", "zone": "b"})), key(json!({"alertname": "a"})));
+    let alert = json!([{"labels": {"alertname": "a"}, "status": "firing", "endsAt": "2026-11-21T08:00:00Z"}]);
+    assert_eq!(one(Format::Alertmanager, &alert).ended_at, None);
+}
+
+#[test]
+fn an_address_too_long_to_keep_whole_is_no_link() {
+    let links = |length: usize| {
+        one(Format::Generic, &json!({"title": "t", "url": format!("https://x.example/{}", "a".repeat(length))})).links.len()
+    };
+    assert_eq!((links(8000), links(9000)), (1, 0));
+}
+
+#[test]
 fn the_order_of_the_members_changes_nothing_but_the_order() {
     let mut body: Value = serde_json::from_slice(fixture!("alertmanager_partially_resolved.json")).expect("json");
     let straight = read(Format::Alertmanager, &body);
