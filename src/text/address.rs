@@ -39,7 +39,7 @@ pub fn attachment(address: &str) -> Option<AttachmentId> {
 pub fn push_encoded(out: &mut String, address: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in address.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~!*;:@&=+$,/?#%".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-_.~!*;:@&=+$,/?#%[]".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

@@ -255,7 +255,8 @@ struct Writer<'a, 'p> {
     image: Option<(usize, String, String)>,
     /// Language and text of the open code block.
     code: Option<(String, String)>,
-    open: Vec<bool>,
+    /// One for each open quote, list and emphasis: its mark, or nothing when it was not written.
+    open: Vec<Option<&'static str>>,
 }
 
 impl Writer<'_, '_> {
@@ -394,14 +395,21 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn mark(&mut self, mark: &str, opens: bool) {
-        let written = if opens {
-            self.open.push(self.open.len() < DEPTH_MAX);
-            self.open.last() == Some(&true)
-        } else {
-            self.open.pop() == Some(true)
-        };
-        if written {
+    /// Opens what may nest without end; nothing when it is too deep to be written.
+    fn open(&mut self, mark: &'static str) -> bool {
+        let written = self.open.len() < DEPTH_MAX;
+        self.open.push(written.then_some(mark));
+        written
+    }
+
+    fn open_emphasis(&mut self, mark: &'static str) {
+        if self.open(mark) {
+            self.push(mark);
+        }
+    }
+
+    fn close_emphasis(&mut self) {
+        if let Some(Some(mark)) = self.open.pop() {
             self.push(mark);
         }
     }
@@ -435,9 +443,7 @@ impl Writer<'_, '_> {
                 }
             }
             Tag::BlockQuote(_) => {
-                let written = !self.one_line && self.open.len() < DEPTH_MAX;
-                self.open.push(written);
-                if written {
+                if self.open("") && !self.one_line {
                     self.start_block();
                     self.out.push_str("> ");
                     self.prefix.push_str("> ");
@@ -445,9 +451,7 @@ impl Writer<'_, '_> {
                 }
             }
             Tag::List(number) => {
-                let written = !self.one_line && self.open.len() < DEPTH_MAX;
-                self.open.push(written);
-                if written {
+                if self.open("") && !self.one_line {
                     let (mark, other) = if number.is_some() { ('.', ')') } else { ('-', '*') };
                     let before = self.frame().last_mark;
                     self.start_block();
@@ -456,7 +460,7 @@ impl Writer<'_, '_> {
                 }
             }
             Tag::Item => {
-                if self.open.last() == Some(&true) {
+                if self.open.last() == Some(&Some("")) && !self.one_line {
                     self.start_item();
                 } else {
                     self.inline = false;
@@ -469,10 +473,12 @@ impl Writer<'_, '_> {
             Tag::Table(alignments) => {
                 self.start_block();
                 self.table = Some(alignments);
+                self.line_start = false;
             }
+            Tag::TableHead | Tag::TableRow if self.one_line => self.inline = true,
             Tag::TableHead | Tag::TableRow => {
                 self.inline = true;
-                if matches!(tag, Tag::TableRow) && !self.one_line {
+                if matches!(tag, Tag::TableRow) {
                     self.new_line();
                 }
                 self.out.push('|');
@@ -480,10 +486,10 @@ impl Writer<'_, '_> {
             Tag::TableCell => self.out.push(' '),
             Tag::Emphasis => {
                 let mark = if self.out.ends_with('*') { "_" } else { "*" };
-                self.mark(mark, true);
+                self.open_emphasis(mark);
             }
-            Tag::Strong => self.mark("**", true),
-            Tag::Strikethrough => self.mark("~~", true),
+            Tag::Strong => self.open_emphasis("**"),
+            Tag::Strikethrough => self.open_emphasis("~~"),
             Tag::Link { link_type, dest_url, .. } => {
                 let target = if link_type == LinkType::Email { format!("mailto:{dest_url}") } else { dest_url.into() };
                 let target = self.absolute(&target).unwrap_or_default();
@@ -519,19 +525,19 @@ impl Writer<'_, '_> {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.inline = false,
             TagEnd::Heading(_) => (self.inline, self.heading) = (false, false),
             TagEnd::BlockQuote(_) => {
-                if self.open.pop() == Some(true) {
+                if self.open.pop() == Some(Some("")) && !self.one_line {
                     self.pop_frame();
                 }
             }
             TagEnd::List(_) => {
-                if self.open.pop() == Some(true) {
+                if self.open.pop() == Some(Some("")) && !self.one_line {
                     let mark = self.frame().mark;
                     self.pop_frame();
                     self.frame().last_mark = Some(mark);
                 }
             }
             TagEnd::Item => {
-                if self.open.last() == Some(&true) {
+                if self.open.last() == Some(&Some("")) && !self.one_line {
                     self.pop_frame();
                 } else {
                     self.inline = false;
@@ -555,13 +561,8 @@ impl Writer<'_, '_> {
                     });
                 }
             }
-            TagEnd::TableCell => self.out.push_str(" |"),
-            TagEnd::Emphasis => {
-                // Closes with the mark that it was opened with; the two nest, so the last one that is open fits.
-                self.mark("*", false);
-            }
-            TagEnd::Strong => self.mark("**", false),
-            TagEnd::Strikethrough => self.mark("~~", false),
+            TagEnd::TableCell if !self.one_line => self.out.push_str(" |"),
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close_emphasis(),
             TagEnd::Link => {
                 if let Some(target) = self.link.take().filter(|target| !target.is_empty()) {
                     self.push(&format!("]({target})"));
