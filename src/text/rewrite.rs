@@ -101,6 +101,20 @@ pub fn fence(language: &str, code: &str, hugo: bool) -> String {
     format!("{ticks}{language}\n{}\n{ticks}", verbatim(code.strip_suffix('\n').unwrap_or(code), hugo))
 }
 
+/// An address for the parentheses of a link.
+pub fn destination(address: &str) -> String {
+    let mut encoded = String::with_capacity(address.len());
+    address::push_encoded(&mut encoded, address);
+    let mut out = String::with_capacity(encoded.len());
+    for (at, c) in encoded.char_indices() {
+        match c {
+            '&' if entity(&encoded.as_bytes()[at + 1..]) => out.push_str("&amp;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 fn longest_run(code: &str) -> usize {
     code.split(|c| c != '`').map(str::len).max().unwrap_or_default()
 }
@@ -611,12 +625,8 @@ impl Writer<'_, '_> {
         if !address::is_link(target) {
             return None;
         }
-        let mut out = String::new();
-        if address::is_local_path(target) {
-            out.push_str(self.place.base_url?.trim_end_matches('/'));
-        }
-        address::push_encoded(&mut out, target);
-        Some(out.replace('&', "&amp;").replace('*', "%2A"))
+        let base = if address::is_local_path(target) { self.place.base_url? } else { "" };
+        Some(format!("{}{}", base.trim_end_matches('/'), destination(target)))
     }
 }
 

@@ -16,18 +16,15 @@ pub(super) fn write(page: &mut Page<'_>) {
     }
     summary(page);
     timeline::write(page);
-    for index in 0..page.doc.figures.len() {
-        page.figure(index);
-    }
     causes(page);
     measures(page);
     page.block("## Conclusion");
     page.text_or(&page.doc.incident.fields.conclusion, "*The conclusion is not written down yet.*");
     // Images that no text shows would be lost with the file.
-    for image in &page.doc.images {
-        if let Some(image) = page.image(image.id) {
-            page.block(&image);
-        }
+    let rest: Vec<_> = page.doc.images.iter().filter_map(|image| page.image(image.id)).collect();
+    if !rest.is_empty() {
+        page.block("### More images");
+        page.block(&rest.join("\n\n"));
     }
 }
 
@@ -236,13 +233,13 @@ fn task_item(page: &mut Page<'_>, task: &Task) -> String {
     facts.extend(fields.link.as_deref().map(|href| link(href, href)));
     let mark = if fields.status == TaskStatus::Done { 'x' } else { ' ' };
     let mut item = format!("- [{mark}] {} ({})", plain(&fields.title), facts.join("; "));
-    for line in page.blocks(&fields.body).lines().enumerate().map(|(index, line)| (index == 0, line)) {
-        item.push_str(match line {
-            (true, _) => "\n\n  ",
-            (false, "") => "\n",
-            (false, _) => "\n  ",
+    for (index, line) in page.blocks(&fields.body).lines().enumerate() {
+        item.push_str(match (index, line) {
+            (0, _) => "\n\n  ",
+            (_, "") => "\n",
+            _ => "\n  ",
         });
-        item.push_str(line.1);
+        item.push_str(line);
     }
     item
 }

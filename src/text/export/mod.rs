@@ -3,7 +3,6 @@
 //! What nobody wrote is said to be missing, in italics, and never made up. The same document gives the
 //! same bytes: nothing here reads a clock or depends on the order of a hash map.
 
-use crate::domain::Result;
 use crate::domain::id::AttachmentId;
 use crate::domain::incident::{Durations, Incident, words};
 use crate::domain::snapshot::LinkedSnapshot;

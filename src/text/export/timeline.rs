@@ -1,11 +1,12 @@
-//! The timeline: a table of what happened, and below it what does not fit into a table.
+//! The timeline: a table of what happened, the charts, and below them what does not fit into a table.
 
 use chrono::Duration;
 
 use super::page::Page;
 use crate::domain::time::{Timestamp, humane, minute};
 use crate::domain::timeline::{Entry, EntryKind, Evidence, HypothesisState};
-use crate::text::rewrite::{fits_on_a_line, plain, words};
+use crate::text::address;
+use crate::text::rewrite::{destination, fits_on_a_line, plain, words};
 
 /// Longest text of one entry inside the table, in characters.
 const CELL_MAX: usize = 320;
@@ -15,7 +16,8 @@ pub(super) fn write(page: &mut Page<'_>) {
     let mut entries: Vec<&Entry> = page.doc.entries.iter().filter(|entry| entry.deleted_at.is_none()).collect();
     entries.sort_by_key(|entry| (entry.fields.occurred_at, entry.id));
     if entries.is_empty() {
-        return page.block("*No events are written down yet.*");
+        page.block("*No events are written down yet.*");
+        return figures(page);
     }
     let mut rows = vec!["| Time (UTC) | Event |".to_owned(), "| --- | --- |".to_owned()];
     let mut details = Vec::new();
@@ -40,8 +42,15 @@ pub(super) fn write(page: &mut Page<'_>) {
         rows.push(format!("| {} | {event} |", time(at, entry.fields.ended_at, new_day)));
     }
     page.block(&rows.join("\n"));
+    figures(page);
     for entry in details {
         detail(page, entry);
+    }
+}
+
+fn figures(page: &mut Page<'_>) {
+    for index in 0..page.doc.figures.len() {
+        page.figure(index);
     }
 }
 
@@ -190,10 +199,8 @@ fn evidence(page: &mut Page<'_>, entry: &Entry) -> Vec<String> {
 
 /// A link with plain text; without the link where the address may not be one.
 pub(super) fn link(text: &str, href: &str) -> String {
-    if !crate::text::address::is_link(href) {
+    if !address::is_link(href) {
         return plain(text);
     }
-    let mut encoded = String::new();
-    crate::text::address::push_encoded(&mut encoded, href);
-    format!("[{}]({})", plain(text), encoded.replace('&', "&amp;").replace('*', "%2A"))
+    format!("[{}]({})", plain(text), destination(href))
 }
