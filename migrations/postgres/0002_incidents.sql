@@ -43,6 +43,8 @@ create table entries (
     source text not null,
     author text not null,
     fields jsonb not null,
+    edited_at timestamptz,
+    edited_by text,
     deleted_at timestamptz,
     version bigint not null
 );

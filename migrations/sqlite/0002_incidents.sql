@@ -43,6 +43,8 @@ create table entries (
     source text not null,
     author text not null,
     fields text not null,
+    edited_at text,
+    edited_by text,
     deleted_at text,
     version integer not null
 ) strict;

@@ -175,6 +175,8 @@ pub struct Entry {
     pub author: String,
     /// 1 for an entry that was never edited.
     pub version: i64,
+    pub edited_at: Option<DateTime<Utc>>,
+    pub edited_by: Option<String>,
     pub deleted_at: Option<DateTime<Utc>>,
 }
 

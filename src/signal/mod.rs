@@ -2,5 +2,7 @@
 
 pub mod chart;
 pub mod chunk;
+pub mod flight;
 pub mod rates;
 pub mod series;
+mod verdict;

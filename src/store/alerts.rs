@@ -116,6 +116,25 @@ pub async fn open_by_keys(conn: &mut Conn, integration: IntegrationId, keys: &[&
     Ok(found)
 }
 
+/// The newest occurrence of each of these keys, whatever its status.
+pub async fn newest_by_keys(conn: &mut Conn, integration: IntegrationId, keys: &[&str]) -> Result<Vec<Alert>> {
+    let mut found = Vec::new();
+    for batch in keys.chunks(500) {
+        let rows = conn
+            .query(COLUMNS)
+            .push_bind("where a.integration_id = ", integration.0)
+            .push_list(" and a.dedup_key in ", batch.iter().copied())
+            .push(
+                " and not exists (select 1 from alerts newer where newer.integration_id = a.integration_id and newer.dedup_key = a.dedup_key
+                    and (newer.starts_at, newer.id) > (a.starts_at, a.id))",
+            )
+            .all(alert)
+            .await?;
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
 pub async fn find(conn: &mut Conn, id: AlertId) -> Result<Option<Alert>> {
     conn.query(COLUMNS).push_bind("where a.id = ", id.0).maybe(alert).await
 }

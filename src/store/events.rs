@@ -10,12 +10,15 @@ use crate::domain::time::Timestamp;
 const APPEND_LOCK: i64 = 0x000A_F7E2_10AD;
 
 /// Appends in the caller's transaction; returns the newest sequence number.
-pub async fn append(conn: &mut Conn, actor: &str, now: Timestamp, events: &[NewEvent]) -> Result<i64> {
+pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent)]) -> Result<i64> {
+    if events.is_empty() {
+        return Ok(0);
+    }
     if conn.dialect() == Dialect::Postgres {
         conn.query("select pg_advisory_xact_lock($1)::text").bind(APPEND_LOCK).execute().await?;
     }
     let mut newest = 0;
-    for event in events {
+    for (actor, event) in events {
         let data = json(&event.data)?;
         newest = conn
             .query(

@@ -4,9 +4,9 @@ use super::Result;
 use super::db::{Conn, Row, json};
 use crate::domain::id::{EntryId, IncidentId};
 use crate::domain::time::Timestamp;
-use crate::domain::timeline::{Entry, Revision};
+use crate::domain::timeline::{Entry, EntryKind, Revision};
 
-const COLUMNS: &str = "select id, incident_id, fields, recorded_at, source, author, version, deleted_at from entries ";
+const COLUMNS: &str = "select id, incident_id, fields, recorded_at, source, author, version, edited_at, edited_by, deleted_at from entries ";
 
 fn entry(row: &Row) -> Result<Entry> {
     Ok(Entry {
@@ -17,6 +17,8 @@ fn entry(row: &Row) -> Result<Entry> {
         source: row.word("source")?,
         author: row.get("author")?,
         version: row.get("version")?,
+        edited_at: row.get("edited_at")?,
+        edited_by: row.get("edited_by")?,
         deleted_at: row.get("deleted_at")?,
     })
 }
@@ -49,7 +51,8 @@ pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<boo
     let fields = json(&entry.fields)?;
     let changed = conn
         .query(
-            "update entries set kind = $3, occurred_at = $4, pinned = $5, fields = $6, deleted_at = $7, version = $8
+            "update entries set kind = $3, occurred_at = $4, pinned = $5, fields = $6, deleted_at = $7, version = $8, edited_at = $9,
+                edited_by = $10
              where id = $1 and version = $2",
         )
         .bind(entry.id.0)
@@ -60,6 +63,8 @@ pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<boo
         .bind(fields)
         .bind(entry.deleted_at)
         .bind(entry.version)
+        .bind(entry.edited_at)
+        .bind(&entry.edited_by)
         .execute()
         .await?;
     Ok(changed == 1)
@@ -113,4 +118,15 @@ pub async fn list(
         query = query.push_bind(" and (occurred_at, id) > (", at).push_bind(", ", id).push(")");
     }
     query.push_bind(" order by occurred_at, id limit ", limit).all(entry).await
+}
+
+/// Whether the incident has an entry of this kind.
+pub async fn has_kind(conn: &mut Conn, incident: IncidentId, kind: EntryKind) -> Result<bool> {
+    let found: Option<i64> = conn
+        .query("select cast(1 as bigint) from entries where incident_id = $1 and kind = $2 and deleted_at is null limit 1")
+        .bind(incident.0)
+        .bind(kind.as_str())
+        .value()
+        .await?;
+    Ok(found.is_some())
 }

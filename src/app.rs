@@ -1,0 +1,125 @@
+//! What everything shares: store, clock, ids, bus, HTTP client. Built once for the server, the commands
+//! and the tests; the only place where time and randomness enter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::domain::id::IdSource;
+use crate::domain::time::{Clock, Timestamp, to_micros};
+use crate::live::Bus;
+use crate::store::Store;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    store: Store,
+    clock: Box<dyn Clock>,
+    ids: Box<dyn IdSource>,
+    bus: Bus,
+    http: reqwest::Client,
+    shutdown: CancellationToken,
+    hash_slots: tokio::sync::Semaphore,
+    sign_in_gate: SignInGate,
+    redaction_key: RedactionKey,
+}
+
+/// The machine's own clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
+    fn now(&self) -> Timestamp {
+        to_micros(chrono::Utc::now())
+    }
+}
+
+/// UUIDv7 and the operating system's randomness.
+pub struct SystemIds;
+
+impl IdSource for SystemIds {
+    #[expect(clippy::disallowed_methods, reason = "this is where ids enter")]
+    fn uuid(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        bytes
+    }
+}
+
+impl App {
+    pub fn new(config: Config, store: Store) -> Self {
+        Self::with(config, store, Box::new(SystemClock), Box::new(SystemIds))
+    }
+
+    pub fn with(config: Config, store: Store, clock: Box<dyn Clock>, ids: Box<dyn IdSource>) -> Self {
+        // A second call in the same process finds the provider in place, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(Duration::from_secs(10))
+            .user_agent(concat!("afterload/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the client's settings are constants");
+        Self(Arc::new(Inner {
+            config,
+            store,
+            clock,
+            ids,
+            bus: Bus::default(),
+            http,
+            shutdown: CancellationToken::new(),
+            hash_slots: tokio::sync::Semaphore::new(2),
+            sign_in_gate: SignInGate::default(),
+        }))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub fn uuid(&self) -> Uuid {
+        self.0.ids.uuid()
+    }
+
+    pub fn secret(&self) -> [u8; 32] {
+        self.0.ids.secret()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
+    /// Cancelled when the server is told to stop: streams and tickers end on it.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// At most two password hashes are computed at once: each takes 19 MiB.
+    pub fn hash_slots(&self) -> &tokio::sync::Semaphore {
+        &self.0.hash_slots
+    }
+}

@@ -1,0 +1,74 @@
+//! The settings of the server: one struct; every flag has an environment name.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where the data is; shared by the server and the administration commands.
+#[derive(Clone, Args)]
+pub struct DataConfig {
+    /// Folder of the embedded database; made when it is not there
+    #[arg(long, env = "AFTERLOAD_DATA", default_value = "data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Database address: `sqlite:PATH` or `postgres://…`; SQLite in the data folder when not given
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// File that holds the database address, for secrets mounted as files
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+impl DataConfig {
+    /// The database address, read from its file where one is given.
+    pub fn url(&self) -> std::io::Result<Option<String>> {
+        match &self.database_url_file {
+            Some(path) => std::fs::read_to_string(path).map(|text| Some(text.trim().to_owned())),
+            None => Ok(self.database_url.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for DataConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.database_url.as_deref().and_then(|url| url.split(':').next());
+        f.debug_struct("DataConfig").field("data", &self.data).field("database", &scheme.unwrap_or("sqlite")).finish()
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub data: DataConfig,
+    /// Address and port to listen on
+    #[arg(long, env = "AFTERLOAD_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Address under which people reach this server, such as https://afterload.example
+    #[arg(long, env = "AFTERLOAD_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Days for which recorded samples outside incidents are kept
+    #[arg(long, env = "AFTERLOAD_KEEP_SAMPLES_DAYS", default_value_t = 14, value_name = "DAYS")]
+    pub keep_samples_days: i64,
+    /// Days for which the raw bodies of alert deliveries are kept
+    #[arg(long, env = "AFTERLOAD_KEEP_DELIVERIES_DAYS", default_value_t = 30, value_name = "DAYS")]
+    pub keep_deliveries_days: i64,
+    /// Minutes within which a returning alert re-opens the incident that it came from
+    #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES")]
+    pub reopen_minutes: i64,
+    /// Most connections at once
+    #[arg(long, env = "AFTERLOAD_MAX_CONNECTIONS", default_value_t = 2000, value_name = "N")]
+    pub max_connections: usize,
+}
+
+impl Config {
+    /// Whether cookies are marked Secure: whenever people come over https.
+    pub fn secure_cookies(&self) -> bool {
+        self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// The public address without a slash at its end, or the listening one.
+    pub fn public_url(&self) -> String {
+        self.base_url.as_deref().map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
+    }
+}

@@ -1,0 +1,149 @@
+//! The flight recorder of an incident: what its balancers did, with its story marked on the time axis.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::incidents::load_live;
+use super::{Result, recording};
+use crate::app::App;
+use crate::domain::Error;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::id::{BalancerId, IncidentRef};
+use crate::domain::time::Timestamp;
+use crate::domain::timeline::{Entry, EntryKind};
+use crate::signal::flight::{self, FlightRecorder, Mark, MarkKind};
+use crate::signal::rates::{self, Fold, Grid};
+use crate::signal::series::Metric;
+use crate::store::timeline;
+
+/// The most charts on one page.
+const CHARTS: usize = 4;
+
+/// One per balancer and pool that had traffic, the worst first.
+pub async fn recorder(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
+    let mut conn = app.store().read().await?;
+    let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
+    let entries = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
+    drop(conn);
+    let marks = marks(&entries);
+    let window = recording::window(&incident, app.now());
+    let mut charts = Vec::new();
+    for recorded in recording::of_incident(app, &incident).await? {
+        for pool in flight::pools(&recorded.series).into_iter().take(CHARTS) {
+            charts.push(flight::build(&recorded.balancer, &pool, window, &recorded.series, marks.clone()));
+        }
+    }
+    charts.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
+    charts.truncate(CHARTS);
+    Ok(charts)
+}
+
+fn worst(chart: &FlightRecorder) -> f64 {
+    let errors: f64 = chart.error_ratio.iter().flatten().sum();
+    let requests: f64 = chart.rate.iter().flatten().sum();
+    errors * 1e9 + requests
+}
+
+/// What of the timeline is marked on the chart: changes, alerts, pinned entries, detours and recoveries.
+fn marks(entries: &[Entry]) -> Vec<Mark> {
+    let kind = |entry: &Entry| match entry.fields.kind {
+        EntryKind::Change => Some(MarkKind::Change),
+        EntryKind::Alert => Some(MarkKind::Alert),
+        EntryKind::Recovery => Some(MarkKind::Recovery),
+        _ if entry.fields.is_detour() => Some(MarkKind::Detour),
+        _ if entry.fields.pinned => Some(MarkKind::Pinned),
+        EntryKind::Status => Some(MarkKind::Status),
+        _ => None,
+    };
+    let marked = entries.iter().filter_map(|entry| Some((kind(entry)?, entry)));
+    marked
+        .enumerate()
+        .map(|(index, (kind, entry))| Mark {
+            number: index + 1,
+            at: entry.fields.occurred_at,
+            kind,
+            label: entry.fields.title.clone(),
+            entry: Some(entry.id.0),
+        })
+        .collect()
+}
+
+/// What part of the recording is asked for; absent means all.
+#[derive(Debug, Clone, Default)]
+pub struct SeriesQuery {
+    pub pool: Option<String>,
+    pub server: Option<String>,
+    pub name: Option<Metric>,
+    /// Seconds of one column; chosen by the length of the window when not said.
+    pub step: Option<i64>,
+}
+
+/// The frozen window as columns: one row of times, one row of values for each series.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SeriesColumns {
+    /// Seconds between two columns.
+    pub step: i64,
+    /// Beginning of each column.
+    pub times: Vec<chrono::DateTime<chrono::Utc>>,
+    pub series: Vec<SeriesColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SeriesColumn {
+    pub balancer_id: BalancerId,
+    pub balancer: String,
+    pub pool: String,
+    /// Null for the pool as a whole.
+    pub server: Option<String>,
+    pub name: Metric,
+    /// Counters come as rates per second; their unit says so.
+    pub unit: String,
+    /// Null where nothing was recorded.
+    pub values: Vec<Option<f64>>,
+    /// When the balancer's counters began anew.
+    pub resets: Vec<chrono::DateTime<chrono::Utc>>,
+}
+
+pub async fn series(app: &App, actor: &Actor, which: IncidentRef, query: &SeriesQuery) -> Result<SeriesColumns> {
+    let incident = load_live(&mut app.store().read().await?, actor, which, Permission::ReadIncidents).await?;
+    let window = recording::window(&incident, app.now());
+    let recorded = recording::of_incident(app, &incident).await?;
+    let usual = recorded.iter().flat_map(|r| &r.series).find_map(|s| rates::usual_step(&s.points)).unwrap_or(5.0);
+    let mut grid = Grid::new(window, usual);
+    if let Some(step) = query.step {
+        if !(1..=86_400).contains(&step) || window.length().num_seconds() / step > 20_000 {
+            return Err(Error::invalid("step", "out_of_range", "a step between 1 and 86400 seconds that gives at most 20,000 columns").into());
+        }
+        grid = Grid::with_step(window, step);
+    }
+    let mut columns = Vec::new();
+    for r in &recorded {
+        for series in &r.series {
+            let key = &series.key;
+            let wanted = query.pool.as_ref().is_none_or(|pool| *pool == key.pool)
+                && query.server.as_ref().is_none_or(|server| Some(server) == key.server.as_ref())
+                && query.name.is_none_or(|name| name == key.metric);
+            if !wanted {
+                continue;
+            }
+            let (values, resets, unit) = if key.metric.is_counter() {
+                let spans = rates::rate(&series.points);
+                let resets: Vec<Timestamp> = spans.iter().filter(|span| span.reset).map(|span| span.at).collect();
+                (rates::per_second(&grid, &series.points), resets, "1/s")
+            } else {
+                (rates::bucket(&grid, &rates::gauge(&series.points), Fold::Mean), Vec::new(), key.metric.unit())
+            };
+            columns.push(SeriesColumn {
+                balancer_id: r.balancer_id,
+                balancer: r.balancer.clone(),
+                pool: key.pool.clone(),
+                server: key.server.clone(),
+                name: key.metric,
+                unit: unit.to_owned(),
+                values,
+                resets,
+            });
+        }
+    }
+    Ok(SeriesColumns { step: grid.step, times: grid.times(), series: columns })
+}

@@ -1,0 +1,188 @@
+//! Declaring, reading, changing and undoing incidents.
+
+use serde_json::{Value, json};
+
+use super::{Page, Paged, Result, Unit, recording, timeline};
+use crate::app::App;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::event::{EventKind, NewEvent};
+use crate::domain::id::{IncidentId, IncidentRef};
+use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
+use crate::domain::timeline::{EntryFields, EntryKind, Source};
+use crate::domain::{Error, patch};
+use crate::store::{self, Conn, incidents};
+
+pub use crate::store::incidents::IncidentFilter;
+
+/// Opens an incident by hand, or back-fills one that is already over (status `resolved` with milestones).
+pub async fn declare(app: &App, actor: &Actor, fields: IncidentFields) -> Result<Incident> {
+    actor.may(Permission::WriteIncidents)?;
+    let fields = fields.checked()?;
+    let mut unit = Unit::begin(app, actor).await?;
+    let incident = open(app, &mut unit, fields, actor.to_string()).await?;
+    unit.commit().await?;
+    recording::freeze_soon(app, incident.id);
+    Ok(incident)
+}
+
+/// Opens an incident inside a unit of work: number, row, first links, event.
+pub(super) async fn open(app: &App, unit: &mut Unit<'_>, mut fields: IncidentFields, created_by: String) -> Result<Incident> {
+    let now = unit.now;
+    let milestones = &mut fields.milestones;
+    if fields.status != Status::Resolved {
+        milestones.started = milestones.started.or(milestones.detected).or(Some(now));
+        milestones.detected = milestones.detected.or(Some(now));
+    }
+    let incident = Incident {
+        id: IncidentId(app.uuid()),
+        reference: incidents::next_number(&mut unit.conn).await?,
+        fields,
+        created_by,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        version: 1,
+    };
+    incidents::insert(&mut unit.conn, &incident).await?;
+    recording::link_window(&mut unit.conn, &incident, now).await?;
+    let data = json!({"reference": incident.reference, "severity": incident.fields.severity, "title": incident.fields.title});
+    unit.event(NewEvent::new(EventKind::IncidentOpened).incident(incident.id).subject(incident.id).data(data));
+    Ok(incident)
+}
+
+/// Loads one that the actor may `permission`.
+pub(super) async fn load(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission: Permission) -> Result<Incident> {
+    actor.may(Permission::ReadIncidents)?;
+    let incident = incidents::find(conn, which).await?.ok_or_else(IncidentId::not_found)?;
+    actor.may_on(permission, &incident)?;
+    Ok(incident)
+}
+
+/// As [`load`], but a deleted one is not found.
+pub(super) async fn load_live(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission: Permission) -> Result<Incident> {
+    let incident = load(conn, actor, which, permission).await?;
+    if incident.deleted_at.is_some() {
+        return Err(IncidentId::not_found().into());
+    }
+    Ok(incident)
+}
+
+pub async fn find(app: &App, actor: &Actor, which: IncidentRef) -> Result<Incident> {
+    load_live(&mut app.store().read().await?, actor, which, Permission::ReadIncidents).await
+}
+
+/// Newest beginning first.
+pub async fn list(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page) -> Result<Paged<Incident>> {
+    actor.may(Permission::ReadIncidents)?;
+    let (limit, after) = (page.limit()?, page.after()?);
+    let rows = incidents::list(&mut app.store().read().await?, filter, actor.sees_only_as(), after, limit + 1).await?;
+    Ok(Paged::from_rows(rows, limit, |incident| (incident.beginning(), incident.id)))
+}
+
+/// Lays a merge patch over the fields when the stored version is still `expected_version`.
+///
+/// Beside the fields it takes `status_reason`, which a re-opening needs. Changes of status and severity
+/// become timeline entries.
+pub async fn edit(app: &App, actor: &Actor, which: IncidentRef, expected_version: i64, patch: &Value) -> Result<Incident> {
+    let mut unit = Unit::begin(app, actor).await?;
+    let before = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    if before.version != expected_version {
+        return Err(conflict(&before).into());
+    }
+    let (patch, reason) = take_reason(patch)?;
+    let mut fields: IncidentFields = patch::apply(&before.fields, &patch)?;
+    fields = fields.checked()?;
+    check_status_change(before.fields.status, fields.status, &reason)?;
+    if fields.status != before.fields.status {
+        fields.stamp_status(before.fields.status, unit.now);
+    }
+    if fields == before.fields {
+        // Nothing changes: the version stays, and with it everybody's ETag.
+        return Ok(before);
+    }
+    let after = Incident { fields, updated_at: unit.now, version: before.version + 1, ..before.clone() };
+    save(app, &mut unit, &before, &after, &reason).await?;
+    unit.commit().await?;
+    if after.fields.status == Status::Resolved && before.fields.status != Status::Resolved {
+        recording::freeze_soon(app, after.id);
+    }
+    Ok(after)
+}
+
+pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, after: &Incident, reason: &str) -> Result<()> {
+    if !incidents::update(&mut unit.conn, after, before.version).await? {
+        return Err(conflict(before).into());
+    }
+    let (old, new) = (before.fields.status, after.fields.status);
+    if old != new {
+        match (old, new) {
+            (_, Status::Resolved) => incidents::close_groups(&mut unit.conn, after.id, unit.now).await?,
+            (Status::Resolved, _) => incidents::reopen_groups(&mut unit.conn, after.id).await?,
+            _ => {}
+        }
+        let kind = if new == Status::Resolved { EntryKind::Recovery } else { EntryKind::Status };
+        let title = format!("Status: {} → {}", old.said(), new.said());
+        timeline::record(app, unit, after.id, kind, Source::Person, title, reason.to_owned()).await?;
+    }
+    if before.fields.severity != after.fields.severity {
+        let title = format!("Severity: {} → {}", before.fields.severity.said(), after.fields.severity.said());
+        timeline::record(app, unit, after.id, EntryKind::Status, Source::Person, title, String::new()).await?;
+    }
+    if before.beginning() != after.beginning() {
+        recording::link_window(&mut unit.conn, after, unit.now).await?;
+    }
+    let data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
+    unit.event(NewEvent::new(EventKind::IncidentChanged).incident(after.id).subject(after.id).data(data));
+    Ok(())
+}
+
+fn take_reason(patch: &Value) -> Result<(Value, String)> {
+    let mut patch = patch.clone();
+    let reason = patch.as_object_mut().and_then(|fields| fields.remove("status_reason"));
+    match reason {
+        None | Some(Value::Null) => Ok((patch, String::new())),
+        Some(Value::String(reason)) => Ok((patch, reason)),
+        Some(_) => Err(Error::invalid("status_reason", "invalid", "the reason is a text").into()),
+    }
+}
+
+fn conflict(current: &Incident) -> Error {
+    Error::Conflict { what: "the incident", current: Box::new(serde_json::to_value(current).unwrap_or_default()) }
+}
+
+/// Takes the incident out of every list; [`restore`] brings it back whole.
+pub async fn delete(app: &App, actor: &Actor, which: IncidentRef) -> Result<()> {
+    set_deleted(app, actor, which, true).await.map(drop)
+}
+
+pub async fn restore(app: &App, actor: &Actor, which: IncidentRef) -> Result<Incident> {
+    set_deleted(app, actor, which, false).await
+}
+
+async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, deleted: bool) -> Result<Incident> {
+    let mut unit = Unit::begin(app, actor).await?;
+    let before = load(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    if before.deleted_at.is_some() == deleted {
+        return Ok(before);
+    }
+    let after =
+        Incident { deleted_at: deleted.then_some(unit.now), updated_at: unit.now, version: before.version + 1, ..before.clone() };
+    if !incidents::update(&mut unit.conn, &after, before.version).await? {
+        return Err(conflict(&before).into());
+    }
+    if deleted {
+        incidents::close_groups(&mut unit.conn, after.id, unit.now).await?;
+    } else if after.is_open() {
+        incidents::reopen_groups(&mut unit.conn, after.id).await?;
+    }
+    let kind = if deleted { EventKind::IncidentDeleted } else { EventKind::IncidentChanged };
+    unit.event(NewEvent::new(kind).incident(after.id).subject(after.id));
+    unit.commit().await?;
+    Ok(after)
+}
+
+/// Handles that can own tasks and hold roles.
+pub async fn handles(app: &App, actor: &Actor) -> Result<Vec<String>> {
+    actor.may(Permission::ReadIncidents)?;
+    Ok(store::people::handles(&mut app.store().read().await?).await?)
+}

@@ -1,0 +1,69 @@
+//! One function for each thing that a person or a machine can do.
+//!
+//! Each begins a transaction, loads, asks `actor.may`, calls the pure domain, saves, appends its events,
+//! commits and wakes the bus. Handlers above know nothing of SQL, repositories below nothing of rights.
+
+pub mod alerts;
+pub mod attachments;
+pub mod balancers;
+pub mod events;
+pub mod flight;
+pub mod hooks;
+pub mod incidents;
+pub mod integrations;
+mod page;
+pub mod people;
+pub mod postmortems;
+pub mod recording;
+mod secrets;
+pub mod snapshots;
+pub mod tasks;
+pub mod timeline;
+pub mod tokens;
+mod unit;
+
+pub use page::{Page, Paged};
+pub(crate) use unit::Unit;
+
+use crate::domain;
+use crate::store;
+
+/// Either something that a person can act on, or a fault of ours that becomes an opaque 500.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Domain(domain::Error),
+    #[error(transparent)]
+    Store(store::Error),
+    #[error("{0:#}")]
+    Internal(anyhow::Error),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<domain::Error> for Error {
+    fn from(error: domain::Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+impl From<store::Error> for Error {
+    /// Faults that people can wait out or mend are said; the others stay opaque.
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) => {
+                Self::Domain(domain::Error::Unavailable("the database does not answer; nothing was saved, try again in a moment".into()))
+            }
+            store::Error::Full(_) => {
+                Self::Domain(domain::Error::Unavailable("the disk is full: reading still works, nothing can be saved until space is made".into()))
+            }
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}

@@ -1,0 +1,147 @@
+//! Snapshots: reading, comparing, pushing, and tying them to incidents.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::incidents::load_live;
+use super::{Page, Paged, Result, Unit, recording};
+use crate::app::App;
+use crate::balancer::diff::{self, Line};
+use crate::balancer::model::Model;
+use crate::balancer::state::State;
+use crate::domain::Error;
+use crate::domain::access::{Actor, Permission};
+use crate::domain::event::{EventKind, NewEvent};
+use crate::domain::id::{BalancerId, IncidentRef, SnapshotId};
+use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
+use crate::domain::time::second;
+use crate::store::{Conn, balancers, blobs, snapshots};
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SnapshotDetail {
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// The config text, with its secrets redacted before it was ever stored.
+    pub config: Option<String>,
+    pub model: Option<Model>,
+    pub state: Option<State>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SnapshotDiff {
+    pub before: Snapshot,
+    pub after: Snapshot,
+    /// One sentence for each change, by consequence.
+    pub changes: Vec<String>,
+    pub lines: Vec<Line>,
+    /// The same as a unified diff.
+    pub unified: String,
+}
+
+/// Newest first.
+pub async fn list(app: &App, actor: &Actor, balancer: BalancerId, page: &Page) -> Result<Paged<Snapshot>> {
+    actor.may(Permission::ReadBalancers)?;
+    let limit = page.limit()?;
+    let before = page.after_text()?.map(|(number, _)| number.parse()).transpose();
+    let before = before.map_err(|_| Error::invalid("cursor", "not_a_cursor", "this is no cursor of ours; start again without one"))?;
+    let mut conn = app.store().read().await?;
+    balancers::find(&mut conn, balancer).await?.ok_or_else(BalancerId::not_found)?;
+    let rows = snapshots::list(&mut conn, balancer, before, limit + 1).await?;
+    Ok(Paged::from_rows_by(rows, limit, |snapshot| (snapshot.number.to_string(), snapshot.id)))
+}
+
+pub async fn find(app: &App, actor: &Actor, id: SnapshotId) -> Result<SnapshotDetail> {
+    actor.may(Permission::ReadBalancers)?;
+    detail(&mut app.store().read().await?, id).await
+}
+
+async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
+    let snapshot = snapshots::find(conn, id).await?.ok_or_else(SnapshotId::not_found)?;
+    let content = snapshots::content(conn, id).await?.unwrap_or_default();
+    let config = match &content.config_hash {
+        Some(hash) => Some(recording::unpack(&blobs::get(conn, hash).await?)?),
+        None => None,
+    };
+    Ok(SnapshotDetail { snapshot, config, model: content.model, state: content.state })
+}
+
+/// What changed from `a` to `b`, whichever of the two is older.
+pub async fn compare(app: &App, actor: &Actor, a: SnapshotId, b: SnapshotId) -> Result<SnapshotDiff> {
+    actor.may(Permission::ReadBalancers)?;
+    let mut conn = app.store().read().await?;
+    let (before, after) = (detail(&mut conn, a).await?, detail(&mut conn, b).await?);
+    drop(conn);
+    Ok(compare_details(before, after))
+}
+
+pub(super) fn compare_details(before: SnapshotDetail, after: SnapshotDetail) -> SnapshotDiff {
+    let (old, new) = (before.config.as_deref().unwrap_or_default(), after.config.as_deref().unwrap_or_default());
+    let name = |s: &Snapshot| format!("{} snapshot {} ({})", s.balancer, s.number, second(s.captured_at));
+    SnapshotDiff {
+        changes: changes(&before, &after),
+        lines: diff::lines(old, new, 3),
+        unified: diff::unified(old, new, &name(&before.snapshot), &name(&after.snapshot), 3),
+        before: before.snapshot,
+        after: after.snapshot,
+    }
+}
+
+fn changes(before: &SnapshotDetail, after: &SnapshotDetail) -> Vec<String> {
+    let content = |d: &SnapshotDetail| (d.config.clone(), d.model.clone(), d.state.clone());
+    recording::sentences(&content(before), &content(after))
+}
+
+/// Oldest first.
+pub async fn of_incident(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<LinkedSnapshot>> {
+    let mut conn = app.store().read().await?;
+    let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
+    Ok(snapshots::of_incident(&mut conn, incident.id).await?)
+}
+
+/// Ties a snapshot to an incident, or changes how it stands to it.
+pub async fn link(app: &App, actor: &Actor, which: IncidentRef, id: SnapshotId, role: SnapshotRole) -> Result<()> {
+    let mut unit = Unit::begin(app, actor).await?;
+    let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    snapshots::find(&mut unit.conn, id).await?.ok_or_else(SnapshotId::not_found)?;
+    snapshots::link(&mut unit.conn, incident.id, id, role).await?;
+    unit.event(NewEvent::new(EventKind::SnapshotLinked).incident(incident.id).subject(id).data(json!({"role": role})));
+    unit.commit().await
+}
+
+pub async fn unlink(app: &App, actor: &Actor, which: IncidentRef, id: SnapshotId) -> Result<()> {
+    let mut unit = Unit::begin(app, actor).await?;
+    let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    if !snapshots::unlink(&mut unit.conn, incident.id, id).await? {
+        return Err(SnapshotId::not_found().into());
+    }
+    unit.event(NewEvent::new(EventKind::SnapshotLinked).incident(incident.id).subject(id).data(json!({"role": null})));
+    unit.commit().await
+}
+
+/// A snapshot that somebody sends instead of the recorder reading it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushedSnapshot {
+    /// When it was read; now when not said.
+    #[serde(default)]
+    pub captured_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub config: String,
+    /// Answer of `show servers state`, beside the config.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Word of the balancer's kind, when it differs from the stored one.
+    #[serde(default)]
+    pub format: Option<String>,
+}
+
+pub async fn push(app: &App, actor: &Actor, balancer: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
+    actor.may(Permission::WriteBalancers)?;
+    if pushed.config.len() > recording::CONFIG_MAX {
+        return Err(Error::TooLarge(format!("the config has {} bytes; at most {} are taken", pushed.config.len(), recording::CONFIG_MAX)).into());
+    }
+    if pushed.format.as_deref().is_some_and(|format| format != "haproxy") {
+        return Err(Error::invalid("format", "unknown_word", "only haproxy is understood so far").into());
+    }
+    recording::take_pushed(app, actor, balancer, pushed).await
+}

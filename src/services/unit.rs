@@ -1,0 +1,62 @@
+//! One unit of work: a transaction, the events it will leave behind, and the wake-up after it.
+
+use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::event::NewEvent;
+use crate::domain::time::Timestamp;
+use crate::services::Result;
+use crate::store::{Conn, events};
+
+pub struct Unit<'a> {
+    app: &'a App,
+    pub conn: Conn,
+    pub now: Timestamp,
+    actor: String,
+    events: Vec<(String, NewEvent)>,
+}
+
+impl<'a> Unit<'a> {
+    pub async fn begin(app: &'a App, actor: &Actor) -> Result<Self> {
+        let conn = app.store().begin().await?;
+        Ok(Self { app, conn, now: app.now(), actor: actor.to_string(), events: Vec::new() })
+    }
+
+    /// The name shown beside what is done in this unit.
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    pub fn event(&mut self, event: NewEvent) {
+        self.events.push((self.actor.clone(), event));
+    }
+
+    /// Goes on under another name: one unit may carry the work of several senders.
+    pub fn act_as(&mut self, actor: &Actor) {
+        self.actor = actor.to_string();
+    }
+
+    /// A point to which [`Self::rewind`] returns.
+    pub async fn mark(&mut self) -> Result<usize> {
+        self.conn.savepoint().await?;
+        Ok(self.events.len())
+    }
+
+    /// Keeps what was done since the mark.
+    pub async fn keep(&mut self) -> Result<()> {
+        Ok(self.conn.release_savepoint().await?)
+    }
+
+    /// Undoes what was done since the mark, events included.
+    pub async fn rewind(&mut self, mark: usize) -> Result<()> {
+        self.events.truncate(mark);
+        Ok(self.conn.rollback_to_savepoint().await?)
+    }
+
+    /// Appends the events, makes everything durable, then wakes who waits.
+    pub async fn commit(mut self) -> Result<()> {
+        let newest = events::append(&mut self.conn, self.now, &self.events).await?;
+        self.conn.commit().await?;
+        self.app.bus().wake(newest);
+        Ok(())
+    }
+}
