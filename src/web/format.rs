@@ -1,0 +1,152 @@
+//! How times, spans, shares and severities are written on pages. No time leaves here without its zone.
+
+use askama::filters::Safe;
+use chrono::{DateTime, Duration, FixedOffset};
+
+use crate::domain::time::{self, Timestamp};
+
+/// The zone that a reader chose (`z`), as an offset from UTC. The script knows daylight saving and
+/// corrects what it changes; without scripts the offset of the last visit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Zone {
+    /// Minutes east of UTC.
+    pub minutes: i32,
+}
+
+impl Zone {
+    /// Reads the cookie: `utc` or minutes east of UTC.
+    pub fn from_cookie(text: &str) -> Self {
+        Self { minutes: text.parse().ok().filter(|minutes: &i32| minutes.abs() <= 14 * 60).unwrap_or(0) }
+    }
+
+    /// `UTC`, `+02` or `+05:30`: short enough to stand behind every time.
+    pub fn label(self) -> String {
+        if self.minutes == 0 {
+            return "UTC".to_owned();
+        }
+        let (sign, minutes) = (if self.minutes < 0 { '−' } else { '+' }, self.minutes.abs());
+        match minutes % 60 {
+            0 => format!("{sign}{:02}", minutes / 60),
+            rest => format!("{sign}{:02}:{rest:02}", minutes / 60),
+        }
+    }
+
+    /// `UTC` or `UTC+02:00`.
+    pub fn name(self) -> String {
+        time::offset_name(self.minutes)
+    }
+
+    fn local(self, at: Timestamp) -> DateTime<FixedOffset> {
+        at.with_timezone(&time::offset(self.minutes))
+    }
+
+    fn tag(self, at: Timestamp, form: &str, text: &str) -> Safe<String> {
+        Safe(format!("<time datetime=\"{}\" data-t=\"{form}\">{text}</time>", time::rfc3339(at)))
+    }
+
+    /// `14:03 UTC`.
+    pub fn clock(self, at: Timestamp) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(at).format("%H:%M"), self.label());
+        self.tag(at, "clock", &text)
+    }
+
+    /// `21 Nov 14:03 UTC`.
+    pub fn short(self, at: Timestamp) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(at).format("%-d %b %H:%M"), self.label());
+        self.tag(at, "short", &text)
+    }
+
+    /// `2026-11-21 14:03:07 UTC`.
+    pub fn full(self, at: Timestamp) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(at).format("%Y-%m-%d %H:%M:%S"), self.label());
+        self.tag(at, "full", &text)
+    }
+
+    /// `Saturday, 21 November 2026`.
+    pub fn day(self, at: Timestamp) -> String {
+        self.local(at).format("%A, %-d %B %Y").to_string()
+    }
+
+    /// `2026-11-21`: tells days apart.
+    pub fn date(self, at: Timestamp) -> String {
+        self.local(at).format("%Y-%m-%d").to_string()
+    }
+
+    /// The value of `<input type=datetime-local step=1>`.
+    pub fn input(self, at: Timestamp) -> String {
+        self.local(at).format("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+}
+
+/// `23 min`, kept fresh by the script while `live`; `at` is where it counts from.
+pub fn since(at: Timestamp, now: Timestamp) -> Safe<String> {
+    Safe(format!("<time datetime=\"{}\" data-t=\"since\">{}</time>", time::rfc3339(at), time::humane(now - at)))
+}
+
+/// `23 min ago`.
+pub fn ago(at: Timestamp, now: Timestamp) -> Safe<String> {
+    Safe(format!("<time datetime=\"{}\" data-t=\"ago\">{} ago</time>", time::rfc3339(at), time::humane(now - at)))
+}
+
+/// `23 min` from seconds.
+pub fn span(seconds: i64) -> String {
+    time::humane(Duration::seconds(seconds))
+}
+
+/// A fraction as `90 %`, `98.6 %`, `0.02 %`.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = if percent == percent.round() || percent.abs() >= 99.95 {
+        0
+    } else if percent.abs() < 0.1 {
+        2
+    } else {
+        1
+    };
+    format!("{percent:.digits$} %")
+}
+
+/// `1,000,000`.
+pub fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('−');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The first letters of a handle, for the chip in the bar.
+pub fn initials(handle: &str) -> String {
+    handle.chars().filter(|c| c.is_alphanumeric()).take(2).collect::<String>().to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_carries_its_zone() {
+        let at: Timestamp = "2026-11-21T23:30:07Z".parse().expect("time");
+        let zone = |cookie| Zone::from_cookie(cookie);
+        assert_eq!(
+            zone("utc").clock(at).0,
+            "<time datetime=\"2026-11-21T23:30:07Z\" data-t=\"clock\">23:30 <small>UTC</small></time>"
+        );
+        assert!(zone("330").clock(at).0.contains("05:00 <small>+05:30</small>"));
+        assert_eq!((zone("60").date(at), zone("-60").label()), ("2026-11-22".to_owned(), "−01".to_owned()));
+        assert_eq!((zone("99999").minutes, zone("x").minutes), (0, 0));
+    }
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!([percent(0.9), percent(0.986), percent(0.0002), percent(1.0)], ["90 %", "98.6 %", "0.02 %", "100 %"]);
+        assert_eq!([count(0), count(999), count(1_000_000), count(-1234)], ["0", "999", "1,000,000", "−1,234"]);
+    }
+}

@@ -1,0 +1,31 @@
+//! Pages over HTTP: one file a page, its templates under the same name.
+//!
+//! A handler is: own extractors, one service call, a page struct or a redirect. Every action is a link
+//! or a form that works without scripts; the same handler answers the script with a fragment when the
+//! request says so (`x-fragment`). No SQL, no permission checks, no business rules here.
+
+pub mod assets;
+pub mod error;
+pub mod extract;
+pub mod format;
+pub mod page;
+
+pub mod preferences;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+
+use crate::app::App;
+
+pub use error::{Error, Result};
+
+/// Everything under `/` that is a page or belongs to one.
+pub fn routes(app: &App) -> Router<App> {
+    Router::new()
+        .merge(preferences::routes())
+        .fallback(error::nowhere)
+        .layer(from_fn_with_state(app.clone(), page::frame))
+        .route("/static/{*file}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+}
