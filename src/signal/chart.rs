@@ -258,7 +258,7 @@ fn summary(recorder: &FlightRecorder) -> String {
     }
     for (kind, name) in [(Kind::Errors, "5xx ratio"), (Kind::Rate, "Requests"), (Kind::Response, "Response time")] {
         if let Some((column, highest)) = peak(kind.values(recorder)) {
-            let when = recorder.times.get(column).map(|at| format!(" at {}", at.format("%H:%M UTC"))).unwrap_or_default();
+            let when = recorder.times.get(column).map(|at| format!(" at {}", minute(*at))).unwrap_or_default();
             said.push_str(&format!(" {name}: highest {}{when}.", kind.say(highest)));
         }
     }

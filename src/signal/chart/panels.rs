@@ -153,7 +153,11 @@ pub fn draw(ink: &mut Ink, layout: &Layout, panel: &Panel, recorder: &FlightReco
             pen.move_to(axis.x(*at), panel.bottom + 4.0);
             pen.line_to(axis.x(*at), panel.bottom - 6.0);
         }
-        ink.path(ink::RESET, " fill=\"none\" stroke-width=\"1.5\"", &pen.finish());
+        let (paint, data) = (ink.paint(ink::RESET), pen.finish());
+        if !data.is_empty() {
+            let title = "<title>Counters started anew: the balancer was reloaded or restarted</title>";
+            ink.raw(&format!("<path{paint} fill=\"none\" stroke-width=\"1.5\" d=\"{data}\">{title}</path>"));
+        }
     }
 }
 
