@@ -89,7 +89,12 @@ impl Layout {
             Size::Wide => (1180.0, 152.0, 1034.0, 11.0, 11),
             Size::Narrow => (360.0, 58.0, 352.0, 13.0, 18),
         };
-        let top = if narrow { 60.0 } else { 38.0 };
+        let top = match (narrow, recorder.marks.is_empty()) {
+            (false, false) => 38.0,
+            (false, true) => 6.0,
+            (true, false) => 60.0,
+            (true, true) => 24.0,
+        };
         let (mut next, mut floor) = (top, top);
         let mut panels = Vec::new();
         for kind in Kind::of(recorder) {

@@ -1,3 +1,5 @@
+//! The drawings held against their promises: well-formed, small, safe with any name, honest about gaps.
+
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
