@@ -66,6 +66,8 @@ pub enum ReadError {
     Slow { place: String, seconds: f64 },
     #[error("{place} answered, but not with statistics: “{head}”; name HAProxy's runtime socket or its statistics page")]
     NotStatistics { place: String, head: String },
+    #[error("the answer of {place} breaks off in the middle: check whether the balancer was just stopped or reloaded")]
+    Cut { place: String },
     #[error("{place} answered with HTTP status {status}: {remedy}")]
     Status { place: String, status: u16, remedy: &'static str },
     #[error("reading {place} failed ({why}); check it on the machine that runs Afterload")]

@@ -4,12 +4,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::*;
 
-const STAT: &str = "# pxname,svname,stot,status,weight,\nb,s,1,UP,1,\nb,BACKEND,1,UP,1,\n";
+const STAT: &str = "# pxname,svname,stot,status,weight,\nb,s,1,UP,1,\nb,BACKEND,1,UP,1,\n\n";
 
 fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -37,7 +37,7 @@ fn unix(dir: &TempDir, name: &str, answer: impl Into<Vec<u8>>) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let answer = answer.clone();
             tokio::spawn(async move {
-                stream.readable().await.expect("readable");
+                let _ = stream.read(&mut [0; 100]).await;
                 let _ = stream.write_all(&answer).await;
             });
         }
@@ -51,9 +51,12 @@ async fn web(answer: String) -> String {
     let address = listener.local_addr().expect("address");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            stream.readable().await.expect("readable");
-            let _ = stream.try_read(&mut [0; 4096]);
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
         }
     });
     format!("http://mk:hunter2@{address}/stats")
@@ -113,6 +116,8 @@ async fn sockets_that_are_dead_mute_or_babble_are_told_apart() {
     let said = refusal("", &garbage).await;
     assert!(said.contains("answered, but not with statistics: “\u{fffd}<html> no”"), "{said}");
     assert!(refusal("", &unix(&dir, "empty.sock", "")).await.contains("“nothing at all”"));
+    let cut = refusal("", &unix(&dir, "cut.sock", &STAT[..STAT.len() - 20])).await;
+    assert!(cut.contains("breaks off"), "{cut}");
     let flood = unix(&dir, "flood.sock", vec![b'x'; 2 * MAX_BYTES]);
     assert!(refusal("", &flood).await.contains("more than 16 MiB"));
     drop(UnixListener::bind(path(&dir, "dead.sock")).expect("bind"));

@@ -16,8 +16,12 @@ pub(super) async fn read(address: &StateAddress, place: &str, http: &reqwest::Cl
         StateAddress::Http(url) => (page::read(url, place, http).await?, None, None),
         StateAddress::Unix(_) | StateAddress::Tcp(_) => {
             let mut socket = socket::Socket::new(address, place);
-            let rows = socket.ask("show stat").await?;
-            let rows = stat::parse_stat(&rows).ok_or_else(|| ReadError::not_statistics(place, &rows))?;
+            let answer = socket.ask("show stat").await?;
+            let rows = stat::parse_stat(&answer).ok_or_else(|| ReadError::not_statistics(place, &answer))?;
+            // Half an answer would look like servers that were removed.
+            if !answer.ends_with("\n\n") {
+                return Err(ReadError::Cut { place: place.to_owned() });
+            }
             let servers = stat::parse_servers_state(&socket.ask("show servers state").await?);
             if servers.is_none() {
                 notices.push(format!(

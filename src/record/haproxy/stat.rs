@@ -113,11 +113,12 @@ pub fn parse_servers_state(text: &str) -> Option<ServerLines> {
     Some(servers)
 }
 
-/// `srv_admin_state` (management guide): 1 maintenance by command, 2 inherited, 4 `disabled` in the config, 8
-/// drain by command, 16 inherited, 32 name not resolved, 64 name set by command.
+/// `srv_admin_state` (management guide): 1 maintenance by command, 2 inherited, 8 drain by command, 16 inherited,
+/// 32 name not resolved. Bit 4, `disabled` in the config, only remembers how the server started: it comes with bit
+/// 1 and stays after `enable server`, when traffic flows again. Bit 64, name set by command, says nothing here.
 fn admin(bits: u32) -> Admin {
     match bits {
-        _ if bits & (1 | 2 | 4 | 32) != 0 => Admin::Maintenance,
+        _ if bits & (1 | 2 | 32) != 0 => Admin::Maintenance,
         _ if bits & (8 | 16) != 0 => Admin::Drain,
         _ => Admin::Ready,
     }
@@ -189,8 +190,8 @@ fn up(status: &str) -> Option<u64> {
 }
 
 /// The BACKEND line counts `stot` like the servers' lines do, requests in HTTP mode and sessions in TCP mode, so
-/// that shares of it are comparable; `req_tot` is empty in TCP mode. What HAProxy answered by itself, without a
-/// server, is in this line alone.
+/// that both can stand in one chart; `req_tot` is empty in TCP mode. The servers' lines count every attempt, so that
+/// retries make their sum exceed this line. What HAProxy answered by itself, without a server, is in this line alone.
 fn pool_samples(row: &Row, samples: &mut Vec<Sample>) {
     push(row, None, &common(row), samples);
 }

@@ -66,13 +66,13 @@ const HEADER: &str = "# pxname,svname,qcur,scur,stot,status,weight,act,bck,lbtot
 fn what_people_set_is_told_apart_from_what_checks_found() {
     let states = "1\n# be_name srv_name srv_addr srv_port srv_admin_state srv_uweight srv_iweight\n\
         b ready ::1 80 0 0 100\nb forced 10.0.0.1 80 1 5 5\nb drained - 0 8 5 5\nb both 10.0.0.1 80 9 5 5\nb dns - 0 32 1 1\n\
-        b fqdn 10.0.0.9 80 64 1 1\nb short\nb junk x x x x x\n";
+        b fqdn 10.0.0.9 80 64 1 1\nb enabled - 0 4 1 1\nb started - 0 5 1 1\nb short\nb junk x x x x x\n";
     let servers = parse_servers_state(states).expect("servers");
     let admin = |name: &str| servers[&("b".to_owned(), name.to_owned())].admin;
     use Admin::{Drain, Maintenance, Ready};
-    let names = ["ready", "forced", "drained", "both", "dns", "fqdn"];
-    assert_eq!(names.map(admin), [Ready, Maintenance, Drain, Maintenance, Maintenance, Ready]);
-    assert_eq!(servers.len(), 6);
+    let names = ["ready", "forced", "drained", "both", "dns", "fqdn", "enabled", "started"];
+    assert_eq!(names.map(admin), [Ready, Maintenance, Drain, Maintenance, Maintenance, Ready, Ready, Maintenance]);
+    assert_eq!(servers.len(), 8);
 
     let csv = format!(
         "{HEADER}b,ready,0,0,5,UP 1/3,0,1,0,5,0,,,3,1,\nb,drained,0,0,0,DRAIN,5,1,0,0,5,,,0,0,\nb,n,0,0,0,no check,5,1,0,0,5,,,0,0,\n\
