@@ -1,0 +1,53 @@
+# Every step of CI as a recipe; `just` lists them, `just STEP` runs one.
+
+_default:
+    @just --list
+
+# Everything that CI runs, in its order; installs what is missing
+all:
+    tests/run
+
+# Run the server on ./data
+run *ARGS:
+    cargo run -- {{ARGS}}
+
+# Install programs that the tests need and that are missing
+install:
+    tests/run install
+
+# Put the code into its one format
+fmt:
+    cargo fmt
+
+# Format, warnings, unit and integration tests on both databases
+rust:
+    tests/run rust
+
+# Warnings are errors
+clippy:
+    cargo clippy --all-targets --locked -- -D warnings
+
+# Unit tests alone, without a database server: just test domain::
+test *FILTER:
+    cargo test --locked --lib {{FILTER}}
+
+# The walk on real HAProxy, Prometheus, Alertmanager and a browser
+walk:
+    tests/run walk
+
+# One test file of the walk, on the binary that is built: just browser walk
+browser NAME='walk':
+    cd tests/browser && node --test --test-reporter=spec {{NAME}}.test.mjs
+
+# Accept what the snapshot tests see now; read the difference before committing it
+bless:
+    INSTA_UPDATE=always cargo test --locked --lib --test architecture
+
+# Draw the pictures of the documentation anew
+pictures:
+    cargo build --locked
+    cd tests/browser && UPDATE_SCREENSHOTS=1 node --test --test-reporter=spec walk.test.mjs
+
+# Print the OpenAPI document
+openapi:
+    @cargo run --quiet --locked -- openapi
