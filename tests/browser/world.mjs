@@ -56,6 +56,13 @@ async function answers(url) {
   return response.ok;
 }
 
+/** One command of Afterload; its standard output. */
+export async function afterload(...args) {
+  const { DATABASE_URL, ...env } = process.env;
+  const { stdout } = await run(binary, args, { env, maxBuffer: 64 * 1024 * 1024 });
+  return stdout;
+}
+
 /** A program of the world: its output goes to a file and to `text`. */
 class Program {
   constructor(folder, name, command, args, options = {}) {
@@ -151,8 +158,7 @@ export class World {
 
   /** One command of Afterload on the same data; its standard output. */
   async command(...args) {
-    const { stdout } = await run(binary, [...args, '--data', this.data], { maxBuffer: 64 * 1024 * 1024 });
-    return stdout;
+    return afterload(...args, '--data', this.data);
   }
 
   // --- the balancer, its servers, its customers ---
