@@ -113,7 +113,7 @@ test('an incident from alert to postmortem through REST', async (t) => {
     assert.equal(refused.errors[0].pointer, '/occurred_at');
     await api.post(at, { title: 'x', urgency: 9 }, { expect: 422 });
     await api.patch(`${at}/${id}`, { body: 'Since noon', pinned: true });
-    const stale = { body: { title: 'Mine' }, headers: { 'if-match': '"1"' }, expect: 409 };
+    const stale = { body: { title: 'Mine' }, headers: { 'if-match': '"1"' }, expect: 412 };
     assert.equal((await api.ask('PATCH', `${at}/${id}`, stale)).json.current.body, 'Since noon', 'a conflict brings the current text');
     await api.ask('PATCH', `${at}/${id}`, { body: { title: 'Mine' }, expect: 428 });
     assert.deepEqual((await api.get(`${at}/${id}/revisions`)).items.map((one) => one.body), ['', 'Since noon']);
@@ -215,6 +215,7 @@ test('an incident from alert to postmortem through REST', async (t) => {
   });
 
   await t.test('people and tokens: what one may, and when it ends', async () => {
+    await api.post('/api/v1/users', { handle: 'mk', password: 'a long enough password', role: 'admin' });
     const person = await api.post('/api/v1/users', { handle: 'jl', password: 'a long enough password', role: 'responder' });
     await api.ask('PATCH', `/api/v1/users/${person.id}`, { body: { role: 'viewer' } });
     assert.ok((await api.get('/api/v1/users')).items.some((one) => one.handle === 'jl'));

@@ -147,7 +147,7 @@ export class World {
     const { DATABASE_URL, ...env } = process.env;
     this.server = this.start('afterload', binary, args, { env });
     await this.server.says(/Afterload \S+ is at (\S+)/);
-    await until('the server to answer', () => answers(`${this.url}/livez`));
+    await until('the server to answer', () => fetch(`${this.url}/login`, { signal: AbortSignal.timeout(5000) }));
     return this.server;
   }
 
