@@ -319,7 +319,13 @@ impl Writer<'_, '_> {
                     self.out.push_str("***");
                 }
             }
-            Event::TaskListMarker(done) => self.push(if done { "[x] " } else { "[ ] " }),
+            // A heading has no boxes; there the mark is text.
+            Event::TaskListMarker(done) => match (self.heading, done) {
+                (false, true) => self.push("[x] "),
+                (false, false) => self.push("[ ] "),
+                (true, true) => self.push("\\[x\\] "),
+                (true, false) => self.push("\\[ \\] "),
+            },
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => self.text(&text),
         }
     }
@@ -552,6 +558,10 @@ impl Writer<'_, '_> {
             }
             TagEnd::Item => {
                 if self.open.last() == Some(&Some("")) && !self.one_line {
+                    // An empty item below a line of text would read as the underline of a heading.
+                    if self.frame().blocks == 0 {
+                        self.out.push_str("&#32;");
+                    }
                     self.pop_frame();
                 } else {
                     self.inline = false;
