@@ -7,6 +7,7 @@
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Tag, TagEnd};
 
 use super::address;
+use super::escape::{code_span, destination, fence, plain, push_text};
 use super::markdown::{DEPTH_MAX, parser};
 use crate::domain::id::AttachmentId;
 
@@ -26,6 +27,16 @@ pub struct Place<'a> {
 /// Headings of a text begin at this level, below the document's own `##` and `###`.
 const FIRST_HEADING: usize = 4;
 
+/// Whether `source` is one plain sentence or a few, the most common text by far: it needs no parser, because every
+/// reading of it gives it back as it is.
+fn is_plain_prose(source: &str) -> bool {
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80 || b" .,;:?!'\"()/-+=%$@^}".contains(&b);
+    source.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+        && !source.ends_with(' ')
+        && source.bytes().all(harmless)
+        && !source.contains("INC-")
+}
+
 /// Writes all blocks of `source`, each line ready to stand at the left edge; no line break at the end.
 pub fn blocks(source: &str, place: &mut Place<'_>) -> String {
     write(source, place, false)
@@ -38,6 +49,9 @@ pub fn line(source: &str, place: &mut Place<'_>) -> String {
 
 /// Whether [`line`] loses nothing of `source`: one paragraph without forced line breaks and images.
 pub fn fits_on_a_line(source: &str) -> bool {
+    if is_plain_prose(source) {
+        return true;
+    }
     let mut paragraphs = 0;
     parser(source).all(|event| match event {
         Event::Start(Tag::Paragraph) => {
@@ -52,7 +66,7 @@ pub fn fits_on_a_line(source: &str) -> bool {
 
 /// The words alone, on one line.
 pub fn words(source: &str) -> String {
-    let mut words = String::new();
+    let mut words = String::with_capacity(source.len());
     for event in parser(source) {
         match event {
             Event::Text(text) | Event::Code(text) | Event::InlineHtml(text) | Event::Html(text) => words.push_str(&text),
@@ -66,134 +80,10 @@ pub fn words(source: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Plain text such as a title, escaped so that it means nothing to Markdown anywhere on a line.
-///
-/// Line breaks become spaces. Explicit direction controls (UAX 9, 2.1 to 2.5) are dropped, because one
-/// left open would turn around the rest of the line; right-to-left letters need none.
-pub fn plain(text: &str) -> String {
-    let spaced: String = text
-        .chars()
-        .filter(|c| !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}'))
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let mut out = String::with_capacity(spaced.len());
-    let joined = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    push_text(&mut out, &joined, true, true);
-    out
-}
-
-/// A code span around `code`, which may hold backticks.
-pub fn code_span(code: &str, in_table: bool, hugo: bool) -> String {
-    let ticks = "`".repeat(longest_run(code) + 1);
-    let pad = if code.starts_with('`') || code.ends_with('`') || code.starts_with(' ') && code.ends_with(' ') { " " } else { "" };
-    let mut body = verbatim(code, hugo);
-    if in_table {
-        body = body.replace('|', "\\|");
-    }
-    format!("{ticks}{pad}{body}{pad}{ticks}")
-}
-
-/// A fenced block around `code`, line breaks inside kept.
-pub fn fence(language: &str, code: &str, hugo: bool) -> String {
-    let ticks = "`".repeat((longest_run(code) + 1).max(3));
-    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '#' | '.');
-    let language: String = language.chars().take_while(plain).collect();
-    format!("{ticks}{language}\n{}\n{ticks}", verbatim(code.strip_suffix('\n').unwrap_or(code), hugo))
-}
-
-/// An address for the parentheses of a link.
-pub fn destination(address: &str) -> String {
-    let mut encoded = String::with_capacity(address.len());
-    address::push_encoded(&mut encoded, address);
-    let mut out = String::with_capacity(encoded.len());
-    for (at, c) in encoded.char_indices() {
-        match c {
-            '&' if entity(&encoded.as_bytes()[at + 1..]) => out.push_str("&amp;"),
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-fn longest_run(code: &str) -> usize {
-    code.split(|c| c != '`').map(str::len).max().unwrap_or_default()
-}
-
-/// Code for Hugo, which looks for shortcodes before it looks at Markdown, in code too. A pair that is
-/// complete is written as Hugo's manual says (`{{</* … */>}}` comes out as `{{< … >}}`); for half a pair
-/// there is no such form, so a zero-width space breaks it.
-fn verbatim(code: &str, hugo: bool) -> String {
-    if !hugo {
-        return code.to_owned();
-    }
-    let mut out = String::with_capacity(code.len());
-    let mut rest = code;
-    while let Some(at) = rest.find("{{") {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let close = match rest.as_bytes().get(2) {
-            Some(b'<') => ">}}",
-            Some(b'%') => "%}}",
-            _ => {
-                out.push('{');
-                rest = &rest[1..];
-                continue;
-            }
-        };
-        let (open, after) = rest.split_at(3);
-        rest = after;
-        if let Some(end) = after.find(close) {
-            out.push_str(&format!("{open}/*{}*/{close}", &after[..end]));
-            rest = &after[end + close.len()..];
-        } else {
-            out.push_str(&format!("{{{{\u{200B}{}", &open[2..]));
-        }
-    }
-    out.push_str(rest);
-    out.replace("<!--more-->", "<!--\u{200B}more-->")
-}
-
-/// Escapes `text`. `starts_line` says that block marks would count, `ends` that no more text follows it.
-fn push_text(out: &mut String, text: &str, starts_line: bool, heading: bool) {
-    let bytes = text.as_bytes();
-    let word = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
-    let number = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    for (at, c) in text.char_indices() {
-        let next = bytes.get(at + 1);
-        let escape = match c {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '|' | '~' => true,
-            '_' => at == 0 || !word(at - 1) || !word(at + 1),
-            '&' => entity(&bytes[at + 1..]),
-            '!' => next.is_none_or(|b| *b == b'['),
-            // Shortcodes of Hugo and tags of Liquid.
-            '%' => at > 0 && bytes[at - 1] == b'{',
-            '{' if heading => true,
-            '#' if heading => true,
-            '#' | '>' | '+' | '-' | '=' | ':' if starts_line => at == 0,
-            '.' | ')' if starts_line => at == number && number > 0,
-            _ => false,
-        };
-        match c {
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
-            ' ' | '\t' if at == 0 && starts_line => out.push_str(if c == ' ' { "&#32;" } else { "&#9;" }),
-            _ => {
-                if escape {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-        }
-    }
-}
-
-/// Whether what follows an ampersand makes it a character reference (CommonMark 0.31, 2.5).
-fn entity(after: &[u8]) -> bool {
-    let body = after.iter().take(40).take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
-    body > 0 && after.get(body) == Some(&b';')
-}
-
 fn write(source: &str, place: &mut Place<'_>, one_line: bool) -> String {
+    if is_plain_prose(source) {
+        return source.to_owned();
+    }
     let events: Vec<_> = parser(source).collect();
     let loose = loose_lists(&events);
     let mut writer = Writer {
@@ -462,23 +352,8 @@ impl Writer<'_, '_> {
                     self.heading = true;
                 }
             }
-            Tag::BlockQuote(_) => {
-                if self.open("") && !self.one_line {
-                    self.start_block();
-                    self.out.push_str("> ");
-                    self.prefix.push_str("> ");
-                    self.push_frame(Frame { indent: 2, ..Frame::default() });
-                }
-            }
-            Tag::List(number) => {
-                if self.open("") && !self.one_line {
-                    let (mark, other) = if number.is_some() { ('.', ')') } else { ('-', '*') };
-                    let before = self.frame().last_mark;
-                    self.start_block();
-                    let mark = if before == Some(mark) { other } else { mark };
-                    self.push_frame(Frame { tight: !loose, number, mark, ..Frame::default() });
-                }
-            }
+            Tag::BlockQuote(_) => self.start_quote(),
+            Tag::List(number) => self.start_list(number, loose),
             Tag::Item => {
                 if self.open.last() == Some(&Some("")) && !self.one_line {
                     self.start_item();
@@ -523,6 +398,34 @@ impl Writer<'_, '_> {
         }
     }
 
+    fn start_quote(&mut self) {
+        if self.open("") && !self.one_line {
+            self.start_block();
+            self.out.push_str("> ");
+            self.prefix.push_str("> ");
+            self.push_frame(Frame { indent: 2, ..Frame::default() });
+        }
+    }
+
+    fn start_list(&mut self, number: Option<u64>, loose: bool) {
+        if self.open("") && !self.one_line {
+            let (mark, other) = if number.is_some() { ('.', ')') } else { ('-', '*') };
+            let before = self.frame().last_mark;
+            self.start_block();
+            let mark = if before == Some(mark) { other } else { mark };
+            self.push_frame(Frame { tight: !loose, number, mark, ..Frame::default() });
+        }
+    }
+
+    /// Closes a quote or a list; returns whether it was written.
+    fn end_container(&mut self) -> bool {
+        let written = self.open.pop() == Some(Some("")) && !self.one_line;
+        if written {
+            self.pop_frame();
+        }
+        written
+    }
+
     fn start_item(&mut self) {
         let frame = self.frame();
         let (tight, mark) = (frame.tight, frame.mark);
@@ -544,15 +447,10 @@ impl Writer<'_, '_> {
         match tag {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.inline = false,
             TagEnd::Heading(_) => (self.inline, self.heading) = (false, false),
-            TagEnd::BlockQuote(_) => {
-                if self.open.pop() == Some(Some("")) && !self.one_line {
-                    self.pop_frame();
-                }
-            }
+            TagEnd::BlockQuote(_) => drop(self.end_container()),
             TagEnd::List(_) => {
-                if self.open.pop() == Some(Some("")) && !self.one_line {
-                    let mark = self.frame().mark;
-                    self.pop_frame();
+                let mark = self.frame().mark;
+                if self.end_container() {
                     self.frame().last_mark = Some(mark);
                 }
             }

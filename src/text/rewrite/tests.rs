@@ -131,3 +131,16 @@ proptest! {
         prop_assert!(table.ends_with("<td>z</td></tr></tbody></table>\n<h2>Ours</h2>\n"), "{}", table);
     }
 }
+
+#[test]
+fn the_short_cut_for_plain_prose_changes_nothing() {
+    for text in ["a", "Was slow (again); 5% of 10/12? \"Yes\" - no!", "a  b", "grün · 🔥", "x) + 1. = -- :-) }} ^^ a/b @c $d$"]
+    {
+        assert!(is_plain_prose(text), "{text}");
+        assert_eq!(render(text), format!("<p>{}</p>\n", text.replace('"', "&quot;")));
+        assert!(fits_on_a_line(text));
+    }
+    for text in ["", " a", "1. a", "a ", "- a", "a\nb", "a*b", "see INC-1", "a & b", "a_b", "<", "é", "a\u{b}"] {
+        assert!(!is_plain_prose(text), "{text}");
+    }
+}
