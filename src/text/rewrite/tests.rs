@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::text::escape::plain;
 use crate::text::markdown::render;
 
 fn with<T>(base_url: Option<&str>, hugo: bool, work: impl FnOnce(&mut Place<'_>) -> T) -> T {
