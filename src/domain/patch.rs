@@ -42,7 +42,7 @@ pub fn apply<T: Serialize + DeserializeOwned>(fields: &T, patch: &Value) -> Resu
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { path.replace('.', "/").replace('[', "/").replace(']', "") };
+        let pointer = if path == "." { String::new() } else { path.replace(['.', '['], "/").replace(']', "") };
         let detail = error.inner().to_string();
         let code = if detail.starts_with("unknown field") { "unknown_field" } else { "invalid" };
         Error::invalid(&pointer, code, detail)
