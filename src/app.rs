@@ -4,14 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::balancer::redact::RedactionKey;
 use crate::config::Config;
 use crate::domain::id::IdSource;
 use crate::domain::time::{Clock, Timestamp, to_micros};
 use crate::live::Bus;
-use crate::store::Store;
+use crate::store::{Store, settings};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -57,11 +62,26 @@ impl IdSource for SystemIds {
 }
 
 impl App {
-    pub fn new(config: Config, store: Store) -> Self {
-        Self::with(config, store, Box::new(SystemClock), Box::new(SystemIds))
+    /// With the machine's clock and randomness.
+    pub async fn open(config: Config, store: Store) -> crate::store::Result<Self> {
+        Self::open_with(config, store, Box::new(SystemClock), Box::new(SystemIds)).await
     }
 
-    pub fn with(config: Config, store: Store, clock: Box<dyn Clock>, ids: Box<dyn IdSource>) -> Self {
+    /// Reads (or makes, the first time) the installation's redaction key.
+    pub async fn open_with(
+        config: Config,
+        store: Store,
+        clock: Box<dyn Clock>,
+        ids: Box<dyn IdSource>,
+    ) -> crate::store::Result<Self> {
+        let fresh: String = ids.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut conn = store.begin().await?;
+        let stored = settings::get_or_set(&mut conn, "redaction_key", &fresh).await?;
+        conn.commit().await?;
+        Ok(Self::with(config, store, clock, ids, RedactionKey(key_bytes(&stored))))
+    }
+
+    fn with(config: Config, store: Store, clock: Box<dyn Clock>, ids: Box<dyn IdSource>, redaction_key: RedactionKey) -> Self {
         // A second call in the same process finds the provider in place, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -82,6 +102,7 @@ impl App {
             shutdown: CancellationToken::new(),
             hash_slots: tokio::sync::Semaphore::new(2),
             sign_in_gate: SignInGate::default(),
+            redaction_key,
         }))
     }
 
@@ -121,5 +142,41 @@ impl App {
     /// At most two password hashes are computed at once: each takes 19 MiB.
     pub fn hash_slots(&self) -> &tokio::sync::Semaphore {
         &self.0.hash_slots
+    }
+
+    pub fn sign_in_gate(&self) -> &SignInGate {
+        &self.0.sign_in_gate
+    }
+
+    /// Fingerprints of redacted secrets are made with this.
+    pub fn redaction_key(&self) -> &RedactionKey {
+        &self.0.redaction_key
+    }
+}
+
+fn key_bytes(hex: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = hex.get(index * 2..index * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or_default();
+    }
+    bytes
+}
+
+/// Slows guessing: tries per account and address, ten a minute.
+pub struct SignInGate(DefaultKeyedRateLimiter<(String, Option<IpAddr>)>);
+
+impl Default for SignInGate {
+    fn default() -> Self {
+        Self(RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(10).expect("ten is not zero"))))
+    }
+}
+
+impl SignInGate {
+    /// Whether another try may be made now.
+    pub fn pass(&self, handle: &str, peer: Option<IpAddr>) -> bool {
+        if self.0.len() > 10_000 {
+            self.0.retain_recent();
+        }
+        self.0.check_key(&(handle.to_owned(), peer)).is_ok()
     }
 }

@@ -15,9 +15,9 @@
 //! | `ingest` | bytes of a hook to alert reports; pure | domain |
 //! | `store` | the only room that knows SQL | domain, balancer, signal |
 //! | `record` | reads balancers: sockets, files, pages | domain, balancer, signal |
-//! | `live` | wakes readers of the event log | domain, store |
+//! | `live` | wakes readers of the event log | |
 //! | `config` | the settings | |
-//! | `app` | what everything shares, built once | config, domain, live, store |
+//! | `app` | what everything shares, built once | balancer, config, domain, live, store |
 //! | `services` | one function for each thing that a person or a machine can do | app, config, domain, balancer, signal, text, ingest, store, record, live |
 //! | `jobs` | what runs by itself: the recorder's schedule, freezing, clean-up | app, services, domain, record |
 //! | `api` | JSON over HTTP | app, services, domain, balancer, signal, text |
@@ -25,10 +25,14 @@
 //! | `server` | routes, listener, limits, shutdown | app, config, api, web, jobs |
 //! | `cli` | one file a subcommand | app, config, services, domain, server, api |
 
+pub mod app;
 pub mod balancer;
+pub mod config;
 pub mod domain;
 pub mod ingest;
+pub mod live;
 pub mod record;
+pub mod services;
 pub mod signal;
 pub mod store;
 pub mod text;

@@ -70,7 +70,8 @@ pub async fn edit(app: &App, actor: &Actor, id: BalancerId, expected_version: i6
     actor.may(Permission::WriteBalancers)?;
     let mut unit = Unit::begin(app, actor).await?;
     let before = load(&mut unit.conn, id).await?;
-    let conflict = || Error::Conflict { what: "the balancer", current: Box::new(serde_json::to_value(&before).unwrap_or_default()) };
+    let conflict =
+        || Error::Conflict { what: "the balancer", current: Box::new(serde_json::to_value(&before).unwrap_or_default()) };
     if before.version != expected_version {
         return Err(conflict().into());
     }

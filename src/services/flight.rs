@@ -112,7 +112,12 @@ pub async fn series(app: &App, actor: &Actor, which: IncidentRef, query: &Series
     let mut grid = Grid::new(window, usual);
     if let Some(step) = query.step {
         if !(1..=86_400).contains(&step) || window.length().num_seconds() / step > 20_000 {
-            return Err(Error::invalid("step", "out_of_range", "a step between 1 and 86400 seconds that gives at most 20,000 columns").into());
+            return Err(Error::invalid(
+                "step",
+                "out_of_range",
+                "a step between 1 and 86400 seconds that gives at most 20,000 columns",
+            )
+            .into());
         }
         grid = Grid::with_step(window, step);
     }

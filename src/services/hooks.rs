@@ -100,7 +100,9 @@ impl Intake {
         let integration = integrations::by_key(&mut app.store().read().await?, &secrets::hash(key), received_at).await?;
         let integration = integration.ok_or(domain::Error::NotFound { what: "this hook" })?;
         if integration.disabled_at.is_some() {
-            return Err(domain::Error::Forbidden("this integration is disabled; an administrator can enable it again".into()).into());
+            return Err(
+                domain::Error::Forbidden("this integration is disabled; an administrator can enable it again".into()).into()
+            );
         }
         let format = integration.format;
         let size = u32::try_from(body.len()).unwrap_or(u32::MAX).max(1);
@@ -276,7 +278,13 @@ impl Action {
 
 /// What a report does to the newest occurrence of its key. `(fingerprint, startsAt)` is not stable at the
 /// sender, so the key alone decides and times only order.
-fn meet(app: &App, integration: &Integration, newest: Option<&Alert>, report: &AlertReport, now: Timestamp) -> (Option<Alert>, Action) {
+fn meet(
+    app: &App,
+    integration: &Integration,
+    newest: Option<&Alert>,
+    report: &AlertReport,
+    now: Timestamp,
+) -> (Option<Alert>, Action) {
     let started = plausible(report.started_at, now);
     let ended = plausible(report.ended_at, now);
     let open = newest.filter(|alert| alert.status != AlertStatus::Resolved);
@@ -397,7 +405,8 @@ async fn open(app: &App, unit: &mut Unit<'_>, firing: &[&Alert]) -> Result<Incid
         0 | 1 => title.to_owned(),
         many => format!("{} and {} more", shorten(title, 200), many - 1),
     };
-    let mut services: Vec<String> = firing.iter().map(|alert| alert.service.clone()).filter(|service| !service.is_empty()).collect();
+    let mut services: Vec<String> =
+        firing.iter().map(|alert| alert.service.clone()).filter(|service| !service.is_empty()).collect();
     services.sort();
     services.dedup();
     services.truncate(10);
@@ -428,7 +437,12 @@ async fn reopen(app: &App, unit: &mut Unit<'_>, id: IncidentId) -> Result<Incide
 
 /// Writes what people should read: one entry for all that fired, one when nothing fires any more; repeats
 /// only count. Returns the references of the incidents that were touched.
-async fn tell(app: &App, unit: &mut Unit<'_>, changed: &[(Alert, Action)], not_shown: u64) -> Result<HashMap<IncidentId, String>> {
+async fn tell(
+    app: &App,
+    unit: &mut Unit<'_>,
+    changed: &[(Alert, Action)],
+    not_shown: u64,
+) -> Result<HashMap<IncidentId, String>> {
     let mut by_incident: BTreeMap<IncidentId, Vec<&(Alert, Action)>> = BTreeMap::new();
     for pair in changed {
         if let Some(incident) = pair.0.incident_id {
@@ -440,7 +454,8 @@ async fn tell(app: &App, unit: &mut Unit<'_>, changed: &[(Alert, Action)], not_s
         let incident = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
         let Some(incident) = incident else { continue };
         references.insert(id, incident.reference.to_string());
-        let of = |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
+        let of =
+            |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
         let (fired, resolved) = (of(Action::Fired), of(Action::Resolved));
         let (firing, ..) = alerts::counts_of_incident(&mut unit.conn, id).await?;
         if !fired.is_empty() {
@@ -494,7 +509,8 @@ fn resolved_entry(resolved: &[&Alert]) -> EntryFields {
 /// A sender's text as text: no line of it becomes Markdown.
 fn plain(text: &str) -> String {
     let escaped = shorten(text, 2_000).chars().fold(String::new(), |mut out, c| {
-        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '+' | '-' | '!' | '|' | '~') {
+        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '+' | '-' | '!' | '|' | '~')
+        {
             out.push('\\');
         }
         out.push(c);

@@ -8,7 +8,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
-use crate::domain::timeline::{EntryFields, EntryKind, Source};
+use crate::domain::timeline::{EntryKind, Source};
 use crate::domain::{Error, patch};
 use crate::store::{self, Conn, incidents};
 

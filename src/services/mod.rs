@@ -51,12 +51,12 @@ impl From<store::Error> for Error {
     /// Faults that people can wait out or mend are said; the others stay opaque.
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => {
-                Self::Domain(domain::Error::Unavailable("the database does not answer; nothing was saved, try again in a moment".into()))
-            }
-            store::Error::Full(_) => {
-                Self::Domain(domain::Error::Unavailable("the disk is full: reading still works, nothing can be saved until space is made".into()))
-            }
+            store::Error::Unavailable(_) => Self::Domain(domain::Error::Unavailable(
+                "the database does not answer; nothing was saved, try again in a moment".into(),
+            )),
+            store::Error::Full(_) => Self::Domain(domain::Error::Unavailable(
+                "the disk is full: reading still works, nothing can be saved until space is made".into(),
+            )),
             other => Self::Store(other),
         }
     }

@@ -32,7 +32,12 @@ impl Page {
     pub fn limit(&self) -> Result<i64> {
         match self.limit.unwrap_or(50) {
             limit @ 1..=Self::MOST => Ok(limit),
-            other => Err(Error::invalid("limit", "out_of_range", format!("{other} asked for; between 1 and {} rows come at once", Self::MOST)).into()),
+            other => Err(Error::invalid(
+                "limit",
+                "out_of_range",
+                format!("{other} asked for; between 1 and {} rows come at once", Self::MOST),
+            )
+            .into()),
         }
     }
 
@@ -40,7 +45,10 @@ impl Page {
     pub fn after_text(&self) -> Result<Option<(String, Uuid)>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let decoded = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let parts = decoded.as_deref().and_then(|text| text.rsplit_once(' ')).and_then(|(key, id)| Some((key.to_owned(), Uuid::parse_str(id).ok()?)));
+        let parts = decoded
+            .as_deref()
+            .and_then(|text| text.rsplit_once(' '))
+            .and_then(|(key, id)| Some((key.to_owned(), Uuid::parse_str(id).ok()?)));
         parts.map(Some).ok_or_else(bad_cursor)
     }
 

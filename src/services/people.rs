@@ -1,13 +1,11 @@
 //! Accounts: the first one, signing in and out, roles.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::Duration;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
 use super::{Result, Unit, secrets};
@@ -24,22 +22,8 @@ const SESSION_IDLE_HOURS: i64 = 12;
 const SETUP_MINUTES: i64 = 60;
 const SETUP_CODE: &str = "setup_code";
 
-/// Slows guessing: tries per account and address.
-pub struct SignInGate(DefaultKeyedRateLimiter<(String, Option<IpAddr>)>);
-
-impl Default for SignInGate {
-    fn default() -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(10).expect("ten is not zero"))))
-    }
-}
-
-impl SignInGate {
-    fn pass(&self, handle: &str, peer: Option<IpAddr>) -> Result<(), Error> {
-        if self.0.len() > 10_000 {
-            self.0.retain_recent();
-        }
-        self.0.check_key(&(handle.to_owned(), peer)).map_err(|_| Error::Throttled { seconds: 6 })
-    }
+fn pass_gate(app: &App, handle: &str, peer: Option<IpAddr>) -> Result<()> {
+    if app.sign_in_gate().pass(handle, peer) { Ok(()) } else { Err(Error::Throttled { seconds: 6 }.into()) }
 }
 
 /// Makes a fresh one-time setup code while nobody has an account; `None` once somebody has.
@@ -88,7 +72,8 @@ pub async fn claim_setup(app: &App, code: &str, new: NewPerson, user_agent: &str
 }
 
 async fn insert(app: &App, unit: &mut Unit<'_>, new: &NewPerson, password_hash: &str) -> Result<Person> {
-    let person = Person { id: PersonId(app.uuid()), handle: new.handle.clone(), role: new.role, created_at: unit.now, disabled_at: None };
+    let person =
+        Person { id: PersonId(app.uuid()), handle: new.handle.clone(), role: new.role, created_at: unit.now, disabled_at: None };
     if let Err(fault) = people::insert(&mut unit.conn, &person, password_hash).await {
         if fault.is_unique_in("people") {
             return Err(Error::invalid("handle", "taken", "somebody has this handle already; choose another").into());
@@ -114,9 +99,15 @@ async fn open_session(app: &App, unit: &mut Unit<'_>, person: &Person, user_agen
 }
 
 /// Checks a password and opens a session; returns its secret for the cookie.
-pub async fn sign_in(app: &App, handle: &str, password: &str, peer: Option<IpAddr>, user_agent: &str) -> Result<(Person, String)> {
+pub async fn sign_in(
+    app: &App,
+    handle: &str,
+    password: &str,
+    peer: Option<IpAddr>,
+    user_agent: &str,
+) -> Result<(Person, String)> {
     let handle = handle.trim().to_lowercase();
-    app.sign_in_gate().pass(&handle, peer)?;
+    pass_gate(app, &handle, peer)?;
     let mut conn = app.store().read().await?;
     let person = people::by_handle(&mut conn, &handle).await?;
     let stored = match &person {
@@ -194,7 +185,8 @@ pub async fn set_role(app: &App, actor: &Actor, id: PersonId, role: Role) -> Res
 /// Disabling ends all sessions at once; tokens of a disabled person are refused.
 pub async fn set_disabled(app: &App, actor: &Actor, id: PersonId, disabled: bool) -> Result<Person> {
     let now = app.now();
-    change(app, actor, id, |person| person.disabled_at = disabled.then_some(now), if disabled { "disabled" } else { "enabled" }).await
+    change(app, actor, id, |person| person.disabled_at = disabled.then_some(now), if disabled { "disabled" } else { "enabled" })
+        .await
 }
 
 async fn change(app: &App, actor: &Actor, id: PersonId, apply: impl FnOnce(&mut Person), what: &str) -> Result<Person> {
@@ -225,7 +217,7 @@ pub async fn change_password(app: &App, actor: &Actor, current: &str, new: &str,
     let Actor::Person { id, handle, .. } = actor else {
         return Err(Error::Forbidden("only a signed-in person has a password".into()).into());
     };
-    app.sign_in_gate().pass(handle, None)?;
+    pass_gate(app, handle, None)?;
     let stored = people::password_hash(&mut app.store().read().await?, *id).await?;
     if !verify_password(app, current.to_owned(), stored).await? {
         return Err(Error::invalid("current", "wrong", "this is not your current password").into());

@@ -132,7 +132,14 @@ async fn is_newest(conn: &mut Conn, balancer: BalancerId, captured: &Captured) -
     Ok(same_config && same_state)
 }
 
-async fn take(app: &App, unit: &mut Unit<'_>, balancer: &Balancer, mut captured: Captured, at: Timestamp, source: String) -> Result<Snapshot> {
+async fn take(
+    app: &App,
+    unit: &mut Unit<'_>,
+    balancer: &Balancer,
+    mut captured: Captured,
+    at: Timestamp,
+    source: String,
+) -> Result<Snapshot> {
     let before = snapshots::list(&mut unit.conn, balancer.id, None, 1).await?.into_iter().next();
     let content = match &before {
         Some(before) => snapshots::content(&mut unit.conn, before.id).await?.unwrap_or_default(),
@@ -235,9 +242,9 @@ pub(super) fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
 /// Keeps a snapshot that was sent by a person or an agent.
 pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
     let state = match pushed.state.as_deref().filter(|text| !text.trim().is_empty()) {
-        Some(text) => {
-            Some(record::haproxy::parse_state(text).map_err(|fault| Error::invalid("state", "not_understood", fault.to_string()))?)
-        }
+        Some(text) => Some(
+            record::haproxy::parse_state(text).map_err(|fault| Error::invalid("state", "not_understood", fault.to_string()))?,
+        ),
         None => None,
     };
     let captured = Captured::new(app, Some(pushed.config), state, Vec::new());
@@ -358,7 +365,11 @@ pub async fn of_incident(app: &App, incident: &Incident) -> Result<Vec<Recorded>
             merged.add(key, points);
         }
     }
-    let finished = by_balancer.into_iter().map(|(balancer_id, (balancer, merged))| Recorded { balancer_id, balancer, series: merged.finish() });
+    let finished = by_balancer.into_iter().map(|(balancer_id, (balancer, merged))| Recorded {
+        balancer_id,
+        balancer,
+        series: merged.finish(),
+    });
     Ok(finished.collect())
 }
 

@@ -44,7 +44,8 @@ pub async fn list(app: &App, actor: &Actor, balancer: BalancerId, page: &Page) -
     actor.may(Permission::ReadBalancers)?;
     let limit = page.limit()?;
     let before = page.after_text()?.map(|(number, _)| number.parse()).transpose();
-    let before = before.map_err(|_| Error::invalid("cursor", "not_a_cursor", "this is no cursor of ours; start again without one"))?;
+    let before =
+        before.map_err(|_| Error::invalid("cursor", "not_a_cursor", "this is no cursor of ours; start again without one"))?;
     let mut conn = app.store().read().await?;
     balancers::find(&mut conn, balancer).await?.ok_or_else(BalancerId::not_found)?;
     let rows = snapshots::list(&mut conn, balancer, before, limit + 1).await?;
@@ -138,7 +139,12 @@ pub struct PushedSnapshot {
 pub async fn push(app: &App, actor: &Actor, balancer: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
     actor.may(Permission::WriteBalancers)?;
     if pushed.config.len() > recording::CONFIG_MAX {
-        return Err(Error::TooLarge(format!("the config has {} bytes; at most {} are taken", pushed.config.len(), recording::CONFIG_MAX)).into());
+        return Err(Error::TooLarge(format!(
+            "the config has {} bytes; at most {} are taken",
+            pushed.config.len(),
+            recording::CONFIG_MAX
+        ))
+        .into());
     }
     if pushed.format.as_deref().is_some_and(|format| format != "haproxy") {
         return Err(Error::invalid("format", "unknown_word", "only haproxy is understood so far").into());

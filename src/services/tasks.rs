@@ -33,7 +33,9 @@ pub async fn list(app: &App, actor: &Actor, filter: &TaskFilter, page: &Page) ->
         overdue_on: filter.overdue.then(|| app.now().date_naive()),
     };
     let rows = tasks::list(&mut app.store().read().await?, &filter, actor.sees_only_as(), after, limit + 1).await?;
-    Ok(Paged::from_rows_by(rows, limit, |task| (task.fields.due_on.map_or_else(|| "9999".to_owned(), |due| due.to_string()), task.id)))
+    Ok(Paged::from_rows_by(rows, limit, |task| {
+        (task.fields.due_on.map_or_else(|| "9999".to_owned(), |due| due.to_string()), task.id)
+    }))
 }
 
 pub async fn of_incident(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<Task>> {

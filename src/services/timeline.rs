@@ -118,7 +118,14 @@ fn note(unit: &mut Unit<'_>, entry: &Entry, kind: EventKind) {
 
 /// Lays a merge patch over the entry's fields when the stored version is still `expected_version`; the
 /// version before is kept with who and when.
-pub async fn edit(app: &App, actor: &Actor, which: IncidentRef, id: EntryId, expected_version: i64, patch: &Value) -> Result<Entry> {
+pub async fn edit(
+    app: &App,
+    actor: &Actor,
+    which: IncidentRef,
+    id: EntryId,
+    expected_version: i64,
+    patch: &Value,
+) -> Result<Entry> {
     let mut unit = Unit::begin(app, actor).await?;
     let before = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
     if before.version != expected_version {
@@ -132,7 +139,13 @@ pub async fn edit(app: &App, actor: &Actor, which: IncidentRef, id: EntryId, exp
     change(unit, actor, before, |entry| entry.fields = fields, EventKind::TimelineChanged).await
 }
 
-async fn change(mut unit: Unit<'_>, actor: &Actor, before: Entry, apply: impl FnOnce(&mut Entry), kind: EventKind) -> Result<Entry> {
+async fn change(
+    mut unit: Unit<'_>,
+    actor: &Actor,
+    before: Entry,
+    apply: impl FnOnce(&mut Entry),
+    kind: EventKind,
+) -> Result<Entry> {
     let revision = current_revision(&before);
     let mut after = before.clone();
     apply(&mut after);

@@ -23,7 +23,9 @@ pub async fn create(app: &App, actor: &Actor, name: &str, scopes: Vec<Scope>, da
         errors.push("scopes", "required", "choose what the token may be used for");
     }
     let days = if matches!(actor, Actor::Console) { days } else { Some(days.unwrap_or(90)) };
-    if days.is_some_and(|days| !(1..=DAYS_MOST * 10).contains(&days)) || (!matches!(actor, Actor::Console) && days > Some(DAYS_MOST)) {
+    if days.is_some_and(|days| !(1..=DAYS_MOST * 10).contains(&days))
+        || (!matches!(actor, Actor::Console) && days > Some(DAYS_MOST))
+    {
         errors.push("days", "out_of_range", format!("a token lives between 1 and {DAYS_MOST} days"));
     }
     errors.into_result()?;
@@ -40,7 +42,11 @@ pub async fn create(app: &App, actor: &Actor, name: &str, scopes: Vec<Scope>, da
     };
     let secret = secrets::generate(app, "afl_pat_");
     tokens::insert(&mut unit.conn, &token, actor.person_id(), &secrets::hash(&secret)).await?;
-    unit.event(NewEvent::new(EventKind::TokenChanged).subject(token.id).data(serde_json::json!({"name": token.name, "scopes": token.scopes})));
+    unit.event(
+        NewEvent::new(EventKind::TokenChanged)
+            .subject(token.id)
+            .data(serde_json::json!({"name": token.name, "scopes": token.scopes})),
+    );
     unit.commit().await?;
     Ok((token, secret))
 }

@@ -59,6 +59,8 @@ pub struct ServerTrack {
     pub share: Vec<Option<f64>>,
     /// Requests in the whole window.
     pub total: f64,
+    /// The verdict is about this server.
+    pub stands_out: bool,
 }
 
 /// Something that happened, as a numbered mark on the time axis.
@@ -118,17 +120,19 @@ pub fn build(balancer: &str, pool: &str, window: Window, series: &[Series], mut 
     marks.sort_by_key(|mark| (mark.at, mark.number));
     let times = grid.times();
     let of_each: Vec<Load<'_>> = loads.iter().map(|(name, requests)| Load { name, requests }).collect();
+    let verdict = verdict(&of_each, &times, grid.step);
+    let outstanding: Vec<&str> = verdict.iter().flat_map(|verdict| &verdict.who).map(|n| loads[*n].0).collect();
     FlightRecorder {
         balancer: balancer.to_owned(),
         pool: pool.to_owned(),
         window,
         step_seconds: grid.step,
-        verdict: verdict(&of_each, &times, grid.step),
         times,
         rate: requests.iter().zip(&known).map(|(count, seconds)| ratio(*count, *seconds)).collect(),
         error_ratio,
         response_ms: response(&grid, &series, &loads),
-        servers: tracks(&grid, loads, &all),
+        servers: tracks(&grid, &loads, &all, &outstanding),
+        verdict: verdict.map(|verdict| verdict.sentence),
         resets,
         marks,
     }
@@ -209,9 +213,10 @@ fn resets<'a>(grid: &Grid, counters: impl Iterator<Item = &'a [(Timestamp, f64)]
 }
 
 /// The most loaded servers in the order of their names, then the sum of the others.
-fn tracks(grid: &Grid, loads: Vec<(&str, Vec<Option<f64>>)>, all: &[Option<f64>]) -> Vec<ServerTrack> {
+fn tracks(grid: &Grid, loads: &[(&str, Vec<Option<f64>>)], all: &[Option<f64>], outstanding: &[&str]) -> Vec<ServerTrack> {
     let total = |load: &[Option<f64>]| load.iter().flatten().sum::<f64>();
     let track = |name: String, load: &[Option<f64>]| ServerTrack {
+        stands_out: outstanding.contains(&name.as_str()),
         name,
         share: load.iter().zip(all).map(|(part, of)| ratio(*part, *of)).collect(),
         total: total(load),

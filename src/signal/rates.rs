@@ -104,6 +104,11 @@ impl Grid {
             let days = window.length().num_days() / (MAX_COLUMNS as i64 - 1) + 1;
             days * 86_400
         });
+        Self::with_step(window, step)
+    }
+
+    /// Columns of `step` seconds, however many they are.
+    pub fn with_step(window: Window, step: i64) -> Self {
         Self { from: floor(window.from, step), step, columns: usize::try_from(columns(window, step)).unwrap_or(0) }
     }
 
@@ -180,6 +185,13 @@ pub fn bucket(grid: &Grid, spans: &[Span], fold: Fold) -> Vec<Option<f64>> {
 pub fn covered(grid: &Grid, spans: &[Span]) -> Vec<Option<f64>> {
     let time: Vec<Span> = spans.iter().map(|span| Span { value: span.seconds, ..*span }).collect();
     bucket(grid, &time, Fold::Sum)
+}
+
+/// A counter as a rate per second on the grid.
+pub fn per_second(grid: &Grid, points: &[(Timestamp, f64)]) -> Vec<Option<f64>> {
+    let spans = deltas(points);
+    let (sums, known) = (bucket(grid, &spans, Fold::Sum), covered(grid, &spans));
+    sums.into_iter().zip(known).map(|(sum, seconds)| Some(sum? / seconds.filter(|s| *s > 0.0)?)).collect()
 }
 
 /// A span of time in seconds, to the microsecond.

@@ -27,8 +27,15 @@ pub(super) struct Load<'a> {
     pub requests: &'a [Option<f64>],
 }
 
+/// What [`verdict`] found.
+pub(super) struct Verdict {
+    pub sentence: String,
+    /// Places of the servers that stand out.
+    pub who: Vec<usize>,
+}
+
 /// The sentence; `times` are the beginnings of the columns, which are `step` seconds wide.
-pub(super) fn verdict(loads: &[Load<'_>], times: &[Timestamp], step: i64) -> Option<String> {
+pub(super) fn verdict(loads: &[Load<'_>], times: &[Timestamp], step: i64) -> Option<Verdict> {
     let columns: Vec<Vec<f64>> = (0..times.len())
         .map(|column| loads.iter().map(|load| load.requests.get(column).copied().flatten().unwrap_or(0.0)).collect())
         .collect();
@@ -37,13 +44,13 @@ pub(super) fn verdict(loads: &[Load<'_>], times: &[Timestamp], step: i64) -> Opt
     let recent = busy[busy.len().saturating_sub(RECENT)..].iter().copied();
     let sums = sum(&columns, recent, loads.len());
     if let Some(who) = beyond_chance(&sums) {
-        return Some(sentence(loads, &sums, &who, None));
+        return Some(Verdict { sentence: sentence(loads, &sums, &who, None), who });
     }
-    let (first, last) = longest_stretch(&columns)?;
+    let (first, last) = longest_stretch(&columns, &busy)?;
     let sums = sum(&columns, first..=last, loads.len());
     let who = beyond_chance(&sums)?;
     let until = times[last] + chrono::Duration::seconds(step);
-    Some(sentence(loads, &sums, &who, Some((times[first], until))))
+    Some(Verdict { sentence: sentence(loads, &sums, &who, Some((times[first], until))), who })
 }
 
 fn sum(columns: &[Vec<f64>], which: impl Iterator<Item = usize>, servers: usize) -> Vec<f64> {
@@ -71,21 +78,22 @@ fn beyond_chance(sums: &[f64]) -> Option<Vec<usize>> {
     (total >= FLOOR && !who.is_empty()).then_some(who)
 }
 
-/// First and last column of the longest run in which the same servers differ.
-fn longest_stretch(columns: &[Vec<f64>]) -> Option<(usize, usize)> {
-    let who: Vec<Vec<usize>> = columns.iter().map(|sums| different(sums)).collect();
+/// First and last column of the longest run in which the same servers differ; columns without
+/// traffic neither end a run nor count.
+fn longest_stretch(columns: &[Vec<f64>], busy: &[usize]) -> Option<(usize, usize)> {
+    let who: Vec<Vec<usize>> = busy.iter().map(|column| different(&columns[*column])).collect();
     let mut best: Option<(usize, usize)> = None;
     let mut first = 0;
-    for column in 0..who.len() {
-        if who[column] != who[first] {
-            first = column;
+    for n in 0..who.len() {
+        if who[n] != who[first] {
+            first = n;
         }
-        let length = column - first + 1;
-        if !who[column].is_empty() && length >= STRETCH && best.is_none_or(|(from, to)| length > to - from + 1) {
-            best = Some((first, column));
+        let length = n - first + 1;
+        if !who[n].is_empty() && length >= STRETCH && best.is_none_or(|(from, to)| length > to - from + 1) {
+            best = Some((first, n));
         }
     }
-    best
+    best.map(|(first, last)| (busy[first], busy[last]))
 }
 
 fn sentence(loads: &[Load<'_>], sums: &[f64], who: &[usize], past: Option<(Timestamp, Timestamp)>) -> String {
@@ -128,7 +136,7 @@ mod tests {
         let times: Vec<Timestamp> = (0..columns.first().map_or(0, Vec::len))
             .map(|n| Timestamp::from_timestamp(1_795_255_200 + n as i64 * 60, 0).expect("in range"))
             .collect();
-        verdict(&loads, &times, 60)
+        verdict(&loads, &times, 60).map(|verdict| verdict.sentence)
     }
 
     #[test]
@@ -159,6 +167,13 @@ mod tests {
         let loads: Vec<(&str, &[f64])> =
             names.iter().enumerate().map(|(n, name)| (name.as_str(), if n == 0 { &[7.0][..] } else { &[2.0][..] })).collect();
         assert_eq!(say(&loads), None);
+    }
+
+    #[test]
+    fn a_stretch_goes_on_after_a_gap() {
+        let one = [vec![20.0; 6], vec![99.0; 5], vec![0.0; 4], vec![99.0; 5], vec![20.0; 6]].concat();
+        let two = [vec![20.0; 6], vec![1.0; 5], vec![0.0; 4], vec![1.0; 5], vec![20.0; 6]].concat();
+        assert!(say(&[("a", &one), ("b", &two)]).expect("a verdict").contains("from 10:06 to 10:20 UTC"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::domain::id::{EntryId, IncidentId};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Revision};
 
-const COLUMNS: &str = "select id, incident_id, fields, recorded_at, source, author, version, edited_at, edited_by, deleted_at from entries ";
+const COLUMNS: &str =
+    "select id, incident_id, fields, recorded_at, source, author, version, edited_at, edited_by, deleted_at from entries ";
 
 fn entry(row: &Row) -> Result<Entry> {
     Ok(Entry {

@@ -1,3 +1,5 @@
+//! The recorder held against small recordings that can be worked out by hand.
+
 use proptest::prelude::*;
 
 use super::*;

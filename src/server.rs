@@ -1,0 +1,161 @@
+//! The HTTP server: routes put together, the listener with its limits, and an orderly end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::{CompressionLayer, Predicate, predicate::DefaultPredicate, predicate::NotForContentType};
+use tower_http::csrf::CsrfLayer;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::services::hooks::Intake;
+use crate::{api, web};
+
+/// A client has this long for its request head; half-sent ones are cut.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is in flight at shutdown has this long.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Name of the header that carries the request id, on every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// All routes of the product.
+pub fn router(app: &App) -> Router {
+    let intake = Intake::start(app);
+    // Pages and the API change state only for requests of the same origin; hooks and bearer tokens carry
+    // no cookie and have routes of their own.
+    let pages = web::routes(app).layer(CsrfLayer::new());
+    let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
+    Router::new()
+        .merge(pages)
+        .merge(api::routes(intake))
+        .layer(CompressionLayer::new().compress_when(compress))
+        .layer(middleware::from_fn(headers))
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(middleware::from_fn_with_state(app.clone(), identify))
+        .with_state(app.clone())
+}
+
+/// Gives the request an id, and the same to the answer and the log.
+async fn identify(axum::extract::State(app): axum::extract::State<App>, mut request: Request, next: Next) -> Response {
+    let id = app.uuid();
+    request.extensions_mut().insert(RequestId(id));
+    let method = request.method().clone();
+    // Keys of hooks and codes of setup links are secrets: only the first part of the path is logged.
+    let place = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
+    let mut response = next.run(request).await;
+    if response.status().is_server_error() {
+        tracing::warn!(request = %id, %method, place, status = response.status().as_u16(), "answered with an error");
+    } else {
+        tracing::debug!(request = %id, %method, place, status = response.status().as_u16(), "answered");
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The id of a request, found in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId(pub Uuid);
+
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Secure headers; a handler that set its own (attachments, static files) keeps them.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+fn on_panic(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(cause = text.unwrap_or("unknown"), "a handler panicked");
+    let body = "Something broke on our side. Nothing that was saved before is lost. The server's log has the details.";
+    (axum::http::StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+}
+
+/// Serves until the app's shutdown, then lets what is in flight finish.
+///
+/// # Errors
+/// When the listener breaks for good.
+pub async fn serve(app: App, listener: TcpListener, router: Router) -> io::Result<()> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30))).max_concurrent_streams(256);
+    let builder = Arc::new(builder);
+    let connections = Arc::new(Semaphore::new(app.config().max_connections));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let permit = tokio::select! {
+            permit = connections.clone().acquire_owned() => permit.map_err(io::Error::other)?,
+            () = app.shutdown().cancelled() => break,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(fault) => {
+                    // Out of file handles, or a peer that left: neither ends the server.
+                    tracing::warn!(%fault, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = app.shutdown().cancelled() => break,
+        };
+        // Small answers should not wait for more to send.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer.ip()));
+            router.clone().oneshot(request)
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(fault) = connection.await {
+                tracing::debug!(%fault, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests did not finish in time"),
+    }
+    Ok(())
+}
+
+/// The address of who asks, found in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub std::net::IpAddr);
