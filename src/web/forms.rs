@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
-use super::error::{Error, Result};
+use super::error::Result;
 use super::format::Zone;
 use super::page::{Page, Shell};
 use crate::domain;
@@ -95,7 +95,10 @@ impl Edit {
     }
 
     /// Saves through `act(version, patch)`; gives back a form to fill again when that cannot be.
-    pub async fn save<T>(self, act: impl AsyncFn(i64, &Value) -> services::Result<T>) -> Result<Outcome<T>> {
+    pub async fn save<T, F>(self, act: impl Fn(i64, Value) -> F) -> Result<Outcome<T>>
+    where
+        F: Future<Output = services::Result<T>>,
+    {
         let patch = match self.patch() {
             Ok(patch) => patch,
             Err(error) => return self.again(error),
@@ -103,7 +106,7 @@ impl Edit {
         let mut version = self.version;
         // Three saves of others in between are bad luck; more are a loop.
         for _ in 0..4 {
-            match act(version, &patch).await {
+            match act(version, patch.clone()).await {
                 Ok(saved) => return Ok(Outcome::Saved(saved)),
                 Err(services::Error::Domain(domain::Error::Conflict { what, current })) => {
                     if self.clashes(&current) {
@@ -176,14 +179,12 @@ fn put(patch: &mut Map<String, Value>, path: &str, value: Value) {
 }
 
 /// What came of a save.
-#[derive(Debug)]
 pub enum Outcome<T> {
     Saved(T),
     Again(Again),
 }
 
 /// The form once more, with what stands in its way.
-#[derive(Debug)]
 pub struct Again {
     version: i64,
     conflict: bool,
@@ -194,7 +195,6 @@ pub struct Again {
     zone: Zone,
 }
 
-#[derive(Debug)]
 struct AgainField {
     field: &'static Field,
     base: String,
@@ -254,12 +254,6 @@ pub fn marks(theirs: &str, yours: &str) -> Safe<String> {
         }
     }
     Safe(html)
-}
-
-impl From<Error> for Response {
-    fn from(error: Error) -> Self {
-        error.into_response()
-    }
 }
 
 #[cfg(test)]

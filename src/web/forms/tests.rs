@@ -76,12 +76,12 @@ async fn race(theirs: Value, form: &[(&str, &str)]) -> Outcome<Value> {
     let mut form = sent(form);
     form.push(("version".into(), "1".into()));
     let edit = Edit::read(&INCIDENT, &form).expect("reads");
-    let act = async |version: i64, patch: &Value| {
-        if version == 2 {
-            return Ok(patch.clone());
-        }
+    let act = |version: i64, patch: Value| {
         let current = Box::new(theirs.clone());
-        Err(services::Error::Domain(domain::Error::Conflict { what: "this incident", current }))
+        std::future::ready(match version {
+            2 => Ok(patch),
+            _ => Err(services::Error::Domain(domain::Error::Conflict { what: "this incident", current })),
+        })
     };
     edit.save(act).await.expect("no failure")
 }

@@ -44,9 +44,10 @@ pub async fn save(
     Form(pairs): Form<Pairs>,
 ) -> Result<Response> {
     let actor = &session.actor;
-    let edit = Edit::read(&INCIDENT, &pairs)?;
-    match edit.save(async |version, patch| services::incidents::edit(&app, actor, which, version, patch).await).await? {
-        Outcome::Saved(_) => done(&app, actor, &shell, which, value(&pairs, "anchor")).await,
+    let app = &app;
+    let act = |version, patch| async move { services::incidents::edit(app, actor, which, version, &patch).await };
+    match Edit::read(&INCIDENT, &pairs)?.save(act).await? {
+        Outcome::Saved(_) => done(app, actor, &shell, which, value(&pairs, "anchor")).await,
         Outcome::Again(again) => Ok(again.page(&shell, shell.here())),
     }
 }
@@ -98,11 +99,12 @@ pub async fn save_task(
     Form(pairs): Form<Pairs>,
 ) -> Result<Response> {
     let actor = &session.actor;
-    let edit = Edit::read(&TASK, &pairs)?;
-    match edit.save(async |version, patch| services::tasks::edit(&app, actor, task, version, patch).await).await? {
-        Outcome::Saved(_) => done(&app, actor, &shell, which, "#tasks").await,
+    let app = &app;
+    let act = |version, patch| async move { services::tasks::edit(app, actor, task, version, &patch).await };
+    match Edit::read(&TASK, &pairs)?.save(act).await? {
+        Outcome::Saved(_) => done(app, actor, &shell, which, "#tasks").await,
         Outcome::Again(again) => {
-            let incident = services::incidents::find(&app, actor, which).await?;
+            let incident = services::incidents::find(app, actor, which).await?;
             Ok(again.page(&shell, &format!("/incidents/{}#tasks", incident.reference)))
         }
     }

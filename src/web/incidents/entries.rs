@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::parts::md;
+use super::parts::{Item, md};
 use super::room::items;
 use crate::app::App;
 use crate::domain;
@@ -162,12 +162,16 @@ pub async fn understand(
     Page(Chips { shell, understood, begun })
 }
 
+#[derive(Template)]
+#[template(source = "{% for item in self.0 %}{{ item|safe }}{% endfor %}", ext = "html")]
+struct Items(Vec<Item>);
+
 /// The entry as the script lays it into the page.
 pub async fn fragment(app: &App, actor: &Actor, shell: &Shell, which: IncidentRef, id: EntryId) -> Result<Response> {
     let incident = services::incidents::find(app, actor, which).await?;
     let entry = services::timeline::find(app, actor, which, id).await?;
-    let mut items = items(app, actor, shell, &incident, vec![entry]).await?;
-    Ok(items.pop().map(Page).into_response())
+    let items = items(app, actor, shell, &incident, vec![entry]).await?;
+    Ok(Page(Items(items)).into_response())
 }
 
 /// Back to the entry in the room, or the fresh entry for the script.
@@ -266,11 +270,12 @@ pub async fn save(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response> {
     let actor = &session.actor;
-    let edit = Edit::read(&ENTRY, &pairs)?;
-    match edit.save(async |version, patch| services::timeline::edit(&app, actor, which, id, version, patch).await).await? {
-        Outcome::Saved(_) => done(&app, actor, &shell, which, id).await,
+    let app = &app;
+    let act = |version, patch| async move { services::timeline::edit(app, actor, which, id, version, &patch).await };
+    match Edit::read(&ENTRY, &pairs)?.save(act).await? {
+        Outcome::Saved(_) => done(app, actor, &shell, which, id).await,
         Outcome::Again(again) => {
-            let incident = services::incidents::find(&app, actor, which).await?;
+            let incident = services::incidents::find(app, actor, which).await?;
             Ok(again.page(&shell, &format!("/incidents/{}#entry-{id}", incident.reference)))
         }
     }

@@ -1,6 +1,8 @@
 //! The named parts of the room. Each is drawn into the page and served alone, so that the script can
 //! lay the fresh one over the old one.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use askama::filters::Safe;
 
@@ -125,8 +127,8 @@ impl Recorder {
         recorder.times.first().copied().unwrap_or(recorder.window.from)
     }
 
-    fn rfc(&self, at: Timestamp) -> String {
-        rfc3339(at)
+    fn rfc(&self, at: impl Borrow<Timestamp>) -> String {
+        rfc3339(*at.borrow())
     }
 
     /// `98.6 %`, or a dash where nothing is known.
@@ -208,8 +210,8 @@ impl Item {
         md(text)
     }
 
-    fn rfc(&self, at: Timestamp) -> String {
-        rfc3339(at)
+    fn rfc(&self, at: impl Borrow<Timestamp>) -> String {
+        rfc3339(*at.borrow())
     }
 
     /// Where a link leads, once more checked before it becomes one.
