@@ -216,7 +216,6 @@ struct AgainPage<'a> {
 #[derive(Template)]
 #[template(path = "again.html", block = "form")]
 struct AgainFragment<'a> {
-    shell: &'a Shell,
     again: &'a Again,
     action: &'a str,
     back: &'a str,
@@ -228,7 +227,7 @@ impl Again {
         let action = shell.here();
         let status = if self.conflict { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
         if shell.wants_fragment() {
-            (status, Page(AgainFragment { shell, again: self, action, back })).into_response()
+            (status, Page(AgainFragment { again: self, action, back })).into_response()
         } else {
             (status, Page(AgainPage { shell, again: self, action, back })).into_response()
         }
