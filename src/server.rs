@@ -54,6 +54,9 @@ pub fn router(app: &App) -> Router {
 async fn identify(axum::extract::State(app): axum::extract::State<App>, mut request: Request, next: Next) -> Response {
     let id = app.uuid();
     request.extensions_mut().insert(RequestId(id));
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
     let method = request.method().clone();
     // Keys of hooks and codes of setup links are secrets: only the first part of the path is logged.
     let place = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
