@@ -46,5 +46,7 @@ export function morph(old, fresh) {
   for (const fold of all("details[id]", fresh)) fold.open = open.has(fold.id);
   const menu = $(".menu", fresh);
   if (menu && $(".menu[open]", old)) menu.open = true;
-  Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
+  // Keeping the active value keeps all of the active element: right for a field, wrong for a focused row.
+  const writing = !!document.activeElement?.matches("input, textarea, select");
+  Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", ignoreActiveValue: writing });
 }

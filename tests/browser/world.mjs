@@ -375,7 +375,9 @@ async function watch(context) {
     page.faults = [];
     page.on('pageerror', (error) => page.faults.push(`script: ${error.message}`));
     page.on('console', (message) => {
-      if (message.type() === 'error') page.faults.push(`console: ${message.text()} (${message.location().url})`);
+      // That a form was refused or a page forbidden is an answer; the browser logs it all the same.
+      if (message.type() !== 'error' || /with a status of (403|409|412|422)\b/.test(message.text())) return;
+      page.faults.push(`console: ${message.text()} (${message.location().url})`);
     });
   });
 }
