@@ -94,7 +94,7 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     const began = Date.now();
     await mk.getByRole('button', { name: 'Add', exact: true }).click();
     await mk.getByRole('heading', { name: 'edge-1' }).waitFor();
-    const servers = mk.getByRole('region', { name: 'Servers of pool web' });
+    const servers = mk.getByLabel('Servers of pool web');
     for (const name of SERVERS) {
       const row = servers.getByRole('row').filter({ hasText: name });
       await until(`${name} with its weight, state and share`, async () => {
@@ -355,7 +355,7 @@ test('an outage, from the first alert to the postmortem', async (t) => {
       if (await newer.isVisible()) await newer.click();
       return (await mk.locator('#timeline .k-change').count()) > before;
     });
-    await mk.locator('#timeline .k-change').last().getByText('recorder').waitFor();
+    await mk.locator('#timeline .k-change').last().getByText('edge-1 · change').waitFor();
     await mk.locator('#alerts').getByText('2 resolved').first().waitFor({ timeout: 60_000 });
     await mk.locator('#alerts').getByText('firing').waitFor({ state: 'detached' });
     await setStatus(mk, 'Monitoring');
