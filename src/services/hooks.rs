@@ -25,7 +25,7 @@ use crate::domain::id::{AlertId, DeliveryId, IncidentId, IncidentRef};
 use crate::domain::incident::{Incident, IncidentFields, Milestones, Status};
 use crate::domain::integration::{DeliveryStatus, Format, Integration};
 use crate::domain::time::{Timestamp, shorten};
-use crate::domain::timeline::{EntryFields, EntryKind, Source};
+use crate::domain::timeline::{EntryFields, EntryKind};
 use crate::ingest;
 use crate::store;
 use crate::store::{alerts, integrations};
@@ -141,7 +141,15 @@ async fn write(app: App, mut line: mpsc::Receiver<Waiting>) {
         {
             group.push(next);
         }
-        let outcome = write_group(&app, &group).await;
+        let mut outcome = write_group(&app, &group).await;
+        // A deadlock or a dropped connection undid the whole group; nothing was promised yet.
+        for pause in [5, 50, 500] {
+            if !matches!(outcome, Err(Error::Domain(domain::Error::Unavailable(_)))) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            outcome = write_group(&app, &group).await;
+        }
         match outcome {
             Ok((receipts, opened)) => {
                 for (waiting, receipt) in group.into_iter().zip(receipts) {
@@ -165,6 +173,7 @@ async fn write(app: App, mut line: mpsc::Receiver<Waiting>) {
 
 async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<IncidentId>)> {
     let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    alerts::one_writer(&mut unit.conn).await?;
     let mut receipts = Vec::with_capacity(group.len());
     let mut opened = Vec::new();
     for waiting in group {
@@ -473,7 +482,7 @@ async fn tell(
 
 async fn say(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: EntryFields) -> Result<()> {
     let author = unit.actor().to_owned();
-    timeline::record_fields(app, unit, incident.id, Source::Integration, author, fields).await.map(drop)
+    timeline::record_fields(app, unit, incident.id, author, fields).await.map(drop)
 }
 
 fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {
