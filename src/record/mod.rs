@@ -60,6 +60,8 @@ pub enum ReadError {
     NotAFile { place: String },
     #[error("{place} holds more than {} MiB: name the config file itself, and look at what stands there", MAX_BYTES / 1024 / 1024)]
     TooLarge { place: String },
+    #[error("{place} answers with more than {} MiB: check that HAProxy's statistics are what answers there", MAX_BYTES / 1024 / 1024)]
+    Flood { place: String },
     #[error("nobody answers at {place} ({why}): check that the balancer runs and that the address is the one it opens")]
     Unreachable { place: String, why: String },
     #[error("{place} did not answer in full within {seconds:.1} s: check that the balancer is alive, or poll less often")]

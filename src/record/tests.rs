@@ -102,7 +102,7 @@ async fn odd_config_paths_are_refused_at_once() {
     large.set_len(MAX_BYTES as u64 + 1).expect("grow");
     assert!(refusal(&path(&dir, "large.cfg"), "").await.contains("more than 16 MiB"));
     std::fs::write(path(&dir, "secret.cfg"), "x").expect("write");
-    std::fs::set_permissions(path(&dir, "secret.cfg"), std::fs::Permissions::from_mode(0)).expect("chmod");
+    std::fs::set_permissions(path(&dir, "secret.cfg"), std::fs::Permissions::from_mode(0o000)).expect("chmod");
     // The superuser may read everything; then there is nothing to refuse.
     if std::fs::read(path(&dir, "secret.cfg")).is_err() {
         assert!(refusal(&path(&dir, "secret.cfg"), "").await.contains("may not be opened"));

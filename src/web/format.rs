@@ -1,4 +1,8 @@
 //! How times, spans, shares and severities are written on pages. No time leaves here without its zone.
+//!
+//! Values are taken as `impl Borrow`, because templates hold references and code holds values.
+
+use std::borrow::Borrow;
 
 use askama::filters::Safe;
 use chrono::{DateTime, Duration, FixedOffset};
@@ -45,57 +49,59 @@ impl Zone {
     }
 
     /// `14:03 UTC`.
-    pub fn clock(self, at: Timestamp) -> Safe<String> {
-        let text = format!("{} <small>{}</small>", self.local(at).format("%H:%M"), self.label());
-        self.tag(at, "clock", &text)
+    pub fn clock(self, at: impl Borrow<Timestamp>) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(*at.borrow()).format("%H:%M"), self.label());
+        self.tag(*at.borrow(), "clock", &text)
     }
 
     /// `21 Nov 14:03 UTC`.
-    pub fn short(self, at: Timestamp) -> Safe<String> {
-        let text = format!("{} <small>{}</small>", self.local(at).format("%-d %b %H:%M"), self.label());
-        self.tag(at, "short", &text)
+    pub fn short(self, at: impl Borrow<Timestamp>) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(*at.borrow()).format("%-d %b %H:%M"), self.label());
+        self.tag(*at.borrow(), "short", &text)
     }
 
     /// `2026-11-21 14:03:07 UTC`.
-    pub fn full(self, at: Timestamp) -> Safe<String> {
-        let text = format!("{} <small>{}</small>", self.local(at).format("%Y-%m-%d %H:%M:%S"), self.label());
-        self.tag(at, "full", &text)
+    pub fn full(self, at: impl Borrow<Timestamp>) -> Safe<String> {
+        let text = format!("{} <small>{}</small>", self.local(*at.borrow()).format("%Y-%m-%d %H:%M:%S"), self.label());
+        self.tag(*at.borrow(), "full", &text)
     }
 
     /// `Saturday, 21 November 2026`.
-    pub fn day(self, at: Timestamp) -> String {
-        self.local(at).format("%A, %-d %B %Y").to_string()
+    pub fn day(self, at: impl Borrow<Timestamp>) -> String {
+        self.local(*at.borrow()).format("%A, %-d %B %Y").to_string()
     }
 
     /// `2026-11-21`: tells days apart.
-    pub fn date(self, at: Timestamp) -> String {
-        self.local(at).format("%Y-%m-%d").to_string()
+    pub fn date(self, at: impl Borrow<Timestamp>) -> String {
+        self.local(*at.borrow()).format("%Y-%m-%d").to_string()
     }
 
     /// The value of `<input type=datetime-local step=1>`.
-    pub fn input(self, at: Timestamp) -> String {
-        self.local(at).format("%Y-%m-%dT%H:%M:%S").to_string()
+    pub fn input(self, at: impl Borrow<Timestamp>) -> String {
+        self.local(*at.borrow()).format("%Y-%m-%dT%H:%M:%S").to_string()
     }
 }
 
 /// `23 min`, kept fresh by the script while `live`; `at` is where it counts from.
-pub fn since(at: Timestamp, now: Timestamp) -> Safe<String> {
+pub fn since(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Safe<String> {
+    let (at, now) = (*at.borrow(), *now.borrow());
     Safe(format!("<time datetime=\"{}\" data-t=\"since\">{}</time>", time::rfc3339(at), time::humane(now - at)))
 }
 
 /// `23 min ago`.
-pub fn ago(at: Timestamp, now: Timestamp) -> Safe<String> {
+pub fn ago(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Safe<String> {
+    let (at, now) = (*at.borrow(), *now.borrow());
     Safe(format!("<time datetime=\"{}\" data-t=\"ago\">{} ago</time>", time::rfc3339(at), time::humane(now - at)))
 }
 
 /// `23 min` from seconds.
-pub fn span(seconds: i64) -> String {
-    time::humane(Duration::seconds(seconds))
+pub fn span(seconds: impl Borrow<i64>) -> String {
+    time::humane(Duration::try_seconds(*seconds.borrow()).unwrap_or_default())
 }
 
 /// A fraction as `90 %`, `98.6 %`, `0.02 %`.
-pub fn percent(share: f64) -> String {
-    let percent = share * 100.0;
+pub fn percent(share: impl Borrow<f64>) -> String {
+    let percent = share.borrow() * 100.0;
     let digits = if percent == percent.round() || percent.abs() >= 99.95 {
         0
     } else if percent.abs() < 0.1 {
@@ -107,7 +113,8 @@ pub fn percent(share: f64) -> String {
 }
 
 /// `1,000,000`.
-pub fn count(number: i64) -> String {
+pub fn count(number: impl Borrow<i64>) -> String {
+    let number = *number.borrow();
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if number < 0 {

@@ -8,8 +8,12 @@ pub mod assets;
 pub mod error;
 pub mod extract;
 pub mod format;
+pub mod forms;
 pub mod page;
 
+pub mod attachments;
+pub mod incidents;
+pub mod live;
 pub mod preferences;
 
 use axum::Router;
@@ -23,6 +27,9 @@ pub use error::{Error, Result};
 /// Everything under `/` that is a page or belongs to one.
 pub fn routes(app: &App) -> Router<App> {
     Router::new()
+        .merge(incidents::room::routes())
+        .merge(attachments::routes())
+        .merge(live::routes())
         .merge(preferences::routes())
         .fallback(error::nowhere)
         .layer(from_fn_with_state(app.clone(), page::frame))

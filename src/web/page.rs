@@ -99,15 +99,20 @@ impl<S: Sync> FromRequestParts<S> for Shell {
     }
 }
 
+/// A template as text.
+pub fn render(template: &impl Template) -> Result<String, Error> {
+    template.render().map_err(|fault| anyhow::Error::new(fault).context("a template did not render").into())
+}
+
 /// A template as an answer.
 #[derive(Debug)]
 pub struct Page<T>(pub T);
 
 impl<T: Template> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
-        match self.0.render() {
+        match render(&self.0) {
             Ok(html) => ([(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
-            Err(fault) => Error::from(anyhow::Error::new(fault).context("a template did not render")).into_response(),
+            Err(fault) => fault.into_response(),
         }
     }
 }

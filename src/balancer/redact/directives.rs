@@ -75,11 +75,7 @@ impl Words<'_> {
             ["setenv" | "presetenv", _] => self.hide(2),
             ["dynamic-cookie-key" | "cluster-secret", _] => self.hide(1),
             // Redis: `tcp-check send AUTH\ password\r\n`.
-            ["tcp-check", "send" | "send-lf"] => {
-                if self.word(2).get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auth ")) {
-                    self.redis();
-                }
-            }
+            ["tcp-check", "send" | "send-lf"] if self.word(2).to_ascii_lowercase().starts_with("auth ") => self.redis(),
             _ => {}
         }
         for index in 0..self.tokens.len() {

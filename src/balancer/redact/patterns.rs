@@ -46,22 +46,27 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Where a block without an end stops: after the first line, and all that follow of base64, of PEM headers and of
+/// blank lines under those.
 fn cut_off(text: &str, start: usize) -> usize {
-    let mut end = start;
-    for (number, line) in text[start..].split_inclusive('\n').enumerate() {
+    let mut lines = text[start..].split_inclusive('\n');
+    let first = lines.next().unwrap_or_default();
+    if let Some(quote) = first.find(['"', '\'']) {
+        return start + quote;
+    }
+    let mut end = start + first.trim_end().len();
+    let (mut at, mut under_header) = (start + first.len(), false);
+    for line in lines {
         let content = line.trim_end().trim_start_matches(['#', ' ', '\t']);
         let base64 = content.len() >= 8 && content.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
         let header = ["Proc-Type:", "DEK-Info:"].iter().any(|name| content.starts_with(name));
-        let first = number == 0;
-        if !first && !base64 && !header && !(content.is_empty() && number == 1) {
+        let blank = content.is_empty() && under_header;
+        if !(base64 || header || blank) {
             break;
         }
-        let visible = line.trim_end().len();
-        let quoted = line.find(['"', '\'']).filter(|_| first);
-        end = start + (line.as_ptr() as usize - text[start..].as_ptr() as usize) + quoted.unwrap_or(visible);
-        if quoted.is_some() {
-            break;
-        }
+        under_header = header;
+        end = at + line.trim_end().len();
+        at += line.len();
     }
     end
 }

@@ -51,6 +51,8 @@ backend b
   # »-----END PRIVATE KEY-----
   lua "-----BEGIN CERTIFICATE-----«\nMIIB\n»-----END CERTIFICATE-----"
   # -----BEGIN EC PRIVATE KEY-----«
+Proc-Type: 4,ENCRYPTED
+
 MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY»
   server x :1
 "#;

@@ -1,7 +1,7 @@
 //! The statistics page as CSV (management guide, chapter 9.1: `;csv` after the page's path).
 //!
-//! Without `stats show-legends` the page tells neither addresses nor algorithms, and never the configured
-//! weights: the runtime socket is the better source.
+//! Without `stats show-legends` the page tells neither addresses nor algorithms; it never tells configured weights,
+//! the version, or that a server which is down is also drained. The runtime socket is the better source.
 
 use super::stat::{self, Row};
 use crate::record::{MAX_BYTES, ReadError};
@@ -10,7 +10,11 @@ pub(super) async fn read(url: &str, place: &str, http: &reqwest::Client) -> Resu
     let failed = |error: reqwest::Error| {
         // The error's own text would name the address, and with it a password.
         let error = error.without_url();
-        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+        let mut deepest: &dyn std::error::Error = &error;
+        while let Some(source) = deepest.source() {
+            deepest = source;
+        }
+        let why = deepest.to_string();
         ReadError::Unreachable { place: place.to_owned(), why }
     };
     let mut answer = http.get(csv_address(url)).send().await.map_err(failed)?;
@@ -28,7 +32,7 @@ pub(super) async fn read(url: &str, place: &str, http: &reqwest::Client) -> Resu
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await.map_err(failed)? {
         if body.len() + part.len() > MAX_BYTES {
-            return Err(ReadError::TooLarge { place: place.to_owned() });
+            return Err(ReadError::Flood { place: place.to_owned() });
         }
         body.extend_from_slice(&part);
     }

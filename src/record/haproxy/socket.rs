@@ -34,7 +34,7 @@ impl<'a> Socket<'a> {
         let bytes = answer.map_err(|e| ReadError::io(self.place, &e))?;
         match self.left.checked_sub(bytes.len()) {
             Some(left) => self.left = left,
-            None => return Err(ReadError::TooLarge { place: self.place.to_owned() }),
+            None => return Err(ReadError::Flood { place: self.place.to_owned() }),
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }

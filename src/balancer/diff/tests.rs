@@ -1,0 +1,176 @@
+//! The sentences, word for word.
+
+use super::{config_changes, state_changes};
+use crate::balancer::haproxy::parse;
+use crate::balancer::state::{Admin, PoolState, ServerState, State};
+
+fn state(servers: &[(&str, u32, Admin)]) -> State {
+    let server = |(at, (name, weight, admin)): (usize, &(&str, u32, Admin))| ServerState {
+        name: (*name).into(),
+        address: Some(format!("10.0.0.{}:8080", 11 + at)),
+        weight: *weight,
+        weight_configured: Some(100),
+        admin: *admin,
+        backup: false,
+    };
+    let servers = servers.iter().enumerate().map(server).collect();
+    State { version: None, pools: vec![PoolState { name: "web".into(), algorithm: Some("roundrobin".into()), servers }] }
+}
+
+fn five(weights: [u32; 5]) -> State {
+    let names = ["web1", "web2", "web3", "web4", "web5"];
+    state(&std::array::from_fn::<_, 5, _>(|n| (names[n], weights[n], Admin::Ready)))
+}
+
+fn said(before: &State, after: &State) -> Vec<String> {
+    state_changes(Some(before), after)
+}
+
+#[test]
+fn the_rogue_is_one_sentence() {
+    let said = said(&five([100; 5]), &five([100, 0, 0, 0, 0]));
+    assert_eq!(said, ["pool web: weight of 4 of 5 servers 100 → 0, 80 % of capacity removed"]);
+}
+
+#[test]
+fn single_changes_name_the_server() {
+    assert_eq!(said(&five([1; 5]), &five([1, 1, 10, 1, 1])), ["pool web: web3 weight 1 → 10"]);
+    let mut after = five([1; 5]);
+    after.pools[0].servers[1].admin = Admin::Drain;
+    assert_eq!(said(&five([1; 5]), &after), ["pool web: web2 ready → drain"]);
+    for at in [2, 3] {
+        after.pools[0].servers[at].admin = Admin::Drain;
+    }
+    assert_eq!(said(&five([1; 5]), &after), ["pool web: 3 of 5 servers ready → drain, 60 % of capacity removed"]);
+    after.pools[0].servers[0].admin = Admin::Maintenance;
+    assert_eq!(said(&five([1; 5]), &after)[1], "pool web: web1 ready → maintenance");
+    assert_eq!(said(&after, &five([1; 5]))[0], "pool web: 3 of 5 servers drain → ready");
+}
+
+#[test]
+fn what_costs_most_comes_first() {
+    let mut before = five([100, 100, 100, 50, 50]);
+    let mut after = five([100, 100, 200, 0, 0]);
+    after.pools[0].servers[0].admin = Admin::Maintenance;
+    after.pools[0].algorithm = Some("leastconn".into());
+    after.pools[0].servers[1].address = Some("10.0.9.9:1".into());
+    after.pools[0].servers.push(ServerState {
+        name: "web6".into(),
+        address: Some("10.0.0.16:8080".into()),
+        ..Default::default()
+    });
+    before.pools[0].servers.push(ServerState { name: "old".into(), address: None, ..Default::default() });
+    before.pools.push(PoolState { name: "api".into(), servers: vec![ServerState::default()], ..Default::default() });
+    after.pools.push(PoolState { name: "img".into(), ..Default::default() });
+    (before.version, after.version) = (Some("2.6".into()), Some("2.8".into()));
+    assert_eq!(
+        said(&before, &after),
+        [
+            "pool api removed, it had 1 server",
+            "pool web: weight of 2 of 6 servers 50 → 0, 25 % of capacity removed",
+            "pool web: web1 ready → maintenance",
+            "pool web: server old removed",
+            "pool web: server web2 re-addressed 10.0.0.12:8080 → 10.0.9.9:1",
+            "pool web: algorithm roundrobin → leastconn",
+            "pool web: server web6 (10.0.0.16:8080) added",
+            "pool web: web3 weight 100 → 200",
+            "pool img added with 0 servers",
+            "version 2.6 → 2.8",
+        ]
+    );
+}
+
+#[test]
+fn many_alike_are_one_sentence() {
+    let many = |from: u32, step: u32, prefix: &str| {
+        let names: Vec<String> = (0..40).map(|n| format!("{prefix}{n}")).collect();
+        let servers: Vec<_> = names.iter().zip(0..).map(|(name, n)| (name.as_str(), from + n * step, Admin::Ready)).collect();
+        state(&servers)
+    };
+    assert_eq!(
+        said(&many(100, 2, "s"), &many(50, 1, "s")),
+        ["pool web: weight of 40 of 40 servers changed, 50 % of capacity removed"]
+    );
+    assert_eq!(said(&many(1, 0, "s"), &five([1; 5])).len(), 6, "five renamed by address, the rest removed together");
+    assert_eq!(
+        said(&five([100, 50, 50, 1, 1]), &five([0, 0, 0, 1, 1])),
+        ["pool web: weight of 3 of 5 servers 50 to 100 → 0, 99 % of capacity removed"]
+    );
+}
+
+#[test]
+fn what_is_not_told_is_no_change() {
+    let mut page = five([1; 5]);
+    page.pools[0].algorithm = None;
+    for server in &mut page.pools[0].servers {
+        (server.address, server.weight_configured) = (None, None);
+    }
+    assert_eq!(said(&five([1; 5]), &page), [] as [&str; 0]);
+    assert_eq!(said(&page, &five([1; 5])), [] as [&str; 0]);
+    assert_eq!(state_changes(None, &page), [] as [&str; 0]);
+}
+
+#[test]
+fn renames_reloads_and_backups_are_said() {
+    let (before, mut after) = (five([100; 5]), five([100; 5]));
+    after.pools[0].servers[0].name = "app1".into();
+    after.pools[0].servers[1].backup = true;
+    after.pools[0].servers[2].weight_configured = Some(7);
+    assert_eq!(
+        said(&before, &after),
+        [
+            "pool web: web2 now backup, 20 % of capacity removed",
+            "pool web: server web1 renamed to app1",
+            "pool web: web3 configured weight 100 → 7",
+        ]
+    );
+    // A weight that comes with the reload is said once.
+    after = five([100, 100, 7, 100, 100]);
+    after.pools[0].servers[2].weight_configured = Some(7);
+    assert_eq!(said(&before, &after), ["pool web: web3 weight 100 → 7, 18 % of capacity removed"]);
+}
+
+const CONFIG: &str = "frontend fe\n bind :80\n maxconn 200\n default_backend web\nbackend web\n balance roundrobin\n cookie S insert\n \
+    default-server check maxconn 50 weight 100\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\n server web3 10.0.0.3:80\n";
+
+fn config(change: impl Fn(&str) -> String) -> Vec<String> {
+    config_changes(Some(&parse(CONFIG)), &parse(&change(CONFIG)))
+}
+
+#[test]
+fn config_changes_read_the_same() {
+    assert_eq!(config(|text| text.replace("default-server", "default-server weight 5")), [] as [&str; 0], "the last weight wins");
+    assert_eq!(config(|text| text.replace("\n balance", " # why\n\n\tbalance")), [] as [&str; 0]);
+    assert_eq!(
+        config(|text| text.replace("weight 100", "weight 0") + " server x :1 weight 1\n"),
+        ["pool web: weight of 3 of 4 servers 100 → 0, 100 % of capacity removed", "pool web: server x (:1) added",]
+    );
+    assert_eq!(
+        config(|text| text.replace(" balance roundrobin\n cookie S insert\n", " stick on src\n")),
+        [
+            "pool web: algorithm roundrobin → the default",
+            "pool web: persistence “cookie S insert” removed",
+            "pool web: persistence “stick on src” added",
+        ]
+    );
+    assert_eq!(
+        config(|text| text.replace("check maxconn 50", "").replace("10.0.0.2:80", "10.0.0.2:80 maxconn 9 check backup")),
+        [
+            "pool web: web2 now backup, 33 % of capacity removed",
+            "pool web: maxconn of 2 of 3 servers 50 → none",
+            "pool web: web2 maxconn 50 → 9",
+            "pool web: 2 of 3 servers no longer health-checked",
+        ]
+    );
+    assert_eq!(
+        config(|text| text.replace("bind :80\n maxconn 200", "bind :81\n").replace("default_backend web", "use_backend b")),
+        [
+            "listener fe no longer listens on :80",
+            "listener fe now listens on :81",
+            "listener fe no longer sends to web",
+            "listener fe now sends to b",
+            "listener fe: maxconn 200 → none",
+        ]
+    );
+    assert_eq!(config_changes(None, &parse(CONFIG)), [] as [&str; 0]);
+}

@@ -1,0 +1,244 @@
+//! The page of one incident, whole and in parts.
+
+use askama::Template;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::Router;
+use serde::Deserialize;
+
+use super::parts::{Excerpt, Head, Item, Recorder, Side};
+use super::{edit, entries};
+use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::attachment::{Attachment, SIZE_MAX};
+use crate::domain::id::{EntryId, IncidentRef};
+use crate::domain::incident::Incident;
+use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
+use crate::domain::timeline::{Entry, EntryKind, Source};
+use crate::services;
+use crate::web::error::{Error, Result};
+use crate::web::extract::{Path, Query, Session};
+use crate::web::page::{Page, Shell};
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/incidents/{incident}", get(show).post(edit::save))
+        .route("/incidents/{incident}/delete", post(edit::delete))
+        .route("/incidents/{incident}/restore", post(edit::restore))
+        .route("/incidents/{incident}/parts/{part}", get(part))
+        .route("/incidents/{incident}/parts/timeline-entry/{entry}", get(entry_part))
+        .route("/incidents/{incident}/composer", post(entries::understand))
+        .route("/incidents/{incident}/entries", post(entries::add).layer(DefaultBodyLimit::max(SIZE_MAX + 1024 * 1024)))
+        .route("/incidents/{incident}/entries/{entry}", get(entries::find).post(entries::save))
+        .route("/incidents/{incident}/entries/{entry}/edit", get(entries::form))
+        .route("/incidents/{incident}/entries/{entry}/history", get(entries::history))
+        .route("/incidents/{incident}/entries/{entry}/delete", post(entries::delete))
+        .route("/incidents/{incident}/entries/{entry}/restore", post(entries::restore))
+        .route("/incidents/{incident}/tasks", post(edit::add_task))
+        .route("/incidents/{incident}/tasks/{task}", post(edit::save_task))
+        .route("/incidents/{incident}/snapshots/{snapshot}", post(edit::link_snapshot))
+}
+
+/// Entries drawn at once; earlier ones are a link away.
+const SHOWN: usize = 300;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Show {
+    #[default]
+    All,
+    Pinned,
+    Changes,
+    People,
+    Deleted,
+}
+
+impl Show {
+    const CHIPS: [(Self, &'static str, &'static str); 5] = [
+        (Self::All, "All", ""),
+        (Self::Pinned, "Pinned", "?show=pinned"),
+        (Self::Changes, "Changes", "?show=changes"),
+        (Self::People, "People", "?show=people"),
+        (Self::Deleted, "Deleted", "?show=deleted"),
+    ];
+
+    fn is_all(self) -> bool {
+        self == Self::All
+    }
+
+    fn takes(self, entry: &Entry) -> bool {
+        let alive = entry.deleted_at.is_none();
+        match self {
+            Self::All => alive,
+            Self::Pinned => alive && entry.fields.pinned,
+            Self::Changes => alive && matches!(entry.fields.kind, EntryKind::Change | EntryKind::Status | EntryKind::Recovery),
+            Self::People => alive && entry.source == Source::Person,
+            Self::Deleted => !alive,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+pub struct Asked {
+    #[serde(default)]
+    show: Show,
+    /// All entries, however many.
+    all: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "incidents/room.html")]
+struct Room {
+    shell: Shell,
+    incident: Incident,
+    head: Head,
+    recorder: Recorder,
+    items: Vec<Item>,
+    side: Side,
+    handles: Vec<String>,
+    show: Show,
+    /// Entries that the filter takes, and of those the ones left out above.
+    total: usize,
+    earlier: usize,
+    deleted: usize,
+    /// Where the live stream goes on from.
+    seq: i64,
+}
+
+impl Room {
+    fn chips(&self) -> impl Iterator<Item = &(Show, &'static str, &'static str)> {
+        Show::CHIPS.iter().filter(|(show, ..)| *show != Show::Deleted || self.deleted > 0 || self.show == Show::Deleted)
+    }
+
+    /// Whether a day rule stands above the item at `index`.
+    fn opens_day(&self, index: &usize) -> bool {
+        *index == 0 || self.items[*index].date() != self.items[*index - 1].date()
+    }
+
+    fn composes(&self) -> bool {
+        self.shell.may_write() && self.incident.deleted_at.is_none()
+    }
+
+    fn kinds(&self) -> [EntryKind; 9] {
+        EntryKind::BY_HAND
+    }
+}
+
+#[derive(Template)]
+#[template(path = "incidents/deleted.html")]
+struct Deleted {
+    shell: Shell,
+    incident: Incident,
+}
+
+async fn show(
+    State(app): State<App>,
+    session: Session,
+    shell: Shell,
+    Path(which): Path<IncidentRef>,
+    Query(asked): Query<Asked>,
+) -> Result<Response> {
+    let actor = &session.actor;
+    // Read before the rest: an event that falls between is sent twice rather than never.
+    let seq = services::events::latest(&app).await?;
+    let incident = services::incidents::find(&app, actor, which).await?;
+    if incident.deleted_at.is_some() {
+        return Ok(Page(Deleted { shell, incident }).into_response());
+    }
+    let entries = services::timeline::list(&app, actor, which, true).await?;
+    let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
+    let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
+    let total = taken.len();
+    let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(SHOWN) };
+    let items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    Ok(Page(Room {
+        head: Head::new(&shell, &incident, app.now()),
+        recorder: recorder(&app, actor, &shell, which).await?,
+        side: side(&app, actor, &shell, &incident).await?,
+        handles: services::incidents::handles(&app, actor).await?,
+        items,
+        show: asked.show,
+        total,
+        earlier,
+        deleted,
+        seq,
+        shell,
+        incident,
+    })
+    .into_response())
+}
+
+/// Entries with the names and types of their files.
+pub async fn items(app: &App, actor: &Actor, shell: &Shell, incident: &Incident, entries: Vec<Entry>) -> Result<Vec<Item>> {
+    let ids: Vec<_> = entries.iter().flat_map(|entry| entry.fields.attachments.iter().copied()).collect();
+    let files = services::attachments::of_ids(app, actor, &ids).await?;
+    let of = |entry: &Entry| -> Vec<Attachment> {
+        entry.fields.attachments.iter().filter_map(|id| files.iter().find(|file| file.id == *id).cloned()).collect()
+    };
+    Ok(entries.into_iter().map(|entry| Item::new(shell, incident, of(&entry), entry)).collect())
+}
+
+async fn recorder(app: &App, actor: &Actor, shell: &Shell, which: IncidentRef) -> Result<Recorder> {
+    // The timeline must open even when the recordings cannot be read.
+    let recorders = services::flight::recorder(app, actor, which).await.unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "the flight recorder of an incident cannot be read");
+        Vec::new()
+    });
+    Ok(Recorder { shell: shell.clone(), recorders })
+}
+
+pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Side> {
+    let which = IncidentRef::Id(incident.id);
+    let snapshots = services::snapshots::of_incident(app, actor, which).await?;
+    let excerpt = match telling_pair(&snapshots) {
+        Some((before, after)) => services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id)
+            .await
+            .ok()
+            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes, &diff.unified)),
+        None => None,
+    };
+    Ok(Side {
+        shell: shell.clone(),
+        now: app.now(),
+        json: serde_json::to_value(incident).unwrap_or_default(),
+        incident: incident.clone(),
+        alerts: services::alerts::of_incident(app, actor, which).await?,
+        counts: services::alerts::count_of_incident(app, actor, which).await?,
+        snapshots,
+        excerpt,
+        tasks: services::tasks::of_incident(app, actor, which).await?,
+    })
+}
+
+/// The last snapshot before the incident and the first during it, of the same balancer.
+fn telling_pair(snapshots: &[LinkedSnapshot]) -> Option<(&LinkedSnapshot, &LinkedSnapshot)> {
+    let after = snapshots.iter().find(|s| s.role == SnapshotRole::During).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
+    let same = |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id && s.snapshot.number < after.snapshot.number;
+    let before = snapshots.iter().filter(same).max_by_key(|s| s.snapshot.number)?;
+    Some((before, after))
+}
+
+async fn part(
+    State(app): State<App>,
+    session: Session,
+    shell: Shell,
+    Path((which, part)): Path<(IncidentRef, String)>,
+) -> Result<Response> {
+    let incident = services::incidents::find(&app, &session.actor, which).await?;
+    match part.as_str() {
+        "header" => Ok(Page(Head::new(&shell, &incident, app.now())).into_response()),
+        "side" => Ok(Page(side(&app, &session.actor, &shell, &incident).await?).into_response()),
+        "recorder" => Ok(Page(recorder(&app, &session.actor, &shell, which).await?).into_response()),
+        _ => Err(Error::not_here()),
+    }
+}
+
+async fn entry_part(
+    State(app): State<App>,
+    session: Session,
+    shell: Shell,
+    Path((which, id)): Path<(IncidentRef, EntryId)>,
+) -> Result<Response> {
+    entries::fragment(&app, &session.actor, &shell, which, id).await
+}
