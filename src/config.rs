@@ -62,6 +62,19 @@ pub struct Config {
 }
 
 impl Config {
+    /// The settings of a command that works on the data and serves nothing.
+    pub fn for_command(data: DataConfig) -> Self {
+        Self {
+            data,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            base_url: None,
+            keep_samples_days: 14,
+            keep_deliveries_days: 30,
+            reopen_minutes: 30,
+            max_connections: 1,
+        }
+    }
+
     /// Whether cookies are marked Secure: whenever people come over https.
     pub fn secure_cookies(&self) -> bool {
         self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))

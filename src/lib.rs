@@ -25,14 +25,19 @@
 //! | `server` | routes, listener, limits, shutdown | app, config, api, web, jobs |
 //! | `cli` | one file a subcommand | app, config, services, domain, server, api |
 
+pub mod api;
 pub mod app;
 pub mod balancer;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ingest;
+pub mod jobs;
 pub mod live;
 pub mod record;
+pub mod server;
 pub mod services;
 pub mod signal;
 pub mod store;
 pub mod text;
+pub mod web;

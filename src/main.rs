@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `afterload`: parse, hand over.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    afterload::cli::main()
+}

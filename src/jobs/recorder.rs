@@ -40,7 +40,8 @@ pub async fn run(app: App) {
         let wanted: HashMap<BalancerId, Balancer> =
             wanted.into_iter().filter(|balancer| !balancer.fields.paused).map(|balancer| (balancer.id, balancer)).collect();
         running.retain(|id, known| {
-            let keep = wanted.get(id).is_some_and(|balancer| balancer.fields == known.balancer.fields) && !known.task.is_finished();
+            let keep =
+                wanted.get(id).is_some_and(|balancer| balancer.fields == known.balancer.fields) && !known.task.is_finished();
             if !keep {
                 known.task.abort();
             }

@@ -11,7 +11,7 @@ use crate::domain::id::{AttachmentId, IncidentRef};
 use crate::domain::snapshot::LinkedSnapshot;
 use crate::domain::timeline::{Entry, EntryKind};
 use crate::signal::chart::{self, Size, Style};
-use crate::store::{Conn, alerts, attachments, blobs, snapshots, tasks, timeline};
+use crate::store::{Conn, alerts, attachments, blobs, settings, snapshots, tasks, timeline};
 use crate::text::export::{self, AlertSummary, Assets, BundleFile, ConfigDiff, Document, Figure, Image};
 
 pub use crate::text::export::Flavour;
@@ -31,6 +31,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
     let linked = snapshots::of_incident(&mut conn, incident.id).await?;
     let diffs = diffs(&mut conn, &linked).await?;
     let images = images(&mut conn, &entries).await?;
+    let base_url = settings::get(&mut conn, settings::BASE_URL).await?;
     drop(conn);
     let charts = flight::recorder(app, actor, which).await?;
     Ok(Document {
@@ -42,9 +43,19 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
         diffs,
         figures: figures(&charts),
         images,
-        base_url: app.config().base_url.as_ref().map(|_| app.config().public_url()),
+        base_url,
         incident,
     })
+}
+
+/// Keeps the server's public address beside the data: `afterload export` writes the same bytes as the page.
+pub async fn remember_base_url(app: &App) -> Result<()> {
+    let mut conn = app.store().begin().await?;
+    match &app.config().base_url {
+        Some(_) => settings::set(&mut conn, settings::BASE_URL, &app.config().public_url()).await?,
+        None => drop(settings::remove(&mut conn, settings::BASE_URL).await?),
+    }
+    Ok(conn.commit().await?)
 }
 
 /// The pinned entries; where nobody pinned any, all that say more than a status or an alert.

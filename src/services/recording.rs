@@ -242,9 +242,10 @@ pub(super) fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
 /// Keeps a snapshot that was sent by a person or an agent.
 pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
     let state = match pushed.state.as_deref().filter(|text| !text.trim().is_empty()) {
-        Some(text) => Some(
-            record::haproxy::parse_state(text).map_err(|fault| Error::invalid("state", "not_understood", fault.to_string()))?,
-        ),
+        Some(text) => {
+            let detail = "this is not an answer of `show servers state`; send its text from the line with the 1 on";
+            Some(record::haproxy::stat::parse_state(text).ok_or_else(|| Error::invalid("state", "not_understood", detail))?)
+        }
         None => None,
     };
     let captured = Captured::new(app, Some(pushed.config), state, Vec::new());

@@ -3,6 +3,9 @@
 use super::Result;
 use super::db::Conn;
 
+/// Where people reach this installation; kept so that commands write the same links as the server.
+pub const BASE_URL: &str = "base_url";
+
 pub async fn get(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     conn.query("select value from settings where name = $1").bind(name).value().await
 }

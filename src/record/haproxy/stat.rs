@@ -113,6 +113,29 @@ pub fn parse_servers_state(text: &str) -> Option<ServerLines> {
     Some(servers)
 }
 
+/// The state alone, from the text of `show servers state` that somebody sent. Pools and servers come in the
+/// order of their names; what only `show stat` tells (algorithm, backup) is not known.
+pub fn parse_state(text: &str) -> Option<State> {
+    let mut lines: Vec<((String, String), ServerLine)> = parse_servers_state(text)?.into_iter().collect();
+    lines.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut state = State::default();
+    for ((pool, name), line) in lines {
+        if state.pools.last().is_none_or(|last| last.name != pool) {
+            state.pools.push(PoolState { name: pool, ..Default::default() });
+        }
+        let server = ServerState {
+            name,
+            address: line.address,
+            weight: line.weight,
+            weight_configured: Some(line.weight_configured),
+            admin: line.admin,
+            backup: false,
+        };
+        state.pools.iter_mut().last().into_iter().for_each(|pool| pool.servers.push(server.clone()));
+    }
+    Some(state)
+}
+
 /// `srv_admin_state` (management guide): 1 maintenance by command, 2 inherited, 8 drain by command, 16 inherited,
 /// 32 name not resolved. Bit 4, `disabled` in the config, only remembers how the server started: it comes with bit
 /// 1 and stays after `enable server`, when traffic flows again. Bit 64, name set by command, says nothing here.

@@ -39,6 +39,8 @@ fn entry(number: u128, time: &str, kind: EntryKind, title: &str, body: &str) -> 
         source: Source::Person,
         author: "mk".into(),
         version: 1,
+        edited_at: None,
+        edited_by: None,
         deleted_at: None,
     }
 }

@@ -1,0 +1,97 @@
+//! The command line: one file a subcommand. What programs read goes to standard output alone, everything
+//! for people goes to standard error or, for the server, to the log.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks through these")]
+
+mod admin;
+mod export;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, DataConfig};
+use crate::store::Store;
+
+/// The flight recorder and the postmortem workshop for everything behind a load balancer.
+///
+/// Without a command it serves: SQLite in ./data, on 127.0.0.1:8080.
+#[derive(Parser)]
+#[command(name = "afterload", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve pages, API and hooks, and record (the default)
+    Serve(Box<Config>),
+    /// Write an incident as Markdown: afterload export INC-42
+    Export(export::Export),
+    /// API tokens: create, list, revoke
+    #[command(subcommand)]
+    Token(admin::TokenCommand),
+    /// Inbound alert sources: create, list
+    #[command(subcommand)]
+    Integration(admin::IntegrationCommand),
+    /// Recorded balancers: add, list
+    #[command(subcommand)]
+    Balancer(admin::BalancerCommand),
+    /// Accounts: create, list, password
+    #[command(subcommand)]
+    User(admin::UserCommand),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Bring the database's schema up to date and stop
+    Migrate(DataConfig),
+    /// Exit 0 when a server answers at the address (for containers)
+    Healthcheck(serve::Healthcheck),
+}
+
+/// Runs the command that was given.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            eprintln!("afterload: the runtime could not start: {fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("afterload: {fault:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        None => serve::run(cli.config).await,
+        Some(Command::Serve(config)) => serve::run(*config).await,
+        Some(Command::Export(command)) => export::run(command).await,
+        Some(Command::Token(command)) => admin::token(command).await,
+        Some(Command::Integration(command)) => admin::integration(command).await,
+        Some(Command::Balancer(command)) => admin::balancer(command).await,
+        Some(Command::User(command)) => admin::user(command).await,
+        Some(Command::Openapi) => {
+            println!("{}", crate::api::openapi().to_pretty_json()?);
+            Ok(())
+        }
+        Some(Command::Migrate(data)) => open(data).await.map(drop),
+        Some(Command::Healthcheck(command)) => serve::healthcheck(command).await,
+    }
+}
+
+/// The app for one command: the same store as the server's, which may be running beside it.
+async fn open(data: DataConfig) -> anyhow::Result<App> {
+    let config = Config::for_command(data);
+    let store = Store::open(config.data.url()?.as_deref(), &config.data.data).await?;
+    Ok(App::open(config, store).await?)
+}

@@ -1,0 +1,118 @@
+//! `afterload serve`: the server, and `healthcheck` that asks it.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::store::{Store, db::Dialect};
+use crate::{jobs, server, services};
+
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    start_log();
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; is another program using it? choose another address with --listen", config.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let config = Config { listen: address, ..config };
+    let url = config.data.url()?;
+    let store = Store::open(url.as_deref(), &config.data.data).await?;
+    let _lock = match store.dialect() {
+        Dialect::Sqlite => Some(lock(&config.data.data)?),
+        Dialect::Postgres => None,
+    };
+    let app = App::open(config, store).await?;
+    services::postmortems::remember_base_url(&app).await?;
+    jobs::start(&app);
+    announce(&app).await?;
+    let stopping = app.clone();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        eprintln!("stopping: what is in flight finishes first");
+        stopping.shutdown().cancel();
+    });
+    let router = server::router(&app);
+    server::serve(app.clone(), listener, router).await?;
+    app.store().close().await;
+    Ok(())
+}
+
+/// Says where the server is and, while nobody has an account, how to make the first one.
+async fn announce(app: &App) -> anyhow::Result<()> {
+    let url = app.config().public_url();
+    println!("Afterload {} is at {url}", env!("CARGO_PKG_VERSION"));
+    match app.store().dialect() {
+        Dialect::Sqlite => println!("Data is in {}", std::path::absolute(&app.config().data.data)?.display()),
+        Dialect::Postgres => println!("Data is in PostgreSQL"),
+    }
+    if let Some(code) = services::people::new_setup_code(app).await? {
+        println!("\nMake the first account (this link works once, for an hour):\n  {url}/setup?code={code}\n");
+    }
+    Ok(())
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("AFTERLOAD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first log.
+    let _ = if std::env::var("AFTERLOAD_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().try_init()
+    } else {
+        log.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+}
+
+/// Two servers on one SQLite file would each believe to be the only one.
+fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
+    std::fs::create_dir_all(data)?;
+    let path = data.join("serve.lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.try_lock().with_context(|| format!("another afterload serves from {}; stop it first", data.display()))?;
+    Ok(file)
+}
+
+async fn wait_for_signal() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[derive(Args)]
+pub struct Healthcheck {
+    /// Address of the server
+    #[arg(long, env = "AFTERLOAD_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+pub async fn healthcheck(command: Healthcheck) -> anyhow::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut address = command.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = [0; 64];
+        let length = stream.read(&mut answer).await?;
+        std::io::Result::Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+    };
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask).await.context("no answer within 5 s")??;
+    anyhow::ensure!(
+        answer.starts_with("HTTP/1.1 200"),
+        "the server at {address} is not well: {}",
+        answer.lines().next().unwrap_or_default()
+    );
+    Ok(())
+}
