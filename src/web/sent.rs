@@ -27,7 +27,7 @@ impl Sent {
 
     /// What was typed, as it was typed; empty when the field was not sent.
     pub fn value(&self, name: &str) -> &str {
-        self.all(name).next().unwrap_or_default()
+        self.pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {

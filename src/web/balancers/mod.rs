@@ -1,0 +1,19 @@
+//! Balancers: the list, one of them as it stands now, and the forms that add, change and forget one.
+
+mod form;
+mod list;
+mod show;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::app::App;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/balancers", get(list::show).post(form::add))
+        .route("/balancers/new", get(form::new))
+        .route("/balancers/{balancer}", get(show::show).post(form::save))
+        .route("/balancers/{balancer}/edit", get(form::edit))
+        .route("/balancers/{balancer}/delete", get(form::ask_delete).post(form::delete))
+}
