@@ -165,7 +165,7 @@ impl Writer {
             Tag::Paragraph | Tag::HtmlBlock => self.block("<p>"),
             Tag::Heading { level, .. } => {
                 if !self.inline {
-                    self.out.push_str("<");
+                    self.out.push('<');
                     self.out.push_str(&level.to_string());
                     self.out.push('>');
                 }

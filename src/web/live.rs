@@ -90,8 +90,7 @@ impl Follower {
                 return Some(written(&event));
             }
             self.bus.mark_unchanged();
-            let (events, newest) =
-                services::events::after(&self.app, &self.actor, self.seq, self.incident, BATCH).await.ok()?;
+            let (events, newest) = services::events::after(&self.app, &self.actor, self.seq, self.incident, BATCH).await.ok()?;
             let moved = newest > self.seq;
             self.seq = newest;
             self.waiting = events.into_iter();
@@ -109,6 +108,7 @@ impl Follower {
 
 /// `id` is the sequence number, `event` the kind, `data` where to look.
 fn written(event: &Event) -> sse::Event {
-    let data = serde_json::json!({"kind": event.kind, "subject": event.subject, "incident": event.incident_id, "by": event.actor});
+    let data =
+        serde_json::json!({"kind": event.kind, "subject": event.subject, "incident": event.incident_id, "by": event.actor});
     sse::Event::default().id(event.seq.to_string()).event(event.kind.clone()).data(data.to_string())
 }

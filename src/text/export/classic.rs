@@ -8,7 +8,8 @@ use super::{ConfigDiff, Document};
 use crate::domain::incident::IncidentKind;
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{humane, minute, shorten};
-use crate::text::rewrite::{code_span, fence, fits_on_a_line, plain, words};
+use crate::text::escape::{code_span, fence, plain};
+use crate::text::rewrite::{fits_on_a_line, words};
 
 pub(super) fn write(page: &mut Page<'_>) {
     if !page.hugo {

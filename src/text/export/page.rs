@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::bundle::Names;
 use super::{Document, Figure};
 use crate::domain::id::AttachmentId;
+use crate::text::escape::plain;
 use crate::text::rewrite::{self, Place};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,12 +84,12 @@ impl<'a> Page<'a> {
             return None;
         }
         let target = show(self.doc, self.target, &self.names, &mut self.shown, id)?;
-        Some(format!("![{}]{target}", rewrite::plain(&self.doc.images[index].name)))
+        Some(format!("![{}]{target}", plain(&self.doc.images[index].name)))
     }
 
     pub fn figure(&mut self, index: usize) {
         let figure = &self.doc.figures[index];
-        let alt = rewrite::plain(&figure.alt);
+        let alt = plain(&figure.alt);
         match self.target {
             Target::Inline => self.block(&format!("![{alt}][figure-{}]", index + 1)),
             Target::Files => self.block(&format!("![{alt}]({})", self.names.figures[index])),
@@ -98,7 +99,7 @@ impl<'a> Page<'a> {
                 return;
             }
         }
-        let caption = rewrite::plain(&figure.caption);
+        let caption = plain(&figure.caption);
         if !caption.is_empty() {
             self.block(&format!("*{caption}*"));
         }

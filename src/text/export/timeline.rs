@@ -6,7 +6,8 @@ use super::page::Page;
 use crate::domain::time::{Timestamp, humane, minute};
 use crate::domain::timeline::{Entry, EntryKind, Evidence, HypothesisState};
 use crate::text::address;
-use crate::text::rewrite::{destination, fits_on_a_line, plain, words};
+use crate::text::escape::{destination, plain};
+use crate::text::rewrite::{fits_on_a_line, words};
 
 /// Longest text of one entry inside the table, in characters.
 const CELL_MAX: usize = 320;

@@ -161,7 +161,7 @@ fn the_oracle_finds_nothing_to_remove() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
     fn the_oracle_finds_nothing_in_random_markdown(

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::text::escape::plain;
 use crate::text::markdown::render;
 
 fn with<T>(base_url: Option<&str>, hugo: bool, work: impl FnOnce(&mut Place<'_>) -> T) -> T {
@@ -13,7 +14,7 @@ fn embedded(source: &str) -> String {
     with(None, false, |place| blocks(source, place))
 }
 
-/// What a reader sees, without spaces and without the marks of emphasis.
+/// What a reader sees, without spaces, marks of emphasis and boxes of tasks.
 fn seen(html: &str) -> String {
     let mut text = String::new();
     let mut tag = false;
@@ -25,7 +26,7 @@ fn seen(html: &str) -> String {
             _ => text.push(c),
         }
     }
-    text.replace("&nbsp;", "")
+    text.replace("[x]", "").replace("[]", "")
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn only_simple_paragraphs_fit_on_a_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
     fn nothing_escapes_and_nothing_is_lost(
@@ -129,5 +130,18 @@ proptest! {
         let table = render(&format!("| a | b |\n| --- | --- |\n| {cell} | z |\n\n## Ours\n"));
         prop_assert_eq!(table.matches("<td>").count(), 2, "{:?} became {:?}", source, cell);
         prop_assert!(table.ends_with("<td>z</td></tr></tbody></table>\n<h2>Ours</h2>\n"), "{}", table);
+    }
+}
+
+#[test]
+fn the_short_cut_for_plain_prose_changes_nothing() {
+    for text in ["a", "Was slow (again); 5% of 10/12? \"Yes\" - no!", "a  b", "grün · 🔥", "x) + 1. = -- :-) }} ^^ a/b @c $d$"]
+    {
+        assert!(is_plain_prose(text), "{text}");
+        assert_eq!(render(text), format!("<p>{}</p>\n", text.replace('"', "&quot;")));
+        assert!(fits_on_a_line(text));
+    }
+    for text in ["", " a", "1. a", "a ", "- a", "a\nb", "a*b", "see INC-1", "a & b", "a_b", "<", "é", "a\u{b}"] {
+        assert!(!is_plain_prose(text), "{text}");
     }
 }

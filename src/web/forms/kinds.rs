@@ -160,7 +160,8 @@ impl Kind {
             _ if short.is_empty() => Value::Null,
             Self::Word => Value::from(short),
             Self::Time => {
-                let at = time::parse_local("", short, zone.minutes).map_err(|_| format!("“{short}” is not a date with a time"))?;
+                let at =
+                    time::parse_local("", short, zone.minutes).map_err(|_| format!("“{short}” is not a date with a time"))?;
                 Value::from(time::rfc3339(at))
             }
             Self::Date => {

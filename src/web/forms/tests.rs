@@ -24,7 +24,8 @@ fn every_field_of_the_tables_is_a_field_of_its_noun_and_round_trips() {
             assert!(found.is_some(), "{}", field.path);
         }
     }
-    let entry = json!({"occurred_at": at, "pinned": true, "options": [{"title": "Fail over", "chosen": true, "reason": "fast: 2 min"}]});
+    let entry =
+        json!({"occurred_at": at, "pinned": true, "options": [{"title": "Fail over", "chosen": true, "reason": "fast: 2 min"}]});
     let zone = Zone { minutes: 60 };
     for field in ENTRY.iter().filter(|field| entry.get(field.path).is_some()) {
         let shown = field.shown(&entry, zone);

@@ -6,9 +6,11 @@ use std::borrow::Borrow;
 use askama::Template;
 use askama::filters::Safe;
 
-use crate::domain::attachment::Attachment;
 use crate::domain::alert::{Alert, AlertStatus};
-use crate::domain::incident::{Durations, ImpactFigures, Incident, IncidentKind, Milestones, Severity, Status, Visibility, Warning};
+use crate::domain::attachment::Attachment;
+use crate::domain::incident::{
+    Durations, ImpactFigures, Incident, IncidentKind, Milestones, Severity, Status, Visibility, Warning,
+};
 use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::task::{Priority, Recurrence, Task, TaskKind, TaskStatus};
 use crate::domain::time::{Timestamp, rfc3339, shorten};
@@ -317,6 +319,7 @@ impl Side {
         let part = |path, label, hint, text| Written { path, label, hint, text };
         [
             part("summary", "Summary", "Two sentences that a newcomer understands.", &f.summary),
+            part("impact", "Impact", "Who felt it and how.", &f.impact),
             part("detection", "Detection", "Who or what noticed, and what would have noticed sooner.", &f.detection),
             part("root_cause", "Root cause", "What made it happen, as far as is known.", &f.root_cause),
             part("resolution", "Resolution", "What ended it.", &f.resolution),
@@ -324,7 +327,6 @@ impl Side {
             part("lessons/went_badly", "What went badly", "", &f.lessons.went_badly),
             part("lessons/lucky", "Where we were lucky", "", &f.lessons.lucky),
             part("conclusion", "Conclusion", "", &f.conclusion),
-            part("impact", "Impact", "Who felt it and how.", &f.impact),
         ]
     }
 

@@ -1,10 +1,10 @@
 //! The page of one incident, whole and in parts.
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use serde::Deserialize;
 
 use super::parts::{Excerpt, Head, Item, Recorder, Side};
@@ -213,8 +213,10 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
 
 /// The last snapshot before the incident and the first during it, of the same balancer.
 fn telling_pair(snapshots: &[LinkedSnapshot]) -> Option<(&LinkedSnapshot, &LinkedSnapshot)> {
-    let after = snapshots.iter().find(|s| s.role == SnapshotRole::During).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
-    let same = |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id && s.snapshot.number < after.snapshot.number;
+    let after =
+        snapshots.iter().find(|s| s.role == SnapshotRole::During).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
+    let same =
+        |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id && s.snapshot.number < after.snapshot.number;
     let before = snapshots.iter().filter(same).max_by_key(|s| s.snapshot.number)?;
     Some((before, after))
 }
