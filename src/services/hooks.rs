@@ -141,7 +141,15 @@ async fn write(app: App, mut line: mpsc::Receiver<Waiting>) {
         {
             group.push(next);
         }
-        let outcome = write_group(&app, &group).await;
+        let mut outcome = write_group(&app, &group).await;
+        // A deadlock or a dropped connection undid the whole group; nothing was promised yet.
+        for pause in [5, 50, 500] {
+            if !matches!(outcome, Err(Error::Domain(domain::Error::Unavailable(_)))) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            outcome = write_group(&app, &group).await;
+        }
         match outcome {
             Ok((receipts, opened)) => {
                 for (waiting, receipt) in group.into_iter().zip(receipts) {
@@ -165,6 +173,7 @@ async fn write(app: App, mut line: mpsc::Receiver<Waiting>) {
 
 async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<IncidentId>)> {
     let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    alerts::one_writer(&mut unit.conn).await?;
     let mut receipts = Vec::with_capacity(group.len());
     let mut opened = Vec::new();
     for waiting in group {

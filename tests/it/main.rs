@@ -1,1 +1,11 @@
+//! The integration tests: one binary, every test on both databases.
 
+mod hooks;
+mod incidents;
+mod kill;
+mod people;
+mod recording;
+mod store;
+mod tasks;
+mod timeline;
+mod world;

@@ -22,6 +22,9 @@ pub enum Durability {
 #[folder = "migrations"]
 struct Files;
 
+/// Two folders may share one PostgreSQL database: the second counts from here.
+const FOLDER_STEP: i64 = 1_000_000;
+
 /// The WAL-reset corruption bug is fixed in this version (reference: SQLite 3.51.3 release notes).
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -75,24 +78,29 @@ impl Db {
             let Some(name) = path.strip_prefix(&prefix).filter(|name| !name.contains('/')) else { continue };
             let Some((version, description)) = name.strip_suffix(".sql").and_then(|stem| stem.split_once('_')) else { continue };
             let number: i64 = version.parse().map_err(|_| Error::Unusable(format!("the migration {path} has no number")))?;
-            // Two folders may share one PostgreSQL database: keep their numbers apart.
-            let number = if folder.is_empty() { number } else { 1_000_000 + number };
+            let number = if folder.is_empty() { number } else { FOLDER_STEP + number };
             let text = Files::get(&path).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
             let text = AssertSqlSafe(text).into_sql_str();
             migrations.push(Migration::new(number, description.to_owned().into(), MigrationType::Simple, text, false));
         }
+        let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
         let mut migrator = Migrator::with_migrations(migrations);
-        // In a shared database the other folder's migrations are there too; a newer schema is found below.
-        migrator.set_ignore_missing(matches!(self, Self::Postgres(_)));
+        // The other folder's migrations may be there too; a newer schema is found below.
+        migrator.set_ignore_missing(true);
         let outcome = match self {
             Self::Sqlite { write, .. } => migrator.run(write).await,
             Self::Postgres(pool) => migrator.run(pool).await,
         };
-        outcome.map_err(|fault| match fault {
-            sqlx::migrate::MigrateError::VersionMissing(version) => Error::Unusable(format!(
-                "this database was written by a newer afterload (schema {version}); start that version or restore a backup made by this one"
-            )),
-            other => Error::Unusable(format!("the database could not be brought up to date: {other}")),
-        })
+        outcome.map_err(|fault| Error::Unusable(format!("the database could not be brought up to date: {fault}")))?;
+        let below = if folder.is_empty() { FOLDER_STEP } else { 2 * FOLDER_STEP };
+        let mut conn = self.read().await?;
+        let found: Option<i64> =
+            conn.query("select max(version) from _sqlx_migrations where version < $1").bind(below).value().await?;
+        if found.is_some_and(|found| found > newest) {
+            let found = found.unwrap_or_default();
+            let detail = "start that version, or restore a backup made by this one";
+            return Err(Error::Unusable(format!("this database was written by a newer afterload (schema {found}); {detail}")));
+        }
+        Ok(())
     }
 }

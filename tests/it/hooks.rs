@@ -1,0 +1,200 @@
+//! Alerts from bytes to incidents.
+
+use std::time::Duration;
+
+use afterload::domain::Error as Problem;
+use afterload::domain::access::Actor;
+use afterload::domain::id::{IncidentRef, Reference};
+use afterload::domain::incident::{Severity, Status};
+use afterload::domain::integration::{DeliveryStatus, Format, Integration, NewIntegration};
+use afterload::domain::timeline::EntryKind;
+use afterload::services::hooks::{Intake, Receipt};
+use afterload::services::incidents::{self, IncidentFilter};
+use afterload::services::{Error, Page, alerts, integrations, timeline};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::world::{World, admin, on_both, responder};
+
+struct Hook<'a> {
+    world: &'a World,
+    intake: Intake,
+    key: String,
+    integration: Integration,
+}
+
+impl<'a> Hook<'a> {
+    async fn new(world: &'a World, format: Format) -> Self {
+        let new = NewIntegration { name: "monitoring".into(), format };
+        let (integration, path) = integrations::create(&world.app, &admin(), new).await.expect("made");
+        let key = path.strip_prefix("/hooks/").expect("a hook's path").to_owned();
+        Self { world, intake: Intake::start(&world.app), key, integration }
+    }
+
+    async fn send(&self, body: &Value) -> Receipt {
+        self.send_bytes(body.to_string()).await
+    }
+
+    async fn send_bytes(&self, body: impl Into<Bytes>) -> Receipt {
+        self.intake.receive(&self.world.app, &self.key, body.into()).await.expect("taken").0
+    }
+
+    async fn incidents(&self) -> usize {
+        let page = Page::first(200);
+        incidents::list(&self.world.app, &responder(), &IncidentFilter::default(), &page).await.expect("list").items.len()
+    }
+}
+
+/// An Alertmanager body: `(name, instance, status)` each.
+fn alertmanager(alerts: &[(&str, &str, &str)]) -> Value {
+    let alerts: Vec<Value> = alerts
+        .iter()
+        .map(|(name, instance, status)| {
+            let ends = if *status == "resolved" { "2026-11-21T12:05:00Z" } else { "0001-01-01T00:00:00Z" };
+            json!({
+                "status": status, "fingerprint": format!("{name}-{instance}"), "startsAt": "2026-11-21T11:58:00Z", "endsAt": ends,
+                "labels": {"alertname": name, "instance": instance, "severity": "critical", "service": "shop"},
+                "annotations": {"summary": format!("{name} on {instance}"), "description": "5xx | `ratio` <b>high</b>"}
+            })
+        })
+        .collect();
+    let name = alerts.first().map_or(json!("x"), |alert| alert["labels"]["alertname"].clone());
+    json!({"version": "4", "groupKey": "{}:{}", "status": "firing", "receiver": "afterload", "groupLabels": {"alertname": name}, "alerts": alerts})
+}
+
+on_both!(an_alert_opens_one_incident_and_repeats_only_count, world => {
+    let hook = Hook::new(world, Format::Alertmanager).await;
+    let firing = alertmanager(&[("HighErrorRate", "a", "firing"), ("HighErrorRate", "b", "firing")]);
+    let receipt = hook.send(&firing).await;
+    assert_eq!((receipt.accepted, receipt.error.as_deref()), (2, None));
+    assert!(receipt.alerts.iter().all(|outcome| outcome.action == "fired" && outcome.incident.as_deref() == Some("INC-1")));
+    for _ in 0..3 {
+        world.clock.advance_seconds(60);
+        let again = hook.send(&firing).await;
+        assert!(again.alerts.iter().all(|outcome| outcome.action == "repeated"));
+    }
+    let which = IncidentRef::Reference(Reference(1));
+    let incident = incidents::find(&world.app, &responder(), which).await.expect("opened");
+    assert_eq!((incident.fields.severity, incident.fields.services.as_slice()), (Severity::Sev1, ["shop".to_owned()].as_slice()));
+    assert_eq!(incident.fields.milestones.durations().time_to_detect, Some(120), "from when the alert began");
+    let counts = alerts::count_of_incident(&world.app, &responder(), which).await.expect("counts");
+    assert_eq!((counts.firing, counts.resolved, counts.reports), (2, 0, 8));
+    assert_eq!(hook.incidents().await, 1);
+    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    assert_eq!(entries.len(), 1, "repeats add no rows: {entries:?}");
+    assert!(entries[0].fields.pinned && entries[0].fields.kind == EntryKind::Alert);
+});
+
+on_both!(resolves_are_recorded_and_the_last_one_is_said, world => {
+    let hook = Hook::new(world, Format::Alertmanager).await;
+    hook.send(&alertmanager(&[("E", "a", "firing"), ("E", "b", "firing")])).await;
+    world.clock.advance_seconds(600);
+    hook.send(&alertmanager(&[("E", "a", "resolved"), ("E", "b", "firing")])).await;
+    let which = IncidentRef::Reference(Reference(1));
+    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("entries").len(), 1);
+    let last = hook.send(&alertmanager(&[("E", "b", "resolved")])).await;
+    assert_eq!(last.alerts[0].action, "resolved");
+    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    assert_eq!(entries.last().map(|entry| entry.fields.title.as_str()), Some("E on b resolved"));
+    let ignored = hook.send(&alertmanager(&[("E", "b", "resolved"), ("E", "never", "resolved")])).await;
+    assert!(ignored.alerts.iter().all(|outcome| outcome.action == "ignored"));
+    let incident = incidents::find(&world.app, &responder(), which).await.expect("there");
+    assert_eq!(incident.fields.status, Status::Investigating, "a person says when it is over");
+    let late = hook.send(&alertmanager(&[("E", "b", "firing")])).await;
+    assert_eq!(late.alerts[0].action, "ignored", "a late copy of the first report re-opens nothing");
+});
+
+on_both!(a_returning_alert_reopens_within_the_window_and_opens_anew_after_it, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let fire = json!({"title": "Errors", "dedup_key": "k", "status": "firing"});
+    let clear = json!({"title": "Errors", "dedup_key": "k", "status": "resolved"});
+    hook.send(&fire).await;
+    hook.send(&clear).await;
+    let which = IncidentRef::Reference(Reference(1));
+    let open = incidents::find(&world.app, &responder(), which).await.expect("there");
+    incidents::edit(&world.app, &responder(), which, open.version, &json!({"status": "resolved"})).await.expect("resolved");
+    world.clock.advance_seconds(60);
+    assert_eq!(hook.send(&fire).await.alerts[0].incident.as_deref(), Some("INC-1"));
+    let again = incidents::find(&world.app, &responder(), which).await.expect("there");
+    assert_eq!(again.fields.status, Status::Investigating);
+    hook.send(&clear).await;
+    incidents::edit(&world.app, &responder(), which, again.version, &json!({"status": "resolved"})).await.expect("resolved");
+    world.clock.advance_seconds(31 * 60);
+    assert_eq!(hook.send(&fire).await.alerts[0].incident.as_deref(), Some("INC-2"));
+});
+
+on_both!(concurrent_deliveries_open_one_incident_per_group, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    // A second line, as a second replica would have.
+    let other = Intake::start(&world.app);
+    let mut sent = Vec::new();
+    for index in 0..60 {
+        let body = json!({"title": format!("alert {index}"), "dedup_key": format!("k{index}"), "group_key": format!("g{}", index % 3)});
+        let intake = if index % 2 == 0 { hook.intake.clone() } else { other.clone() };
+        let (app, key) = (world.app.clone(), hook.key.clone());
+        sent.push(tokio::spawn(async move { intake.receive(&app, &key, body.to_string().into()).await.expect("taken").0 }));
+    }
+    for task in sent {
+        assert_eq!(task.await.expect("joined").error, None);
+    }
+    assert_eq!(hook.incidents().await, 3);
+});
+
+on_both!(ten_thousand_alerts_in_one_body_become_one_incident, world => {
+    let hook = Hook::new(world, Format::Alertmanager).await;
+    let names: Vec<String> = (0..10_000).map(|index| format!("i{index}")).collect();
+    let firing: Vec<_> = names.iter().map(|name| ("Storm", name.as_str(), "firing")).collect();
+    let receipt = tokio::time::timeout(Duration::from_secs(60), hook.send(&alertmanager(&firing))).await.expect("in time");
+    assert_eq!((receipt.accepted, receipt.alerts.len()), (10_000, 100));
+    let which = IncidentRef::Reference(Reference(1));
+    assert_eq!(alerts::count_of_incident(&world.app, &responder(), which).await.expect("counts").firing, 10_000);
+    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("entries").len(), 1);
+    assert_eq!(hook.incidents().await, 1);
+});
+
+on_both!(a_storm_of_groups_is_one_incident, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let many: Vec<Value> = (0..50).map(|index| json!({"title": format!("a{index}"), "dedup_key": format!("k{index}"), "group_key": format!("g{index}")})).collect();
+    assert_eq!(hook.send(&json!(many)).await.accepted, 50);
+    assert_eq!(hook.incidents().await, 1);
+});
+
+on_both!(what_is_not_understood_is_kept_and_shown, world => {
+    let hook = Hook::new(world, Format::Alertmanager).await;
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    for body in ["", "not json", "{}", "\u{0}", "[1]", deep.as_str()] {
+        let receipt = hook.send_bytes(body.to_owned()).await;
+        assert!(receipt.error.is_some() && receipt.accepted == 0, "{body}");
+    }
+    let kept = integrations::deliveries(&world.app, &admin(), hook.integration.id, &Page::default()).await.expect("kept").items;
+    assert_eq!(kept.len(), 6);
+    assert!(kept.iter().all(|delivery| delivery.status == DeliveryStatus::Failed && delivery.error.is_some()));
+    assert!(kept.iter().any(|delivery| delivery.excerpt == "not json"));
+    let shown = integrations::find(&world.app, &admin(), hook.integration.id).await.expect("there");
+    assert_eq!((shown.deliveries, shown.last_error.is_some()), (6, true));
+    assert_eq!(hook.incidents().await, 0);
+});
+
+on_both!(hostile_alerts_are_text, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let title = "<script>alert(1)</script> | `x` \u{0} 😀 \u{202e}";
+    let body = json!({"title": title, "dedup_key": "k".repeat(5_000), "description": "a\u{0}b", "labels": {"a\u{0}": "<img src=x>"}, "severity": "P1"});
+    assert_eq!(hook.send(&body).await.error, None);
+    assert_eq!(hook.send(&body).await.alerts[0].action, "repeated", "a long key is still the same key");
+    assert_eq!(hook.incidents().await, 1);
+});
+
+on_both!(keys_belong_to_their_hook_alone, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let send = async |key: &str| hook.intake.receive(&world.app, key, Bytes::from_static(b"{\"title\":\"x\"}")).await;
+    assert!(matches!(send("afl_in_wrong").await, Err(Error::Domain(Problem::NotFound { .. }))));
+    let fresh = integrations::rotate_key(&world.app, &admin(), hook.integration.id).await.expect("rotated");
+    let fresh = fresh.strip_prefix("/hooks/").expect("path");
+    assert!(send(&hook.key).await.is_ok() && send(fresh).await.is_ok(), "both work for a day");
+    world.clock.advance_seconds(25 * 3600);
+    assert!(send(&hook.key).await.is_err() && send(fresh).await.is_ok());
+    integrations::set_disabled(&world.app, &admin(), hook.integration.id, true).await.expect("disabled");
+    assert!(matches!(send(fresh).await, Err(Error::Domain(Problem::Forbidden(_)))));
+    let actor = Actor::Integration { id: hook.integration.id, name: "monitoring".into() };
+    assert!(incidents::list(&world.app, &actor, &IncidentFilter::default(), &Page::default()).await.is_err());
+});

@@ -1,0 +1,118 @@
+//! What the recorder keeps, without a balancer: pushed snapshots and stored samples. The real balancers
+//! are in the walk (`tests/browser`).
+
+use afterload::domain::balancer::BalancerFields;
+use afterload::domain::id::IncidentRef;
+use afterload::domain::snapshot::SnapshotRole;
+use afterload::domain::time::Timestamp;
+use afterload::domain::timeline::EntryKind;
+use afterload::services::flight::{self, SeriesQuery};
+use afterload::services::snapshots::{self, PushedSnapshot};
+use afterload::services::{Page, balancers, incidents, postmortems, recording, timeline};
+use afterload::signal::chunk::encode_frame;
+use afterload::signal::series::{Metric, Sample, SeriesKey};
+use afterload::store::samples;
+use serde_json::json;
+
+use crate::world::{World, admin, on_both, refused, responder};
+
+async fn balancer(world: &World) -> afterload::domain::balancer::Balancer {
+    let fields = BalancerFields { name: "edge-1".into(), config_path: "/etc/haproxy/haproxy.cfg".into(), ..Default::default() };
+    balancers::add(&world.app, &admin(), fields).await.expect("added")
+}
+
+fn config(weights: [u32; 2]) -> String {
+    format!(
+        "global\n  stats socket /run/h.sock\nlisten stats\n  stats auth admin:canary-secret-1\nbackend web\n  balance roundrobin\n  server web1 10.0.0.1:80 weight {}\n  server web2 10.0.0.2:80 weight {}\n",
+        weights[0], weights[1]
+    )
+}
+
+async fn push(world: &World, id: afterload::domain::id::BalancerId, weights: [u32; 2]) -> afterload::domain::snapshot::Snapshot {
+    let pushed = PushedSnapshot { config: config(weights), ..Default::default() };
+    snapshots::push(&world.app, &admin(), id, pushed).await.expect("pushed")
+}
+
+on_both!(a_snapshot_is_taken_only_when_something_changed, world => {
+    let edge = balancer(world).await;
+    let first = push(world, edge.id, [100, 100]).await;
+    assert_eq!(push(world, edge.id, [100, 100]).await.id, first.id);
+    let second = push(world, edge.id, [100, 0]).await;
+    assert_eq!((second.number, second.changes.len()), (2, 1), "{:?}", second.changes);
+    assert!(second.changes[0].contains("100 → 0"), "{:?}", second.changes);
+    let diff = snapshots::compare(&world.app, &responder(), first.id, second.id).await.expect("diff");
+    assert!(diff.unified.contains("-  server web2 10.0.0.2:80 weight 100") && diff.unified.contains("+  server web2 10.0.0.2:80 weight 0"));
+    let detail = snapshots::find(&world.app, &responder(), second.id).await.expect("detail");
+    let text = detail.config.expect("config");
+    assert!(!text.contains("canary-secret-1") && text.contains("stats auth admin:REDACTED-"), "{text}");
+    assert_eq!(snapshots::list(&world.app, &responder(), edge.id, &Page::first(1)).await.expect("list").items[0].number, 2);
+    let garbage = PushedSnapshot { config: "x".into(), state: Some("garbage".into()), ..Default::default() };
+    assert_eq!(refused(snapshots::push(&world.app, &admin(), edge.id, garbage).await), ["/state"]);
+});
+
+on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world => {
+    let edge = balancer(world).await;
+    push(world, edge.id, [100, 100]).await;
+    world.clock.advance_seconds(3600);
+    push(world, edge.id, [100, 0]).await;
+    world.clock.advance_seconds(120);
+    let incident = world.incident("5xx").await;
+    let which = IncidentRef::Id(incident.id);
+    let roles = async || {
+        let linked = snapshots::of_incident(&world.app, &responder(), which).await.expect("linked");
+        linked.into_iter().map(|l| (l.snapshot.number, l.role)).collect::<Vec<_>>()
+    };
+    assert_eq!(roles().await, [(1, SnapshotRole::Before), (2, SnapshotRole::During)]);
+    world.clock.advance_seconds(60);
+    let fix = push(world, edge.id, [100, 100]).await;
+    assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::During)));
+    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    assert_eq!(entries.len(), 1);
+    assert_eq!((entries[0].fields.kind, entries[0].fields.pinned, entries[0].author.as_str()), (EntryKind::Change, true, "edge-1"));
+    snapshots::link(&world.app, &responder(), which, fix.id, SnapshotRole::Fix).await.expect("chosen");
+    assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::Fix)));
+    snapshots::unlink(&world.app, &responder(), which, fix.id).await.expect("unlinked");
+    assert_eq!(roles().await.len(), 2);
+    assert_eq!(postmortems::document(&world.app, &responder(), which).await.expect("document").diffs.len(), 1);
+});
+
+async fn frame(world: &World, id: afterload::domain::id::BalancerId, at: Timestamp, requests: f64) {
+    let sample = |server: Option<&str>, value| Sample {
+        key: SeriesKey { pool: "web".into(), server: server.map(str::to_owned), metric: Metric::Requests },
+        value,
+    };
+    let bytes = encode_frame(&[sample(None, requests * 2.0), sample(Some("web1"), requests), sample(Some("web2"), requests)]);
+    let mut conn = world.app.store().samples().begin().await.expect("begin");
+    samples::insert_frame(&mut conn, id, at, &bytes).await.expect("inserted");
+    conn.commit().await.expect("committed");
+}
+
+on_both!(an_incidents_window_outlives_packing_retention_and_the_balancer, world => {
+    let edge = balancer(world).await;
+    let start = world.app.now();
+    for poll in 0..240_u32 {
+        frame(world, edge.id, start + chrono::Duration::seconds(i64::from(poll) * 5), f64::from(poll) * 50.0).await;
+    }
+    world.clock.advance_seconds(20 * 60);
+    let incident = world.incident("5xx").await;
+    let which = IncidentRef::Id(incident.id);
+    let query = SeriesQuery { server: Some("web1".into()), name: Some(Metric::Requests), ..Default::default() };
+    let rates = async || {
+        let columns = flight::series(&world.app, &responder(), which, &query).await.expect("series");
+        columns.series.iter().flat_map(|s| s.values.iter().flatten().copied()).collect::<Vec<f64>>()
+    };
+    let before = rates().await;
+    assert!(before.len() > 100 && before.iter().all(|rate| (*rate - 10.0).abs() < 0.01), "{before:?}");
+    recording::pack_frames(&world.app).await.expect("packed");
+    let waiting = samples::waiting(&mut world.app.store().samples().read().await.expect("read")).await.expect("waiting");
+    assert!(waiting[0].1 < 20, "most frames are packed: {}", waiting[0].1);
+    assert_eq!(rates().await, before, "packing changes nothing");
+    let charts = flight::recorder(&world.app, &responder(), which).await.expect("charts");
+    assert_eq!((charts.len(), charts[0].pool.as_str(), charts[0].servers.len()), (1, "web", 2));
+    incidents::edit(&world.app, &responder(), which, 1, &json!({"status": "resolved"})).await.expect("resolved");
+    recording::freeze(&world.app, incident.id).await.expect("frozen");
+    world.clock.advance_seconds(30 * 86_400);
+    recording::expire(&world.app).await.expect("expired");
+    balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
+    assert_eq!(rates().await, before, "the frozen window outlives everything");
+});
