@@ -4,7 +4,6 @@ use askama::Template;
 use askama::filters::Safe;
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::error::Result;
@@ -37,22 +36,15 @@ const SPARK_POINTS: usize = 48;
 #[template(path = "dashboard.html")]
 struct Dashboard {
     shell: Shell,
-    live: Live,
-}
-
-/// What is drawn again whenever something happens.
-#[derive(Template)]
-#[template(path = "_dashboard.html")]
-struct Live {
-    shell: Shell,
     now: Timestamp,
+    /// Where the live stream goes on from.
+    seq: i64,
     open: Vec<Row>,
     /// Whether more incidents are open than fit here.
     more_open: bool,
     waiting: Vec<Incident>,
     balancers: Vec<Balancer>,
     overdue: Vec<Task>,
-    /// Newcomers see what is still to be done.
     lacks: Lacks,
 }
 
@@ -76,7 +68,7 @@ impl Lacks {
     }
 }
 
-impl Live {
+impl Dashboard {
     fn missing(&self, incident: &Incident) -> Vec<&'static str> {
         missing(&incident.fields)
     }
@@ -87,34 +79,31 @@ impl Live {
     }
 }
 
-async fn show(State(app): State<App>, session: Session, shell: Shell) -> Result<Response> {
-    let live = live(&app, &session.actor, &shell).await?;
-    if shell.wants_fragment() {
-        return Ok(Page(live).into_response());
-    }
-    Ok(Page(Dashboard { shell, live }).into_response())
-}
-
-async fn live(app: &App, actor: &Actor, shell: &Shell) -> Result<Live> {
+async fn show(State(app): State<App>, session: Session, shell: Shell) -> Result<Page<Dashboard>> {
+    let (app, actor) = (&app, &session.actor);
+    // Read before the rest: what falls between is drawn twice rather than never.
+    let seq = services::events::latest(app).await?;
     let filter = |open| IncidentFilter { open: Some(open), ..Default::default() };
     let open = services::incidents::list(app, actor, &filter(true), &Rows::first(50)).await?;
     let closed = services::incidents::list(app, actor, &filter(false), &Rows::first(50)).await?.items;
+    let balancers = services::balancers::list(app, actor).await?;
     let lacks = Lacks {
-        balancer: shell.may(Permission::WriteBalancers) && services::balancers::list(app, actor).await?.is_empty(),
+        balancer: shell.may(Permission::WriteBalancers) && balancers.is_empty(),
         hook: shell.may(Permission::ManageIntegrations) && services::integrations::list(app, actor).await?.is_empty(),
         incident: shell.may_write() && open.items.is_empty() && closed.is_empty(),
     };
     let overdue = TaskFilter { overdue: true, ..Default::default() };
-    Ok(Live {
-        shell: shell.clone(),
+    Ok(Page(Dashboard {
         now: app.now(),
+        seq,
         more_open: open.next_cursor.is_some(),
         open: rows(app, actor, open.items).await,
         waiting: closed.into_iter().filter(|incident| !missing(&incident.fields).is_empty()).take(10).collect(),
-        balancers: services::balancers::list(app, actor).await?,
+        balancers,
         overdue: services::tasks::list(app, actor, &overdue, &Rows::first(10)).await?.items,
         lacks,
-    })
+        shell,
+    }))
 }
 
 /// The worst first, then the newest.

@@ -21,11 +21,7 @@ pub fn routes() -> Router<App> {
 
 /// The parts without which a write-up says too little, as far as they are not written.
 pub fn missing(fields: &IncidentFields) -> Vec<&'static str> {
-    let parts = [
-        ("impact", fields.impact.as_str()),
-        ("root cause", &fields.root_cause),
-        ("resolution", &fields.resolution),
-    ];
+    let parts = [("impact", fields.impact.as_str()), ("root cause", &fields.root_cause), ("resolution", &fields.resolution)];
     parts.into_iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| name).collect()
 }
 

@@ -113,7 +113,8 @@ async fn list(State(app): State<App>, session: Session, shell: Shell, Query(aske
         owner: Some(owner.clone()).filter(|owner| !owner.is_empty()),
     };
     let page = services::tasks::list(&app, &session.actor, &filter, &Rows { limit: Some(100), cursor: asked.cursor }).await?;
-    let older = page.next_cursor.map(|cursor| query(&[("show", asked.show.word()), ("owner", &asked.owner), ("cursor", &cursor)]));
+    let older =
+        page.next_cursor.map(|cursor| query(&[("show", asked.show.word()), ("owner", &asked.owner), ("cursor", &cursor)]));
     let today = app.now().date_naive();
     let handles = services::incidents::handles(&app, &session.actor).await?;
     Ok(Page(List { shell, today, show: asked.show, owner: asked.owner, handles, groups: grouped(page.items, today), older }))
@@ -121,9 +122,8 @@ async fn list(State(app): State<App>, session: Session, shell: Shell, Query(aske
 
 /// By due date, closed ones last; empty headings are left out.
 fn grouped(tasks: Vec<Task>, today: NaiveDate) -> Vec<Group> {
-    let mut groups: Vec<Group> = ["Overdue", "Within a week", "Later", "No date", "Closed"]
-        .map(|name| Group { name, tasks: Vec::new() })
-        .into();
+    let mut groups: Vec<Group> =
+        ["Overdue", "Within a week", "Later", "No date", "Closed"].map(|name| Group { name, tasks: Vec::new() }).into();
     for task in tasks {
         let place = match task.fields.due_on {
             _ if task.fields.is_closed() => 4,

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::domain;
 use crate::domain::access::Permission;
 use crate::domain::balancer::{Balancer, BalancerFields};
 use crate::domain::id::BalancerId;
@@ -28,7 +27,7 @@ static FIELDS: [Field; 5] = [
 
 #[derive(Template)]
 #[template(path = "balancers/form.html")]
-struct FormPage {
+pub struct FormPage {
     shell: Shell,
     sent: Sent,
     /// The one that is changed; none when one is added.
@@ -54,10 +53,7 @@ pub async fn add(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response> {
     let sent = Sent::new(pairs);
-    let added = match fields(&sent) {
-        Ok(fields) => services::balancers::add(&app, &session.actor, fields).await,
-        Err(error) => Err(error.into()),
-    };
+    let added = services::balancers::add(&app, &session.actor, fields(&sent)).await;
     match added {
         Ok(balancer) => Ok(see(&format!("/balancers/{}", balancer.id))),
         Err(error) => {
@@ -67,24 +63,18 @@ pub async fn add(
     }
 }
 
-fn fields(sent: &Sent) -> Result<BalancerFields, domain::Error> {
-    let seconds = sent.value("poll_seconds").trim().parse();
-    let seconds = seconds.map_err(|_| domain::Error::invalid("poll_seconds", "not_a_number", "write a whole number of seconds"))?;
-    Ok(BalancerFields {
+fn fields(sent: &Sent) -> BalancerFields {
+    BalancerFields {
         name: sent.value("name").to_owned(),
         config_path: sent.value("config_path").to_owned(),
         state_address: sent.value("state_address").to_owned(),
-        poll_seconds: seconds,
+        // What is no number is out of range as well, and the domain says so together with the rest.
+        poll_seconds: sent.value("poll_seconds").trim().parse().unwrap_or_default(),
         ..BalancerFields::default()
-    })
+    }
 }
 
-pub async fn edit(
-    State(app): State<App>,
-    session: Session,
-    shell: Shell,
-    Path(id): Path<BalancerId>,
-) -> Result<Page<FormPage>> {
+pub async fn edit(State(app): State<App>, session: Session, shell: Shell, Path(id): Path<BalancerId>) -> Result<Page<FormPage>> {
     session.actor.may(Permission::WriteBalancers)?;
     let balancer = services::balancers::find(&app, &session.actor, id).await?;
     let json = serde_json::to_value(&balancer).map_err(anyhow::Error::from)?;
@@ -109,7 +99,7 @@ pub async fn save(
 
 #[derive(Template)]
 #[template(path = "balancers/delete.html")]
-struct Farewell {
+pub struct Farewell {
     shell: Shell,
     balancer: Balancer,
 }

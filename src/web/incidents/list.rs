@@ -34,6 +34,8 @@ struct List {
     shell: Shell,
     sent: Sent,
     now: Timestamp,
+    /// Where the live stream goes on from.
+    seq: i64,
     incidents: Vec<Incident>,
     older: Option<String>,
 }
@@ -73,6 +75,7 @@ async fn show(
         return Ok(see(&format!("/incidents/{reference}")));
     }
     let filter = read(&mut sent, shell.zone());
+    let seq = services::events::latest(&app).await?;
     let cursor = Some(sent.value("cursor").to_owned()).filter(|cursor| !cursor.is_empty());
     let page = services::incidents::list(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
     let older = page.next_cursor.map(|cursor| {
@@ -80,7 +83,7 @@ async fn show(
         pairs.push(("cursor", &cursor));
         format!("/incidents{}", query(&pairs))
     });
-    Ok(Page(List { shell, now: app.now(), incidents: page.items, older, sent }).into_response())
+    Ok(Page(List { shell, now: app.now(), seq, incidents: page.items, older, sent }).into_response())
 }
 
 /// The filter that the address asks for; what cannot be read is left out and said.
@@ -92,7 +95,10 @@ fn read(sent: &mut Sent, zone: Zone) -> IncidentFilter {
     let mut day = |name: &str| {
         let text = word(name)?;
         let at = time::parse_date(name, &text).and_then(|day| time::parse_local(name, &format!("{day}T00:00"), zone.minutes));
-        at.map_err(|_| errors.push(name, "not_a_date", format!("“{}” is not a day; write it like 2026-11-21", time::shorten(&text, 40)))).ok()
+        at.map_err(|_| {
+            errors.push(name, "not_a_date", format!("“{}” is not a day; write it like 2026-11-21", time::shorten(&text, 40)))
+        })
+        .ok()
     };
     let (from, to) = (day("from"), day("to"));
     let mut filter = IncidentFilter { service, q, from, to: to.map(|to| to + Duration::days(1)), ..Default::default() };

@@ -86,7 +86,8 @@ fn fields(sent: &Sent) -> Result<IncidentFields, domain::Error> {
         time::parse_local(name, text, zone.minutes).map_err(|_| errors.push(name, "not_a_time", wrong())).ok()
     };
     let milestones = Milestones { started: at("started"), resolved: at("resolved"), ..Milestones::default() };
-    let severity = sent.value("severity").parse().map_err(|_| errors.push("severity", "unknown_word", "choose one of the four")).ok();
+    let severity =
+        sent.value("severity").parse().map_err(|_| errors.push("severity", "unknown_word", "choose one of the four")).ok();
     let kind = match sent.value("kind") {
         "" => Some(IncidentKind::default()),
         word => word.parse().map_err(|_| errors.push("kind", "unknown_word", "choose one of the three")).ok(),

@@ -22,9 +22,7 @@ use crate::web::page::{Page, Shell};
 use crate::web::postmortems::missing;
 
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/incidents/{incident}/postmortem", get(show))
-        .route("/incidents/{incident}/export", get(export))
+    Router::new().route("/incidents/{incident}/postmortem", get(show)).route("/incidents/{incident}/export", get(export))
 }
 
 #[derive(Template)]

@@ -15,7 +15,7 @@ use crate::web::sent::Sent;
 
 #[derive(Template)]
 #[template(path = "settings/account.html")]
-struct Account {
+pub struct Account {
     shell: Shell,
     sent: Sent,
     /// The password was changed just now.

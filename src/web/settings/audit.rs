@@ -16,7 +16,7 @@ const SHOWN: i64 = 100;
 
 #[derive(Template)]
 #[template(path = "settings/audit.html")]
-struct Audit {
+pub struct Audit {
     shell: Shell,
     /// Newest first.
     events: Vec<Event>,

@@ -51,7 +51,7 @@ impl Fresh {
 
 #[derive(Template)]
 #[template(path = "settings/integrations.html")]
-struct List {
+pub struct List {
     shell: Shell,
     now: Timestamp,
     sent: Sent,
@@ -99,7 +99,7 @@ pub async fn create(
 
 #[derive(Template)]
 #[template(path = "settings/integration.html")]
-struct Show {
+pub struct Show {
     shell: Shell,
     now: Timestamp,
     integration: Integration,
@@ -138,12 +138,7 @@ pub async fn show(
     one(&app, &session, shell, id, asked, None).await
 }
 
-pub async fn rotate(
-    State(app): State<App>,
-    session: Session,
-    shell: Shell,
-    Path(id): Path<IntegrationId>,
-) -> Result<Page<Show>> {
+pub async fn rotate(State(app): State<App>, session: Session, shell: Shell, Path(id): Path<IntegrationId>) -> Result<Page<Show>> {
     let path = services::integrations::rotate_key(&app, &session.actor, id).await?;
     let integration = services::integrations::find(&app, &session.actor, id).await?;
     let fresh = Fresh::new(&app, integration, &path, true);

@@ -43,7 +43,12 @@ impl Index {
     fn places(&self) -> [(bool, &'static str, &'static str, &'static str); 6] {
         let may = |permission| self.shell.may(permission);
         [
-            (may(Permission::ManageIntegrations), "/settings/integrations", "Alert hooks", "Where alerts come in, and what came in last."),
+            (
+                may(Permission::ManageIntegrations),
+                "/settings/integrations",
+                "Alert hooks",
+                "Where alerts come in, and what came in last.",
+            ),
             (may(Permission::ReadBalancers), "/balancers", "Balancers", "What is recorded, and how it is reached."),
             (may(Permission::ManagePeople), "/settings/people", "People", "Accounts and what each may do."),
             (may(Permission::ManageOwnTokens), "/settings/tokens", "API tokens", "For scripts that act in your name."),

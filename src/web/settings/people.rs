@@ -19,7 +19,7 @@ use crate::web::sent::Sent;
 
 #[derive(Template)]
 #[template(path = "settings/people.html")]
-struct List {
+pub struct List {
     shell: Shell,
     sent: Sent,
     people: Vec<Person>,

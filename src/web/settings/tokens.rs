@@ -20,7 +20,7 @@ use crate::web::sent::Sent;
 
 #[derive(Template)]
 #[template(path = "settings/tokens.html")]
-struct List {
+pub struct List {
     shell: Shell,
     now: Timestamp,
     sent: Sent,
