@@ -126,10 +126,10 @@ async fn rows(app: &App, actor: &Actor, mut incidents: Vec<Incident>) -> Vec<Row
     rows
 }
 
-/// The 5xx ratio over the window; none when nothing was measured.
+/// The 5xx ratio over the window; none when too little was measured.
 fn spark(chart: &FlightRecorder, class: &str) -> Option<Safe<String>> {
     let width = chart.error_ratio.len().div_ceil(SPARK_POINTS).max(1);
     let highest = |part: &[Option<f64>]| part.iter().copied().flatten().reduce(f64::max);
     let points: Vec<_> = chart.error_ratio.chunks(width).map(highest).collect();
-    points.iter().any(Option::is_some).then(|| Safe(sparkline(&points, class)))
+    (points.iter().flatten().count() > 1).then(|| Safe(sparkline(&points, class)))
 }

@@ -8,6 +8,13 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::App;
+use crate::domain::time::Timestamp;
+
+/// Whether an answer at `at` counts as "now". The time of the last answer is stored once a minute, so
+/// that a finer age would be made up.
+pub fn is_recent(at: &Timestamp, now: &Timestamp) -> bool {
+    (*now - at).num_seconds() < 120
+}
 
 pub fn routes() -> Router<App> {
     Router::new()

@@ -81,6 +81,16 @@ impl Now {
         self.shell.may(Permission::WriteBalancers)
     }
 
+    /// Whether the newest sample tells better than the stored time how long ago it answered.
+    fn is_answering(&self) -> bool {
+        self.live.at.is_some() && self.balancer.failing_since.is_none() && !self.balancer.fields.paused
+    }
+
+    /// Pools with servers; a page of statistics is no pool.
+    fn pools(&self) -> Vec<&LivePool> {
+        self.live.pools.iter().filter(|pool| !pool.servers.is_empty()).collect()
+    }
+
     fn servers(&self) -> impl Iterator<Item = &LiveServer> {
         self.live.pools.iter().flat_map(|pool| &pool.servers)
     }

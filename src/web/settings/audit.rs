@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::domain::event::Event;
@@ -27,10 +28,14 @@ pub struct Audit {
 impl Audit {
     /// The small facts of an event as `name: value`.
     fn facts(&self, event: &Event) -> String {
-        let facts = event.data.as_object().into_iter().flatten().map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{name}: {text}"),
-            None => format!("{name}: {value}"),
-        });
+        let said = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(all) => {
+                all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect::<Vec<_>>().join("; ")
+            }
+            other => other.to_string(),
+        };
+        let facts = event.data.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}", said(value)));
         facts.collect::<Vec<_>>().join(" · ")
     }
 }
