@@ -22,8 +22,8 @@
 //! | `jobs` | what runs by itself: the recorder's schedule, freezing, clean-up | app, services, domain, record |
 //! | `api` | JSON over HTTP | app, services, domain, balancer, signal, text |
 //! | `web` | pages over HTTP | app, services, domain, balancer, signal, text |
-//! | `server` | routes, listener, limits, shutdown | app, config, api, web, jobs |
-//! | `cli` | one file a subcommand | app, config, services, domain, server, api |
+//! | `server` | routes, listener, limits, shutdown | app, api, services, web |
+//! | `cli` | one file a subcommand; puts the parts together | api, app, config, domain, jobs, server, services, store |
 
 pub mod api;
 pub mod app;

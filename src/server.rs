@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use crate::app::{App, Peer};
 use crate::services::hooks::Intake;
-use crate::{api, web};
+use crate::{api, services, web};
 
 /// A client has this long for its request head; half-sent ones are cut.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ pub fn router(app: &App) -> Router {
     let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/zip"));
     Router::new()
         .merge(pages)
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
         .merge(api::routes(intake))
         .layer(CompressionLayer::new().compress_when(compress))
         .layer(middleware::from_fn(headers))
@@ -50,10 +53,25 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
+/// Whether the database takes writes: what a balancer in front asks.
+async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response {
+    match services::health::ready(&app).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(fault) => {
+            tracing::warn!(%fault, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "the database cannot be written\n").into_response()
+        }
+    }
+}
+
 /// Gives the request an id, and the same to the answer and the log.
 async fn identify(axum::extract::State(app): axum::extract::State<App>, mut request: Request, next: Next) -> Response {
     let id = app.uuid();
     request.extensions_mut().insert(RequestId(id));
+    // Error pages show the same id; what a client sent under this name is replaced.
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
     let method = request.method().clone();
     // Keys of hooks and codes of setup links are secrets: only the first part of the path is logged.
     let place = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
@@ -100,7 +118,7 @@ fn on_panic(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     tracing::error!(cause = text.unwrap_or("unknown"), "a handler panicked");
     let body = "Something broke on our side. Nothing that was saved before is lost. The server's log has the details.";
-    (axum::http::StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
 }
 
 /// Serves until the app's shutdown, then lets what is in flight finish.

@@ -68,6 +68,34 @@ impl BalancerFields {
     }
 }
 
+/// The password of an address, as people may see it.
+const MASK: &str = "•••";
+
+impl BalancerFields {
+    /// The same with the password in the address hidden: what leaves the house.
+    pub fn masked(&self) -> Self {
+        Self { state_address: mask(&self.state_address), ..self.clone() }
+    }
+
+    /// Puts the password back that [`Self::masked`] hid, where the address was sent back unchanged.
+    pub fn unmasked(mut self, stored: &Self) -> Self {
+        if self.state_address == mask(&stored.state_address) {
+            self.state_address.clone_from(&stored.state_address);
+        }
+        self
+    }
+}
+
+fn mask(address: &str) -> String {
+    let parts = address.split_once("://").and_then(|(scheme, rest)| {
+        let host = rest.find('/').unwrap_or(rest.len());
+        let at = rest[..host].rfind('@')?;
+        let user = rest[..at].split(':').next().unwrap_or_default();
+        Some(format!("{scheme}://{user}:{MASK}{}", &rest[at..]))
+    });
+    parts.unwrap_or_else(|| address.to_owned())
+}
+
 /// Where the run-time state is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateAddress {
@@ -133,6 +161,17 @@ mod tests {
         for wrong in ["", "haproxy.sock", "tcp://:1", "tcp://h:0", "ftp://x", "file:///etc/passwd", "http://", "http:///x"] {
             assert!(StateAddress::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn passwords_do_not_leave_and_come_back_unharmed() {
+        let address = |text: &str| BalancerFields { state_address: text.into(), ..Default::default() };
+        let stored = address("http://admin:p@ss:word@127.0.0.1:8404/stats");
+        let shown = stored.masked();
+        assert_eq!(shown.state_address, "http://admin:•••@127.0.0.1:8404/stats");
+        assert_eq!(shown.unmasked(&stored), stored);
+        assert_eq!(address("/run/h.sock").masked(), address("/run/h.sock"));
+        assert_eq!(address("http://x/a@b").masked(), address("http://x/a@b"));
     }
 
     #[test]

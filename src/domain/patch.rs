@@ -41,11 +41,40 @@ pub fn apply<T: Serialize + DeserializeOwned>(fields: &T, patch: &Value) -> Resu
 /// Reads `value` as `T`; errors name the JSON pointer that does not fit.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { path.replace('.', "/").replace('[', "/").replace(']', "") };
+        let pointer = pointer(error.path());
         let detail = error.inner().to_string();
-        let code = if detail.starts_with("unknown field") { "unknown_field" } else { "invalid" };
+        let (code, detail) = match detail.as_str() {
+            _ if detail.starts_with("unknown field") => ("unknown_field", detail),
+            said if TIME_FAULTS.iter().any(|fault| said.starts_with(fault)) && pointer.ends_with("_on") => {
+                ("not_a_date", "this is not a date; write it like 2026-11-21".to_owned())
+            }
+            said if TIME_FAULTS.iter().any(|fault| said.starts_with(fault)) => (
+                "not_a_time",
+                "this is not a time with a zone; write it like 2026-11-21T14:03:00Z or 2026-11-21T15:03:00+01:00".to_owned(),
+            ),
+            _ => ("invalid", detail),
+        };
         Error::invalid(&pointer, code, detail)
+    })
+}
+
+/// How chrono's errors begin: true, but no help to who sent the time.
+const TIME_FAULTS: [&str; 6] = [
+    "premature end of input",
+    "input contains invalid characters",
+    "input is out of range",
+    "input is not enough",
+    "trailing input",
+    "no possible date and time",
+];
+
+/// The JSON pointer (RFC 6901) of a place; empty for the whole document.
+pub fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
     })
 }
 
@@ -70,13 +99,16 @@ mod tests {
     struct Inner {
         a: u8,
         b: u8,
+        c: Option<chrono::DateTime<chrono::Utc>>,
+        due_on: Option<chrono::NaiveDate>,
+        pairs: std::collections::BTreeMap<String, u8>,
     }
 
     #[test]
     fn absent_stays_null_clears_and_nested_objects_merge() {
-        let before = Fields { title: "t".into(), started: Some(3), inner: Inner { a: 1, b: 2 } };
+        let before = Fields { title: "t".into(), started: Some(3), inner: Inner { a: 1, b: 2, ..Inner::default() } };
         let after = apply(&before, &json!({"started": null, "inner": {"b": 9}})).expect("applies");
-        assert_eq!(after, Fields { title: "t".into(), started: None, inner: Inner { a: 1, b: 9 } });
+        assert_eq!(after, Fields { title: "t".into(), started: None, inner: Inner { a: 1, b: 9, ..Inner::default() } });
     }
 
     #[test]
@@ -86,7 +118,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(place(json!({"inner": {"b": "x"}})), ("/inner/b".to_owned(), "invalid"));
+        assert_eq!(place(json!({"inner": {"pairs": {"a.b/c": "x"}}})).0, "/inner/pairs/a.b~1c");
         assert_eq!(place(json!({"role": "admin"})).1, "unknown_field");
+        for naive in ["2026-11-21T14:03:00", "14:03", "", "yesterday", "2026-13-40T00:00:00Z"] {
+            assert_eq!(place(json!({"inner": {"c": naive}})), ("/inner/c".to_owned(), "not_a_time"), "{naive}");
+            assert_eq!(place(json!({"inner": {"due_on": naive}})).1, "not_a_date", "{naive}");
+        }
         assert_eq!(place(json!([1])).1, "not_an_object");
     }
 }

@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
-use crate::domain::access::Actor;
 use crate::domain::balancer::Balancer;
 use crate::domain::id::BalancerId;
 use crate::services::{balancers, recording};
@@ -30,7 +29,7 @@ pub async fn run(app: App) {
             _ = tick.tick() => {}
             () = app.shutdown().cancelled() => break,
         }
-        let wanted = match balancers::list(&app, &Actor::Recorder).await {
+        let wanted = match balancers::for_recorder(&app).await {
             Ok(list) => list,
             Err(fault) => {
                 tracing::warn!(%fault, "the list of balancers cannot be read; recording goes on with the one known");

@@ -22,12 +22,22 @@ use crate::store::{Conn, balancers, samples, snapshots};
 
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Balancer>> {
     actor.may(Permission::ReadBalancers)?;
+    let known = balancers::list(&mut app.store().read().await?).await?;
+    Ok(known.into_iter().map(shown).collect())
+}
+
+/// With their passwords, for the recorder alone.
+pub async fn for_recorder(app: &App) -> Result<Vec<Balancer>> {
     Ok(balancers::list(&mut app.store().read().await?).await?)
+}
+
+fn shown(balancer: Balancer) -> Balancer {
+    Balancer { fields: balancer.fields.masked(), ..balancer }
 }
 
 pub async fn find(app: &App, actor: &Actor, id: BalancerId) -> Result<Balancer> {
     actor.may(Permission::ReadBalancers)?;
-    load(&mut app.store().read().await?, id).await
+    load(&mut app.store().read().await?, id).await.map(shown)
 }
 
 async fn load(conn: &mut Conn, id: BalancerId) -> Result<Balancer> {
@@ -51,7 +61,7 @@ pub async fn add(app: &App, actor: &Actor, fields: BalancerFields) -> Result<Bal
     balancers::insert(&mut unit.conn, &balancer).await.map_err(name_taken)?;
     note(&mut unit, &balancer, "added");
     unit.commit().await?;
-    Ok(balancer)
+    Ok(shown(balancer))
 }
 
 fn name_taken(fault: crate::store::Error) -> super::Error {
@@ -70,15 +80,17 @@ pub async fn edit(app: &App, actor: &Actor, id: BalancerId, expected_version: i6
     actor.may(Permission::WriteBalancers)?;
     let mut unit = Unit::begin(app, actor).await?;
     let before = load(&mut unit.conn, id).await?;
-    let conflict =
-        || Error::Conflict { what: "the balancer", current: Box::new(serde_json::to_value(&before).unwrap_or_default()) };
+    let conflict = || Error::Conflict {
+        what: "the balancer",
+        current: Box::new(serde_json::to_value(shown(before.clone())).unwrap_or_default()),
+    };
     if before.version != expected_version {
         return Err(conflict().into());
     }
-    let fields: BalancerFields = patch::apply(&before.fields, patch)?;
-    let fields = fields.checked()?;
+    let fields: BalancerFields = patch::apply(&before.fields.masked(), patch)?;
+    let fields = fields.unmasked(&before.fields).checked()?;
     if fields == before.fields {
-        return Ok(before);
+        return Ok(shown(before));
     }
     let after = Balancer { fields, version: before.version + 1, ..before.clone() };
     if !balancers::update(&mut unit.conn, &after, before.version).await.map_err(name_taken)? {
@@ -86,7 +98,7 @@ pub async fn edit(app: &App, actor: &Actor, id: BalancerId, expected_version: i6
     }
     note(&mut unit, &after, "changed");
     unit.commit().await?;
-    Ok(after)
+    Ok(shown(after))
 }
 
 /// Forgets the balancer, its snapshots and its samples; what incidents froze stays with them.

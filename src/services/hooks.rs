@@ -25,7 +25,7 @@ use crate::domain::id::{AlertId, DeliveryId, IncidentId, IncidentRef};
 use crate::domain::incident::{Incident, IncidentFields, Milestones, Status};
 use crate::domain::integration::{DeliveryStatus, Format, Integration};
 use crate::domain::time::{Timestamp, shorten};
-use crate::domain::timeline::{EntryFields, EntryKind, Source};
+use crate::domain::timeline::{EntryFields, EntryKind};
 use crate::ingest;
 use crate::store;
 use crate::store::{alerts, integrations};
@@ -482,7 +482,7 @@ async fn tell(
 
 async fn say(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: EntryFields) -> Result<()> {
     let author = unit.actor().to_owned();
-    timeline::record_fields(app, unit, incident.id, Source::Integration, author, fields).await.map(drop)
+    timeline::record_fields(app, unit, incident.id, author, fields).await.map(drop)
 }
 
 fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {

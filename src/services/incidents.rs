@@ -8,7 +8,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
-use crate::domain::timeline::{EntryKind, Source};
+use crate::domain::timeline::EntryKind;
 use crate::domain::{Error, patch};
 use crate::store::{self, Conn, incidents};
 
@@ -122,11 +122,11 @@ pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, afte
         }
         let kind = if new == Status::Resolved { EntryKind::Recovery } else { EntryKind::Status };
         let title = format!("Status: {} → {}", old.said(), new.said());
-        timeline::record(app, unit, after.id, kind, Source::Person, title, reason.to_owned()).await?;
+        timeline::record(app, unit, after.id, kind, title, reason.to_owned()).await?;
     }
     if before.fields.severity != after.fields.severity {
         let title = format!("Severity: {} → {}", before.fields.severity.said(), after.fields.severity.said());
-        timeline::record(app, unit, after.id, EntryKind::Status, Source::Person, title, String::new()).await?;
+        timeline::record(app, unit, after.id, EntryKind::Status, title, String::new()).await?;
     }
     if before.beginning() != after.beginning() {
         recording::link_window(&mut unit.conn, after, unit.now).await?;

@@ -8,6 +8,7 @@ pub mod attachments;
 pub mod balancers;
 pub mod events;
 pub mod flight;
+pub mod health;
 pub mod hooks;
 pub mod incidents;
 pub mod integrations;

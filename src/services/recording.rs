@@ -25,7 +25,7 @@ use crate::domain::id::{BalancerId, IncidentId, IncidentRef, SnapshotId};
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::{Timestamp, Window, humane};
-use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
+use crate::domain::timeline::{EntryFields, EntryKind, Evidence};
 use crate::record::{self, Reading, Target};
 use crate::signal::chunk;
 use crate::signal::series::{Series, SeriesKey};
@@ -57,6 +57,7 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
         samples::insert_frame(&mut conn, balancer.id, at, &chunk::encode_frame(&reading.samples)).await?;
         conn.commit().await?;
     }
+    let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
     let captured = Captured::new(app, reading.config, reading.state, reading.notices);
     let mut conn = app.store().read().await?;
     let same = is_newest(&mut conn, balancer.id, &captured).await?;
@@ -65,11 +66,11 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     drop(conn);
     let Some(stored) = stored else { return Ok(()) };
     let stale = stored.last_answer_at.is_none_or(|last| at - last > Duration::seconds(60));
-    if same && !stale && stored.failing_since.is_none() {
+    if same && !stale && stored.failing_since.is_none() && stored.last_error == trouble {
         return Ok(());
     }
     let mut unit = Unit::begin(app, &Actor::Recorder).await?;
-    balancers::note_answer(&mut unit.conn, balancer.id, at).await?;
+    balancers::note_answer(&mut unit.conn, balancer.id, at, trouble.as_deref()).await?;
     if let Some(since) = stored.failing_since {
         let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
         unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
@@ -96,7 +97,7 @@ async fn note_failure(app: &App, balancer: &Balancer, fault: &str) -> Result<()>
         for incident in incidents::open(&mut unit.conn).await? {
             let title = format!("{} does not answer the recorder", stored.fields.name);
             let body = format!("{fault}\n\nThe chart has a gap from here until it answers again.");
-            timeline::record(app, &mut unit, incident.id, EntryKind::Observation, Source::Recorder, title, body).await?;
+            timeline::record(app, &mut unit, incident.id, EntryKind::Observation, title, body).await?;
         }
     }
     unit.commit().await
@@ -205,7 +206,7 @@ async fn tie(app: &App, unit: &mut Unit<'_>, incident: &Incident, before: Option
         pinned: true,
         ..EntryFields::default()
     };
-    timeline::record_fields(app, unit, incident.id, Source::Recorder, snapshot.balancer.clone(), fields).await.map(drop)
+    timeline::record_fields(app, unit, incident.id, snapshot.balancer.clone(), fields).await.map(drop)
 }
 
 fn list(sentences: &[String]) -> String {

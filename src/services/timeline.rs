@@ -77,20 +77,18 @@ pub(super) async fn record(
     unit: &mut Unit<'_>,
     incident: IncidentId,
     kind: EntryKind,
-    source: Source,
     title: String,
     body: String,
 ) -> Result<Entry> {
     let fields = EntryFields { kind, title, body, occurred_at: unit.now, ..EntryFields::default() };
     let author = unit.actor().to_owned();
-    record_fields(app, unit, incident, source, author, fields).await
+    record_fields(app, unit, incident, author, fields).await
 }
 
 pub(super) async fn record_fields(
     app: &App,
     unit: &mut Unit<'_>,
     incident: IncidentId,
-    source: Source,
     author: String,
     fields: EntryFields,
 ) -> Result<Entry> {
@@ -99,7 +97,7 @@ pub(super) async fn record_fields(
         incident_id: incident,
         fields: fields.checked()?,
         recorded_at: unit.now,
-        source,
+        source: unit.source(),
         author,
         version: 1,
         edited_at: None,

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::event::NewEvent;
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::Source;
 use crate::services::Result;
 use crate::store::{Conn, events};
 
@@ -12,18 +13,24 @@ pub struct Unit<'a> {
     pub conn: Conn,
     pub now: Timestamp,
     actor: String,
+    source: Source,
     events: Vec<(String, NewEvent)>,
 }
 
 impl<'a> Unit<'a> {
     pub async fn begin(app: &'a App, actor: &Actor) -> Result<Self> {
         let conn = app.store().begin().await?;
-        Ok(Self { app, conn, now: app.now(), actor: actor.to_string(), events: Vec::new() })
+        Ok(Self { app, conn, now: app.now(), actor: actor.to_string(), source: source(actor), events: Vec::new() })
     }
 
     /// The name shown beside what is done in this unit.
     pub fn actor(&self) -> &str {
         &self.actor
+    }
+
+    /// What kind of author that is.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     pub fn event(&mut self, event: NewEvent) {
@@ -33,6 +40,7 @@ impl<'a> Unit<'a> {
     /// Goes on under another name: one unit may carry the work of several senders.
     pub fn act_as(&mut self, actor: &Actor) {
         self.actor = actor.to_string();
+        self.source = source(actor);
     }
 
     /// A point to which [`Self::rewind`] returns.
@@ -58,5 +66,13 @@ impl<'a> Unit<'a> {
         self.conn.commit().await?;
         self.app.bus().wake(newest);
         Ok(())
+    }
+}
+
+fn source(actor: &Actor) -> Source {
+    match actor {
+        Actor::Integration { .. } => Source::Integration,
+        Actor::Recorder => Source::Recorder,
+        Actor::Person { .. } | Actor::Token { .. } | Actor::Console => Source::Person,
     }
 }

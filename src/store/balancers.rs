@@ -60,10 +60,12 @@ pub async fn remove(conn: &mut Conn, id: BalancerId) -> Result<bool> {
     Ok(conn.query("delete from balancers where id = $1").bind(id.0).execute().await? > 0)
 }
 
-pub async fn note_answer(conn: &mut Conn, id: BalancerId, at: Timestamp) -> Result<()> {
-    conn.query("update balancers set last_answer_at = $2, failing_since = null, last_error = null where id = $1")
+/// It answered; `trouble` is what could not be read all the same.
+pub async fn note_answer(conn: &mut Conn, id: BalancerId, at: Timestamp, trouble: Option<&str>) -> Result<()> {
+    conn.query("update balancers set last_answer_at = $2, failing_since = null, last_error = $3 where id = $1")
         .bind(id.0)
         .bind(at)
+        .bind(trouble)
         .execute()
         .await
         .map(drop)

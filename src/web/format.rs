@@ -76,9 +76,10 @@ impl Zone {
         self.local(*at.borrow()).format("%Y-%m-%d").to_string()
     }
 
-    /// The value of `<input type=datetime-local step=1>`.
+    /// The value of `<input type=datetime-local step=1>`, in the shortest form, as browsers send it back.
     pub fn input(self, at: impl Borrow<Timestamp>) -> String {
-        self.local(*at.borrow()).format("%Y-%m-%dT%H:%M:%S").to_string()
+        let text = self.local(*at.borrow()).format("%Y-%m-%dT%H:%M:%S").to_string();
+        text.strip_suffix(":00").filter(|short| short.len() == 16).map_or(text.clone(), str::to_owned)
     }
 }
 
@@ -148,6 +149,8 @@ mod tests {
         );
         assert!(zone("330").clock(at).0.contains("05:00 <small>+05:30</small>"));
         assert_eq!((zone("60").date(at), zone("-60").label()), ("2026-11-22".to_owned(), "−01".to_owned()));
+        assert_eq!(zone("0").input(at), "2026-11-21T23:30:07");
+        assert_eq!(zone("0").input("2026-11-21T23:00:00Z".parse::<Timestamp>().expect("time")), "2026-11-21T23:00");
         assert_eq!((zone("99999").minutes, zone("x").minutes), (0, 0));
     }
 

@@ -40,9 +40,11 @@ export function busy(element) {
   );
 }
 
-/** Lays the fresh element over the old one; open folds stay open, the focus stays where it is. */
+/** Lays the fresh element over the old one; open folds and menus stay open, the focus stays where it is. */
 export function morph(old, fresh) {
   const open = new Set(all("details[open][id]", old).map((d) => d.id));
   for (const fold of all("details[id]", fresh)) fold.open = open.has(fold.id);
+  const menu = $(".menu", fresh);
+  if (menu && $(".menu[open]", old)) menu.open = true;
   Idiomorph.morph(old, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
 }

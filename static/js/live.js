@@ -39,12 +39,13 @@ export function place(fresh, own = false) {
 }
 
 function mark(old, fresh) {
-  // Folds that nobody writes in may still be renewed, each by itself.
+  // The parts that nobody writes in may still be renewed, each by itself.
   if (old.id === "side" || old.id === "head") {
-    for (const part of all(":scope > .card[id]", fresh)) {
-      const own = document.getElementById(part.id);
-      if (own && !busy(own)) { morph(own, part); write(document.getElementById(part.id)); }
+    for (const part of all(":scope > .card, :scope > .bar", fresh)) {
+      const own = part.id ? document.getElementById(part.id) : $(".bar", old);
+      if (own && !busy(own)) morph(own, part);
     }
+    write(old);
   } else if (old.dataset.version !== fresh.dataset.version) old.classList.add("meanwhile");
 }
 

@@ -1,0 +1,188 @@
+//! `/incidents`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Result;
+use super::extract::{Body, Caller, Created, IfMatch, List, MayMatch, Path, Query, Tagged};
+use crate::app::App;
+use crate::domain::Error;
+use crate::domain::id::IncidentRef;
+use crate::domain::incident::{Durations, Incident, IncidentFields, IncidentKind, Severity, Status, Warning};
+use crate::domain::time::{Timestamp, parse_rfc3339};
+use crate::services::Page;
+use crate::services::incidents::{self, IncidentFilter};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(show, edit, delete)).routes(routes!(restore))
+}
+
+/// An incident with what follows from its milestones.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IncidentView {
+    #[serde(flatten)]
+    incident: Incident,
+    durations: Durations,
+    /// Contradictions; they never keep anything from being saved.
+    warnings: Vec<Warning>,
+}
+
+fn view(app: &App, incident: Incident) -> Tagged<IncidentView> {
+    let milestones = &incident.fields.milestones;
+    let (durations, warnings) = (milestones.durations(), milestones.warnings(app.now()));
+    Tagged(incident.version, IncidentView { incident, durations, warnings })
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct IncidentQuery {
+    status: Option<Status>,
+    /// Only open ones (true) or only resolved ones (false).
+    open: Option<bool>,
+    severity: Option<Severity>,
+    kind: Option<IncidentKind>,
+    service: Option<String>,
+    /// A label and its value as `key:value`.
+    label: Option<String>,
+    /// Words of the title, in any case.
+    q: Option<String>,
+    /// Only those that began at or after this time.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Only those that began before this time.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// Rows wanted, at most 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl IncidentQuery {
+    fn split(self) -> Result<(IncidentFilter, Page)> {
+        let time = |field: &str, text: Option<String>| -> Result<Option<Timestamp>> {
+            Ok(text.map(|text| parse_rfc3339(field, &text)).transpose()?.map(|(at, _)| at))
+        };
+        let label = self.label.map(|label| match label.split_once(':') {
+            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+            None => Err(Error::invalid("label", "invalid", "write the label's name and value as name:value")),
+        });
+        let filter = IncidentFilter {
+            status: self.status,
+            open: self.open,
+            severity: self.severity,
+            kind: self.kind,
+            service: self.service,
+            label: label.transpose()?,
+            q: self.q,
+            from: time("from", self.from)?,
+            to: time("to", self.to)?,
+        };
+        Ok((filter, Page { limit: self.limit, cursor: self.cursor }))
+    }
+}
+
+/// Incidents, newest beginning first
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentQuery), responses((status = 200, body = List<Incident>)))]
+async fn list(State(app): State<App>, Caller(actor): Caller, Query(query): Query<IncidentQuery>) -> Result<List<Incident>> {
+    let (filter, page) = query.split()?;
+    Ok(incidents::list(&app, &actor, &filter, &page).await?.into())
+}
+
+/// Open an incident, or write down one that is over
+///
+/// Only the title is required. With status `resolved` and milestones it is back-filled as already over.
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents",
+    tag = "incidents",
+    request_body = IncidentFields,
+    responses((status = 201, body = IncidentView, headers(("Location" = String), ("ETag" = String))))
+)]
+async fn declare(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Body(fields): Body<IncidentFields>,
+) -> Result<Created<Tagged<IncidentView>>> {
+    let incident = incidents::declare(&app, &actor, fields).await?;
+    Ok(Created(format!("/api/v1/incidents/{}", incident.reference), view(&app, incident)))
+}
+
+/// One incident
+#[utoipa::path(
+    get,
+    path = "/api/v1/incidents/{ref}",
+    tag = "incidents",
+    responses((status = 200, body = IncidentView, headers(("ETag" = String))))
+)]
+async fn show(State(app): State<App>, Caller(actor): Caller, Path(which): Path<IncidentRef>) -> Result<Tagged<IncidentView>> {
+    let incident = incidents::find(&app, &actor, which).await?;
+    Ok(view(&app, incident))
+}
+
+/// Fields of an incident that change, with the reason that a re-opening needs.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a merge patch, which is read as JSON and laid over the fields")]
+struct IncidentPatch {
+    #[schema(inline)]
+    status_reason: Option<String>,
+    #[serde(flatten)]
+    fields: IncidentFields,
+}
+
+/// Change an incident
+///
+/// Changes of status and severity become timeline entries. Re-opening needs `status_reason`.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/incidents/{ref}",
+    tag = "incidents",
+    params(IfMatch),
+    request_body = IncidentPatch,
+    responses((status = 200, body = IncidentView, headers(("ETag" = String))))
+)]
+async fn edit(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(which): Path<IncidentRef>,
+    IfMatch(version): IfMatch,
+    Body(patch): Body<Value>,
+) -> Result<Tagged<IncidentView>> {
+    let incident = incidents::edit(&app, &actor, which, version, &patch).await?;
+    Ok(view(&app, incident))
+}
+
+/// Take an incident out of every list
+///
+/// Nothing is lost: `restore` brings it back whole.
+#[utoipa::path(delete, path = "/api/v1/incidents/{ref}", tag = "incidents", params(MayMatch), responses((status = 204)))]
+async fn delete(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(which): Path<IncidentRef>,
+    matching: MayMatch,
+) -> Result<StatusCode> {
+    let incident = incidents::find(&app, &actor, which).await?;
+    matching.check(incident.version, "the incident", &incident)?;
+    incidents::delete(&app, &actor, which).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bring a deleted incident back
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents/{ref}/restore",
+    tag = "incidents",
+    responses((status = 200, body = IncidentView, headers(("ETag" = String))))
+)]
+async fn restore(State(app): State<App>, Caller(actor): Caller, Path(which): Path<IncidentRef>) -> Result<Tagged<IncidentView>> {
+    let incident = incidents::restore(&app, &actor, which).await?;
+    Ok(view(&app, incident))
+}

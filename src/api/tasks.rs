@@ -1,0 +1,108 @@
+//! `/tasks`, and the tasks of an incident.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Result;
+use super::extract::{Body, Caller, Created, IfMatch, List, Path, Query, Tagged};
+use crate::app::App;
+use crate::domain::id::{IncidentRef, TaskId};
+use crate::domain::task::{Task, TaskFields, TaskStatus};
+use crate::services::Page;
+use crate::services::tasks::{self, TaskFilter};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(of_incident, add)).routes(routes!(list)).routes(routes!(show, edit))
+}
+
+fn tagged(task: Task) -> Tagged<Task> {
+    Tagged(task.version, task)
+}
+
+/// The tasks of an incident
+#[utoipa::path(get, path = "/api/v1/incidents/{ref}/tasks", tag = "tasks", responses((status = 200, body = List<Task>)))]
+async fn of_incident(State(app): State<App>, Caller(actor): Caller, Path(which): Path<IncidentRef>) -> Result<List<Task>> {
+    Ok(tasks::of_incident(&app, &actor, which).await?.into())
+}
+
+/// Add a task to an incident
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents/{ref}/tasks",
+    tag = "tasks",
+    request_body = TaskFields,
+    responses((status = 201, body = Task, headers(("Location" = String), ("ETag" = String))))
+)]
+async fn add(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(which): Path<IncidentRef>,
+    Body(fields): Body<TaskFields>,
+) -> Result<Created<Tagged<Task>>> {
+    let task = tasks::add(&app, &actor, which, fields).await?;
+    Ok(Created(format!("/api/v1/tasks/{}", task.id), tagged(task)))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TaskQuery {
+    status: Option<TaskStatus>,
+    /// Only open ones and those in progress.
+    #[serde(default)]
+    open: bool,
+    /// A handle.
+    owner: Option<String>,
+    /// Only open ones whose due date has passed.
+    #[serde(default)]
+    overdue: bool,
+    /// Rows wanted, at most 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Tasks of all incidents, by due date
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(TaskQuery), responses((status = 200, body = List<Task>)))]
+async fn list(State(app): State<App>, Caller(actor): Caller, Query(query): Query<TaskQuery>) -> Result<List<Task>> {
+    let filter = TaskFilter { status: query.status, open: query.open, owner: query.owner, overdue: query.overdue };
+    let page = Page { limit: query.limit, cursor: query.cursor };
+    Ok(tasks::list(&app, &actor, &filter, &page).await?.into())
+}
+
+/// One task
+#[utoipa::path(
+    get,
+    path = "/api/v1/tasks/{id}",
+    tag = "tasks",
+    responses((status = 200, body = Task, headers(("ETag" = String))))
+)]
+async fn show(State(app): State<App>, Caller(actor): Caller, Path(id): Path<TaskId>) -> Result<Tagged<Task>> {
+    Ok(tagged(tasks::find(&app, &actor, id).await?))
+}
+
+/// Change a task
+///
+/// `wont_do` needs `wont_do_reason`. Finishing a recurring task makes the next one.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/tasks/{id}",
+    tag = "tasks",
+    params(IfMatch),
+    request_body = TaskFields,
+    responses((status = 200, body = Task, headers(("ETag" = String))))
+)]
+async fn edit(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<TaskId>,
+    IfMatch(version): IfMatch,
+    Body(patch): Body<Value>,
+) -> Result<Tagged<Task>> {
+    Ok(tagged(tasks::edit(&app, &actor, id, version, &patch).await?))
+}
