@@ -1,6 +1,6 @@
 //! `afterload serve`: the server, and `healthcheck` that asks it.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -46,14 +46,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Says where the server is and, while nobody has an account, how to make the first one.
 async fn announce(app: &App) -> anyhow::Result<()> {
     let url = app.config().public_url();
-    println!("Afterload {} is at {url}", env!("CARGO_PKG_VERSION"));
-    match app.store().dialect() {
-        Dialect::Sqlite => println!("Data is in {}", std::path::absolute(&app.config().data.data)?.display()),
-        Dialect::Postgres => println!("Data is in PostgreSQL"),
-    }
+    let mut text = format!("Afterload {} is at {url}\n", env!("CARGO_PKG_VERSION"));
+    text += &match app.store().dialect() {
+        Dialect::Sqlite => format!("Data is in {}\n", std::path::absolute(&app.config().data.data)?.display()),
+        Dialect::Postgres => "Data is in PostgreSQL\n".to_owned(),
+    };
     if let Some(code) = services::people::new_setup_code(app).await? {
-        println!("\nMake the first account (this link works once, for an hour):\n  {url}/setup?code={code}\n");
+        text += &format!("\nMake the first account (this link works once, for an hour):\n  {url}/setup?code={code}\n\n");
     }
+    // Nobody listening is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 

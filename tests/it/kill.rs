@@ -30,6 +30,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let first = lines.next().expect("a line").expect("text");
         let address = first.split("http://").nth(1).expect("an address").to_owned();
+        std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
 
