@@ -1,0 +1,207 @@
+//! Taking in what monitoring systems send.
+//!
+//! A body is parsed beside the writer, then waits for the one task that writes: it takes everything that
+//! is waiting into one transaction (group commit) and answers only after the commit, so a 2xx means on
+//! disk. When the line is full the answer is 503 with Retry-After: senders repeat those, while they drop
+//! what any 4xx refused.
+
+mod fold;
+mod tell;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use utoipa::ToSchema;
+
+use super::{Error, Result, Unit, recording, secrets};
+use crate::app::App;
+use crate::domain;
+use crate::domain::access::Actor;
+use crate::domain::alert::Reports;
+use crate::domain::id::{DeliveryId, IncidentId};
+use crate::domain::integration::{DeliveryStatus, Format, Integration};
+use crate::domain::time::{Timestamp, shorten};
+use crate::ingest;
+use crate::store::{alerts, integrations};
+
+/// Largest body, in bytes: one Alertmanager group of 10,000 alerts has 4.5 MB.
+pub const BODY_MAX: usize = 16 * 1024 * 1024;
+/// Bodies that may wait for the writer.
+const LINE_MAX: usize = 1_024;
+/// Bytes of them in all.
+const LINE_BYTES: usize = 64 * 1024 * 1024;
+/// Bodies written in one transaction.
+const GROUP_MAX: usize = 256;
+
+/// What became of one delivery.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Receipt {
+    /// Alerts understood.
+    pub accepted: usize,
+    /// What was done with each; at most 100 are listed.
+    pub alerts: Vec<Outcome>,
+    /// Why the body was not understood; it is kept and shown on the integration's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Outcome {
+    pub dedup_key: String,
+    /// `fired`, `repeated`, `resolved` or `ignored`.
+    pub action: &'static str,
+    /// Reference of the incident.
+    pub incident: Option<String>,
+}
+
+/// The line in front of the writer. Cheap to clone; ends with the app's shutdown.
+#[derive(Clone)]
+pub struct Intake {
+    line: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+struct Waiting {
+    integration: Integration,
+    received_at: Timestamp,
+    parsed: Result<Reports, String>,
+    size: usize,
+    /// Compressed.
+    body: Vec<u8>,
+    answer: oneshot::Sender<Result<Receipt>>,
+    _room: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Intake {
+    /// Starts the writing task.
+    pub fn start(app: &App) -> Self {
+        let (line, waiting) = mpsc::channel(LINE_MAX);
+        tokio::spawn(write(app.clone(), waiting));
+        Self { line, room: Arc::new(Semaphore::new(LINE_BYTES)) }
+    }
+
+    /// Takes one body; returns when it is on disk.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown key, `Forbidden` for a disabled integration, `Unavailable` on overload or
+    /// when the database is away. A body that is not understood is no error: it is kept as failed.
+    pub async fn receive(&self, app: &App, key: &str, body: Bytes) -> Result<(Receipt, Format)> {
+        let received_at = app.now();
+        let integration = integrations::by_key(&mut app.store().read().await?, &secrets::hash(key), received_at).await?;
+        let integration = integration.ok_or(domain::Error::NotFound { what: "this hook" })?;
+        if integration.disabled_at.is_some() {
+            return Err(
+                domain::Error::Forbidden("this integration is disabled; an administrator can enable it again".into()).into()
+            );
+        }
+        let format = integration.format;
+        let size = u32::try_from(body.len()).unwrap_or(u32::MAX).max(1);
+        let room = self.room.clone().try_acquire_many_owned(size).map_err(|_| overload())?;
+        let (parsed, packed) = if body.len() < 32 * 1024 {
+            understand(format, &body, received_at)
+        } else {
+            let body = body.clone();
+            tokio::task::spawn_blocking(move || understand(format, &body, received_at)).await.map_err(anyhow::Error::from)?
+        };
+        let (answer, written) = oneshot::channel();
+        let waiting = Waiting { integration, received_at, parsed, size: body.len(), body: packed, answer, _room: room };
+        self.line.try_send(waiting).map_err(|_| overload())?;
+        let receipt = written.await.map_err(|_| overload())??;
+        Ok((receipt, format))
+    }
+}
+
+fn overload() -> Error {
+    domain::Error::Unavailable("too many alerts wait to be written; send this one again in a few seconds".into()).into()
+}
+
+fn understand(format: Format, body: &[u8], received: Timestamp) -> (Result<Reports, String>, Vec<u8>) {
+    let parsed = ingest::parse(format, body, received).map_err(|fault| shorten(&fault.to_string(), 500));
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    let packed = encoder.write_all(body).and_then(|()| encoder.finish());
+    // Writing to memory cannot fail; an empty body would only cost the copy for reading.
+    (parsed, packed.unwrap_or_default())
+}
+
+async fn write(app: App, mut line: mpsc::Receiver<Waiting>) {
+    while let Some(first) = line.recv().await {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX
+            && let Ok(next) = line.try_recv()
+        {
+            group.push(next);
+        }
+        let mut outcome = write_group(&app, &group).await;
+        // A deadlock or a dropped connection undid the whole group; nothing was promised yet.
+        for pause in [5, 50, 500] {
+            if !matches!(outcome, Err(Error::Domain(domain::Error::Unavailable(_)))) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            outcome = write_group(&app, &group).await;
+        }
+        match outcome {
+            Ok((receipts, opened)) => {
+                for (waiting, receipt) in group.into_iter().zip(receipts) {
+                    // A sender that went away repeats; what it sent is on disk all the same.
+                    let _ = waiting.answer.send(Ok(receipt));
+                }
+                for incident in opened {
+                    recording::freeze_soon(&app, incident);
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, deliveries = group.len(), "a group of deliveries could not be written");
+                for waiting in group {
+                    let unavailable = domain::Error::Unavailable("the alert could not be written; send it again".into());
+                    let _ = waiting.answer.send(Err(unavailable.into()));
+                }
+            }
+        }
+    }
+}
+
+async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<IncidentId>)> {
+    let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    alerts::one_writer(&mut unit.conn).await?;
+    let mut receipts = Vec::with_capacity(group.len());
+    let mut opened = Vec::new();
+    for waiting in group {
+        let actor = Actor::Integration { id: waiting.integration.id, name: waiting.integration.name.clone() };
+        unit.act_as(&actor);
+        let receipt = match &waiting.parsed {
+            Ok(reports) => match fold::retrying(app, &mut unit, waiting, reports).await? {
+                Ok((receipt, fresh)) => {
+                    opened.extend(fresh);
+                    receipt
+                }
+                Err(fault) => Receipt { error: Some(fault), ..Receipt::default() },
+            },
+            Err(fault) => Receipt { error: Some(fault.clone()), ..Receipt::default() },
+        };
+        keep_delivery(app, &mut unit, waiting, &receipt).await?;
+        receipts.push(receipt);
+    }
+    unit.commit().await?;
+    Ok((receipts, opened))
+}
+
+async fn keep_delivery(app: &App, unit: &mut Unit<'_>, waiting: &Waiting, receipt: &Receipt) -> Result<()> {
+    let status = if receipt.error.is_none() { DeliveryStatus::Done } else { DeliveryStatus::Failed };
+    let delivery = integrations::NewDelivery {
+        id: DeliveryId(app.uuid()),
+        integration_id: waiting.integration.id,
+        received_at: waiting.received_at,
+        status,
+        error: receipt.error.as_deref(),
+        alerts: i64::try_from(receipt.accepted).unwrap_or(i64::MAX),
+        size: i64::try_from(waiting.size).unwrap_or(i64::MAX),
+        body: &waiting.body,
+    };
+    integrations::insert_delivery(&mut unit.conn, &delivery).await?;
+    integrations::note(&mut unit.conn, waiting.integration.id, waiting.received_at, 1, receipt.error.as_deref()).await?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What people read of alerts: few entries, however many reports.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+
+use super::fold::Action;
+use crate::app::App;
+use crate::domain::alert::Alert;
+use crate::domain::event::{EventKind, NewEvent};
+use crate::domain::id::{IncidentId, IncidentRef};
+use crate::domain::incident::Incident;
+use crate::domain::time::shorten;
+use crate::domain::timeline::{EntryFields, EntryKind};
+use crate::services::{Result, Unit, timeline};
+use crate::store;
+use crate::store::alerts;
+
+/// Writes what people should read: one entry for all that fired, one when nothing fires any more; repeats
+/// only count. Returns the references of the incidents that were touched.
+pub(super) async fn tell(
+    app: &App,
+    unit: &mut Unit<'_>,
+    changed: &[(Alert, Action)],
+    not_shown: u64,
+) -> Result<HashMap<IncidentId, String>> {
+    let mut by_incident: BTreeMap<IncidentId, Vec<&(Alert, Action)>> = BTreeMap::new();
+    for pair in changed {
+        if let Some(incident) = pair.0.incident_id {
+            by_incident.entry(incident).or_default().push(pair);
+        }
+    }
+    let mut references = HashMap::new();
+    for (id, pairs) in by_incident {
+        let incident = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
+        let Some(incident) = incident else { continue };
+        references.insert(id, incident.reference.to_string());
+        let of =
+            |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
+        let (fired, resolved) = (of(Action::Fired), of(Action::Resolved));
+        let (firing, ..) = alerts::counts_of_incident(&mut unit.conn, id).await?;
+        if !fired.is_empty() {
+            let pinned = !store::timeline::has_kind(&mut unit.conn, id, EntryKind::Alert).await?;
+            say(app, unit, &incident, fired_entry(&fired, not_shown, pinned)).await?;
+        }
+        if !resolved.is_empty() && firing == 0 {
+            say(app, unit, &incident, resolved_entry(&resolved)).await?;
+        }
+        let data = json!({"firing": firing, "fired": fired.len(), "resolved": resolved.len()});
+        unit.event(NewEvent::new(EventKind::AlertChanged).incident(id).data(data));
+    }
+    Ok(references)
+}
+
+async fn say(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: EntryFields) -> Result<()> {
+    let author = unit.actor().to_owned();
+    timeline::record_fields(app, unit, incident.id, author, fields).await.map(drop)
+}
+
+fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {
+    let first = fired[0];
+    let title = match fired.len() {
+        1 => format!("{} firing", shorten(&first.title, 250)),
+        many => format!("{} and {} more firing", shorten(&first.title, 220), many - 1),
+    };
+    let mut body = if fired.len() == 1 { plain(&first.description) } else { String::new() };
+    if fired.len() > 1 {
+        body = fired.iter().take(10).map(|alert| format!("- {}\n", plain(&alert.title))).collect();
+        if fired.len() > 10 {
+            body.push_str(&format!("- and {} more\n", fired.len() - 10));
+        }
+    }
+    if not_shown > 0 {
+        body.push_str(&format!("\n{not_shown} more alerts of this group were not shown by the sender.\n"));
+    }
+    let occurred_at = fired.iter().map(|alert| alert.starts_at).min().unwrap_or(first.starts_at);
+    EntryFields { kind: EntryKind::Alert, title, body, occurred_at, pinned, ..EntryFields::default() }
+}
+
+fn resolved_entry(resolved: &[&Alert]) -> EntryFields {
+    let first = resolved[0];
+    let title = match resolved.len() {
+        1 => format!("{} resolved", shorten(&first.title, 250)),
+        many => format!("{many} alerts resolved, none is firing any more"),
+    };
+    let occurred_at = resolved.iter().filter_map(|alert| alert.ends_at).max().unwrap_or(first.last_received_at);
+    EntryFields { kind: EntryKind::Alert, title, occurred_at, ..EntryFields::default() }
+}
+
+/// A sender's text as text: no line of it becomes Markdown.
+fn plain(text: &str) -> String {
+    let escaped = shorten(text, 2_000).chars().fold(String::new(), |mut out, c| {
+        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '+' | '-' | '!' | '|' | '~')
+        {
+            out.push('\\');
+        }
+        out.push(c);
+        out
+    });
+    escaped.replace('\n', "  \n")
+}

@@ -1,0 +1,101 @@
+//! The flight recorder's memory: what a poll becomes.
+//!
+//! Samples go to their own store at once. A snapshot is taken whenever the config text or the state that
+//! decides where traffic goes differs from the newest one; open incidents get it as a `change` entry.
+//! Nothing here is ever awaited by a person.
+
+mod taking;
+mod upkeep;
+mod window;
+
+use std::time::Duration as StdDuration;
+
+use chrono::Duration;
+use serde_json::json;
+
+use super::{Result, Unit, timeline};
+use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::balancer::Balancer;
+use crate::domain::event::{EventKind, NewEvent};
+use crate::domain::time::humane;
+use crate::domain::timeline::EntryKind;
+use crate::record::{self, Reading, Target};
+use crate::signal::chunk;
+use crate::store::{balancers, incidents, samples};
+
+pub use taking::take_pushed;
+use taking::{Captured, is_newest, take};
+pub(super) use taking::{sentences, unpack};
+pub(super) use upkeep::freeze_soon;
+pub use upkeep::{expire, freeze, freeze_all, pack_frames};
+pub use window::{BEFORE_MINUTES, Recorded, of_incident, window};
+pub(super) use window::{link_window, series};
+
+/// Largest config text that is kept, in bytes.
+pub const CONFIG_MAX: usize = 16 * 1024 * 1024;
+/// A poll gives up after this long.
+const POLL_DEADLINE: StdDuration = StdDuration::from_secs(8);
+
+/// Reads one balancer once and keeps what it says. A failing balancer is recorded as such.
+pub async fn poll(app: &App, balancer: &Balancer) -> Result<()> {
+    let fields = &balancer.fields;
+    let target = Target { kind: fields.kind, config_path: &fields.config_path, state_address: &fields.state_address };
+    match record::read(&target, app.http(), POLL_DEADLINE).await {
+        Ok(reading) => keep(app, balancer, reading).await,
+        Err(fault) => note_failure(app, balancer, &fault.to_string()).await,
+    }
+}
+
+async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
+    let at = app.now();
+    if !reading.samples.is_empty() {
+        let mut conn = app.store().samples().begin().await?;
+        samples::insert_frame(&mut conn, balancer.id, at, &chunk::encode_frame(&reading.samples)).await?;
+        conn.commit().await?;
+    }
+    let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
+    let captured = Captured::new(app, reading.config, reading.state, reading.notices);
+    let mut conn = app.store().read().await?;
+    let same = is_newest(&mut conn, balancer.id, &captured).await?;
+    // The stored state decides, not the copy that the scheduler holds.
+    let stored = balancers::find(&mut conn, balancer.id).await?;
+    drop(conn);
+    let Some(stored) = stored else { return Ok(()) };
+    let stale = stored.last_answer_at.is_none_or(|last| at - last > Duration::seconds(60));
+    if same && !stale && stored.failing_since.is_none() && stored.last_error == trouble {
+        return Ok(());
+    }
+    let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    balancers::note_answer(&mut unit.conn, balancer.id, at, trouble.as_deref()).await?;
+    if let Some(since) = stored.failing_since {
+        let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
+        unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
+    }
+    if !same {
+        take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+    }
+    unit.commit().await
+}
+
+async fn note_failure(app: &App, balancer: &Balancer, fault: &str) -> Result<()> {
+    let stored = balancers::find(&mut app.store().read().await?, balancer.id).await?;
+    let Some(stored) = stored else { return Ok(()) };
+    if stored.last_error.as_deref() == Some(fault) {
+        return Ok(());
+    }
+    let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    let now = unit.now;
+    balancers::note_failure(&mut unit.conn, balancer.id, now, fault).await?;
+    if stored.failing_since.is_none() {
+        let data = json!({"name": stored.fields.name, "failing": fault});
+        unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
+        // The gap is part of the story of every incident that is going on.
+        for incident in incidents::open(&mut unit.conn).await? {
+            let title = format!("{} does not answer the recorder", stored.fields.name);
+            let body = format!("{fault}\n\nThe chart has a gap from here until it answers again.");
+            timeline::record(app, &mut unit, incident.id, EntryKind::Observation, title, body).await?;
+        }
+    }
+    unit.commit().await
+}

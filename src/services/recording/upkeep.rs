@@ -1,0 +1,92 @@
+//! Keeping the recording: frozen windows for incidents, packed chunks, an end for what is too old.
+
+use chrono::Duration;
+
+use super::window::{AFTER_MINUTES, Merged, Recorded, of_incident};
+use crate::app::App;
+use crate::domain::id::{IncidentId, IncidentRef};
+use crate::domain::time::Window;
+use crate::services::Result;
+use crate::signal::chunk;
+use crate::signal::series::Series;
+use crate::store::{incidents, samples};
+
+/// Copies the incident's window so that it outlives retention.
+pub async fn freeze(app: &App, id: IncidentId) -> Result<()> {
+    let Some(incident) = incidents::find(&mut app.store().read().await?, IncidentRef::Id(id)).await? else { return Ok(()) };
+    let recorded = of_incident(app, &incident).await?;
+    let mut conn = app.store().begin().await?;
+    for Recorded { balancer_id, balancer, series } in recorded {
+        for Series { key, points } in series {
+            let row = samples::FrozenRow { balancer_id, balancer: balancer.clone(), key, bytes: chunk::encode(&points).bytes };
+            samples::freeze(&mut conn, id, &row).await?;
+        }
+    }
+    Ok(conn.commit().await?)
+}
+
+/// [`freeze`] beside the caller, who does not wait for it.
+pub fn freeze_soon(app: &App, id: IncidentId) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(fault) = freeze(&app, id).await {
+            tracing::warn!(incident = %id, %fault, "the recording could not be frozen; the next round tries again");
+        }
+    });
+}
+
+/// Freezes every incident whose window may still grow.
+pub async fn freeze_all(app: &App) -> Result<()> {
+    let since = app.now() - Duration::minutes(AFTER_MINUTES + 5);
+    let growing = incidents::recording(&mut app.store().read().await?, since).await?;
+    for incident in growing {
+        freeze(app, incident.id).await?;
+    }
+    Ok(())
+}
+
+/// Frames that are packed together at once, at least.
+const PACK_FROM: i64 = 120;
+
+/// Packs frames into chunks per series, but for the newest minute.
+pub async fn pack_frames(app: &App) -> Result<()> {
+    let db = app.store().samples();
+    let waiting = samples::waiting(&mut db.read().await?).await?;
+    for (balancer, count, oldest, newest) in waiting {
+        if count < PACK_FROM {
+            continue;
+        }
+        let window = Window { from: oldest, to: newest - Duration::seconds(60) };
+        let frames = samples::frames(&mut db.read().await?, balancer, window).await?;
+        let mut merged = Merged::default();
+        for (at, bytes) in &frames {
+            for sample in chunk::decode_frame(bytes).map_err(anyhow::Error::from)? {
+                merged.add(sample.key, [(*at, sample.value)]);
+            }
+        }
+        let Some((last, _)) = frames.last() else { continue };
+        let packed = Window { from: window.from, to: *last + Duration::microseconds(1) };
+        let mut conn = db.begin().await?;
+        for Series { key, points } in merged.finish() {
+            let chunk = chunk::encode(&points);
+            let row = samples::ChunkRow { key, from: chunk.from, to: chunk.to, bytes: chunk.bytes };
+            samples::insert_chunk(&mut conn, balancer, &row).await?;
+        }
+        samples::remove_frames(&mut conn, balancer, packed).await?;
+        conn.commit().await?;
+    }
+    Ok(())
+}
+
+/// Drops what is older than the settings allow.
+pub async fn expire(app: &App) -> Result<()> {
+    let now = app.now();
+    let config = app.config();
+    let mut conn = app.store().samples().begin().await?;
+    samples::expire(&mut conn, now - Duration::days(config.keep_samples_days)).await?;
+    conn.commit().await?;
+    let mut conn = app.store().begin().await?;
+    crate::store::integrations::remove_deliveries_before(&mut conn, now - Duration::days(config.keep_deliveries_days)).await?;
+    crate::store::sessions::remove_expired(&mut conn, now).await?;
+    Ok(conn.commit().await?)
+}
