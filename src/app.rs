@@ -35,6 +35,10 @@ struct Inner {
     redaction_key: RedactionKey,
 }
 
+/// The address of who asks, found in a request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
 /// The machine's own clock.
 pub struct SystemClock;
 

@@ -22,7 +22,7 @@ use tower_http::compression::{CompressionLayer, Predicate, predicate::DefaultPre
 use tower_http::csrf::CsrfLayer;
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{App, Peer};
 use crate::services::hooks::Intake;
 use crate::{api, services, web};
 
@@ -173,7 +173,3 @@ pub async fn serve(app: App, listener: TcpListener, router: Router) -> io::Resul
     }
     Ok(())
 }
-
-/// The address of who asks, found in the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub std::net::IpAddr);

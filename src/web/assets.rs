@@ -48,7 +48,10 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let read = |name: &str| Files::get(name).map(|file| file.data.into_owned()).unwrap_or_default();
     let mut files: BTreeMap<String, File> = Files::iter()
         .filter(|name| !STYLES.contains(&name.as_ref()))
-        .map(|name| (name.to_string(), File::new(&name, read(&name))))
+        .map(|name| {
+            let plain = if name.starts_with("js/") { lean(&read(&name)) } else { read(&name) };
+            (name.to_string(), File::new(&name, plain))
+        })
         .collect();
     files.insert(STYLE.to_owned(), File::new(STYLE, STYLES.map(read).concat()));
     let mut digest = Sha256::new();
@@ -64,6 +67,13 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     });
     Assets { hash, files }
 });
+
+/// A script without its indents and lines of comment: those are for readers of the source.
+fn lean(script: &[u8]) -> Vec<u8> {
+    let is_comment = |line: &str| line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"));
+    let lines = std::str::from_utf8(script).unwrap_or_default().lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !is_comment(line)).flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect()
+}
 
 impl File {
     fn new(name: &str, plain: Vec<u8>) -> Self {

@@ -136,18 +136,16 @@ impl Edit {
             other => return Err(other.into()),
         };
         let of = |path: &str| errors.iter().find(|e| e.pointer[1..] == *path || e.pointer[1..].starts_with(&format!("{path}/")));
-        let fields = self.changes.iter().map(|change| {
+        // What was not touched follows them without being shown.
+        let shown = self.changes.iter().filter(|c| c.base.as_ref() != Some(&c.yours) || of(c.field.path).is_some());
+        let fields = shown.map(|change| {
             let theirs = current.as_ref().map(|current| change.field.shown(current, self.zone));
             let clash = theirs.as_ref().filter(|theirs| **theirs != change.yours && change.base.as_ref() != Some(*theirs));
             AgainField {
                 field: change.field,
                 // Whoever sends this form has seen their text, so it is the new base.
                 base: theirs.clone().or_else(|| change.base.clone()).unwrap_or_default(),
-                // A field that only they changed follows them.
-                yours: match &theirs {
-                    Some(theirs) if change.base.as_ref() == Some(&change.yours) => theirs.clone(),
-                    _ => change.yours.clone(),
-                },
+                yours: change.yours.clone(),
                 marks: clash.map(|theirs| marks(theirs, &change.yours)),
                 error: of(change.field.path).map(|error| error.detail.clone()),
             }

@@ -12,9 +12,18 @@ pub mod forms;
 pub mod page;
 
 pub mod attachments;
+pub mod balancers;
+pub mod dashboard;
 pub mod incidents;
 pub mod live;
+pub mod login;
+pub mod postmortems;
 pub mod preferences;
+pub mod sent;
+pub mod settings;
+pub mod setup;
+pub mod snapshots;
+pub mod tasks;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -30,7 +39,18 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(incidents::room::routes())
         .merge(attachments::routes())
         .merge(live::routes())
+        .merge(incidents::list::routes())
+        .merge(incidents::new::routes())
+        .merge(incidents::postmortem::routes())
+        .merge(balancers::routes())
+        .merge(dashboard::routes())
+        .merge(login::routes())
+        .merge(postmortems::routes())
         .merge(preferences::routes())
+        .merge(settings::routes())
+        .merge(setup::routes())
+        .merge(snapshots::routes())
+        .merge(tasks::routes())
         .fallback(error::nowhere)
         .layer(from_fn_with_state(app.clone(), page::frame))
         .route("/static/{*file}", get(assets::serve))

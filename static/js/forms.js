@@ -40,6 +40,7 @@ async function open(entry, href) {
     entry.querySelector("form.edit")?.remove();
     $(".body", entry).append(form);
     form.querySelector("textarea, input:not([type=hidden])").focus();
+    form.scrollIntoView({ block: "nearest" });
   } catch {
     location.href = href;
   }

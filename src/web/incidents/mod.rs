@@ -1,6 +1,10 @@
-//! The incident room (`/incidents/INC-42`): its page, its parts for the script, its forms.
+//! Incidents: the list, the form for a new one, the room (`/incidents/INC-42`) with its parts for the
+//! script and its forms, and the write-up that comes out.
 
 mod edit;
 mod entries;
+pub mod list;
+pub mod new;
 mod parts;
+pub mod postmortem;
 pub mod room;

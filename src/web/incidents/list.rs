@@ -1,0 +1,142 @@
+//! All incidents, filtered by what stands in the address, so that every view is a link.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::Duration;
+
+use super::new;
+use crate::app::App;
+use crate::domain::error::FieldErrors;
+use crate::domain::id::Reference;
+use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::time::{self, Timestamp};
+use crate::services::incidents::IncidentFilter;
+use crate::services::{self, Page as Rows};
+use crate::web::error::Result;
+use crate::web::extract::{Query, Session};
+use crate::web::format::Zone;
+use crate::web::page::{Page, Shell, see};
+use crate::web::sent::{Sent, query};
+
+pub fn routes() -> Router<App> {
+    Router::new().route("/incidents", get(show).post(new::declare))
+}
+
+/// What may be filtered by, in the order of the address.
+const NAMES: [&str; 7] = ["q", "status", "severity", "kind", "service", "from", "to"];
+
+#[derive(Template)]
+#[template(path = "incidents/list.html")]
+struct List {
+    shell: Shell,
+    sent: Sent,
+    now: Timestamp,
+    /// Where the live stream goes on from.
+    seq: i64,
+    incidents: Vec<Incident>,
+    older: Option<String>,
+}
+
+impl List {
+    /// This view with one filter set otherwise, from its beginning.
+    fn with(&self, name: &str, value: &str) -> String {
+        let pairs = NAMES.map(|known| (known, if known == name { value } else { self.sent.value(known) }));
+        format!("/incidents{}", query(&pairs))
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.sent.value(name) == value
+    }
+
+    fn is_filtered(&self) -> bool {
+        NAMES.iter().any(|name| !self.sent.value(name).is_empty())
+    }
+
+    /// Whether the filters that have no chip are in use, so that their form stands open.
+    fn is_detailed(&self) -> bool {
+        ["q", "kind", "service", "from", "to"].iter().any(|name| !self.sent.value(name).is_empty())
+    }
+}
+
+async fn show(
+    State(app): State<App>,
+    session: Session,
+    shell: Shell,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Response> {
+    let mut sent = Sent::new(pairs);
+    // Whoever searches for a reference wants the incident, not a list of one.
+    if let Ok(reference) = sent.value("q").trim().parse::<Reference>()
+        && services::incidents::find(&app, &session.actor, reference.into()).await.is_ok()
+    {
+        return Ok(see(&format!("/incidents/{reference}")));
+    }
+    let filter = read(&mut sent, shell.zone());
+    let seq = services::events::latest(&app).await?;
+    let cursor = Some(sent.value("cursor").to_owned()).filter(|cursor| !cursor.is_empty());
+    let page = services::incidents::list(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
+    let older = page.next_cursor.map(|cursor| {
+        let mut pairs = NAMES.map(|name| (name, sent.value(name))).to_vec();
+        pairs.push(("cursor", &cursor));
+        format!("/incidents{}", query(&pairs))
+    });
+    Ok(Page(List { shell, now: app.now(), seq, incidents: page.items, older, sent }).into_response())
+}
+
+/// The filter that the address asks for; what cannot be read is left out and said.
+fn read(sent: &mut Sent, zone: Zone) -> IncidentFilter {
+    let mut errors = FieldErrors::default();
+    let word = |name: &str| Some(sent.value(name).trim()).filter(|word| !word.is_empty()).map(str::to_owned);
+    let (status, severity, kind) = (word("status"), word("severity"), word("kind"));
+    let (service, q) = (word("service"), word("q"));
+    let mut day = |name: &str| {
+        let text = word(name)?;
+        let at = time::parse_date(name, &text).and_then(|day| time::parse_local(name, &format!("{day}T00:00"), zone.minutes));
+        at.map_err(|_| {
+            errors.push(name, "not_a_date", format!("“{}” is not a day; write it like 2026-11-21", time::shorten(&text, 40)))
+        })
+        .ok()
+    };
+    let (from, to) = (day("from"), day("to"));
+    let mut filter = IncidentFilter { service, q, from, to: to.map(|to| to + Duration::days(1)), ..Default::default() };
+    match status.as_deref() {
+        Some("open") => filter.open = Some(true),
+        Some(word) => filter.status = known(word.parse::<Status>(), "status", &mut errors),
+        None => {}
+    }
+    filter.severity = severity.and_then(|word| known(word.parse::<Severity>(), "severity", &mut errors));
+    filter.kind = kind.and_then(|word| known(word.parse::<IncidentKind>(), "kind", &mut errors));
+    sent.complain(errors);
+    filter
+}
+
+fn known<T>(parsed: crate::domain::Result<T>, name: &str, errors: &mut FieldErrors) -> Option<T> {
+    parsed.map_err(|error| errors.push(name, "unknown_word", error.to_string().trim_start_matches(": ").to_owned())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(pairs: &[(&str, &str)]) -> Sent {
+        Sent::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn days_are_those_of_the_reader_and_both_ends_count() {
+        let filter = read(&mut sent(&[("from", "2026-11-21"), ("to", "2026-11-21")]), Zone { minutes: 60 });
+        let at = |text: &str| Some(text.parse::<Timestamp>().expect("time"));
+        assert_eq!((filter.from, filter.to), (at("2026-11-20T23:00:00Z"), at("2026-11-21T23:00:00Z")));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_and_hides_nothing() {
+        let mut sent = sent(&[("status", "open"), ("severity", "sev9"), ("from", "soon"), ("kind", "drill")]);
+        let filter = read(&mut sent, Zone::default());
+        assert_eq!((filter.open, filter.severity, filter.kind), (Some(true), None, Some(IncidentKind::Drill)));
+        assert!(sent.error("severity").is_some_and(|said| said.contains("sev9")) && sent.error("from").is_some());
+    }
+}

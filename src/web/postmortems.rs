@@ -1,0 +1,72 @@
+//! The write-ups of everything that is over, and how far each is.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::error::Result;
+use super::extract::{Query, Session};
+use super::page::{Page, Shell};
+use super::sent::query;
+use crate::app::App;
+use crate::domain::incident::{Incident, IncidentFields};
+use crate::services::incidents::IncidentFilter;
+use crate::services::{self, Page as Rows};
+
+pub fn routes() -> Router<App> {
+    Router::new().route("/postmortems", get(list))
+}
+
+/// The parts without which a write-up says too little, as far as they are not written.
+pub fn missing(fields: &IncidentFields) -> Vec<&'static str> {
+    let parts = [("impact", fields.impact.as_str()), ("root cause", &fields.root_cause), ("resolution", &fields.resolution)];
+    parts.into_iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| name).collect()
+}
+
+#[derive(Template)]
+#[template(path = "postmortems.html")]
+struct List {
+    shell: Shell,
+    incidents: Vec<Incident>,
+    waiting: bool,
+    older: Option<String>,
+}
+
+impl List {
+    fn missing(&self, incident: &Incident) -> Vec<&'static str> {
+        missing(&incident.fields)
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    show: String,
+    cursor: Option<String>,
+}
+
+async fn list(State(app): State<App>, session: Session, shell: Shell, Query(asked): Query<Asked>) -> Result<Page<List>> {
+    let filter = IncidentFilter { open: Some(false), ..Default::default() };
+    let rows = Rows { limit: None, cursor: asked.cursor };
+    let page = services::incidents::list(&app, &session.actor, &filter, &rows).await?;
+    let waiting = asked.show == "waiting";
+    let older = page.next_cursor.map(|cursor| query(&[("show", &asked.show), ("cursor", &cursor)]));
+    let incidents = page.items.into_iter().filter(|incident| !waiting || !missing(&incident.fields).is_empty()).collect();
+    Ok(Page(List { shell, incidents, waiting, older }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_up_waits_for_what_nobody_wrote() {
+        let mut fields = IncidentFields { root_cause: "a script".into(), resolution: "  \n".into(), ..Default::default() };
+        assert_eq!(missing(&fields), ["impact", "resolution"]);
+        fields.impact = "all".into();
+        fields.resolution = "put back".into();
+        assert!(missing(&fields).is_empty());
+    }
+}
