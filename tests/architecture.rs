@@ -177,3 +177,15 @@ fn migrations_come_in_pairs() {
     assert!(!sqlite.is_empty());
     assert_eq!(sqlite, postgres);
 }
+
+#[test]
+fn the_docs_show_the_same_map() {
+    let rows = |path: &str, start: &str| -> Vec<String> {
+        let text = fs::read_to_string(root().join(path)).expect("a file");
+        text.lines().filter_map(|line| line.strip_prefix(start)).map(str::to_owned).filter(|row| row.starts_with('`')).collect()
+    };
+    let shown = rows("docs/architecture.md", "| ");
+    let map = rows("src/lib.rs", "//! | ");
+    assert!(!map.is_empty());
+    assert_eq!(shown[..map.len().min(shown.len())], map[..], "docs/architecture.md copies the map of src/lib.rs");
+}

@@ -131,7 +131,6 @@ async fn show(State(app): State<App>, Caller(actor): Caller, Path(which): Path<I
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a merge patch, which is read as JSON and laid over the fields")]
 struct IncidentPatch {
-    #[schema(inline)]
     status_reason: Option<String>,
     #[serde(flatten)]
     fields: IncidentFields,

@@ -44,12 +44,11 @@ pub fn routes(intake: Intake) -> Router<App> {
     let (router, document) = described().split_for_parts();
     let document = axum::body::Bytes::from(document::complete(document).to_json().unwrap_or_default());
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
-    let everything = router
-        .route("/api/openapi.json", get(|| async move { (json, document) }))
-        .route("/api", any(error::nowhere))
-        .route("/api/{*rest}", any(error::nowhere))
-        .route("/hooks", any(error::nowhere))
-        .route("/hooks/{key}/{*rest}", any(error::nowhere));
+    let mut everything = router.route("/api/openapi.json", get(|| async move { (json, document) }));
+    // Programs get a problem document, never the page that people get.
+    for nowhere in ["/api", "/api/", "/api/{*rest}", "/hooks", "/hooks/", "/hooks/{key}/", "/hooks/{key}/{*rest}"] {
+        everything = everything.route(nowhere, any(error::nowhere));
+    }
     everything
         .method_not_allowed_fallback(error::no_method)
         .layer(Extension(intake))

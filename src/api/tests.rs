@@ -9,6 +9,7 @@ use axum::routing::get;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::error::Error;
 use super::*;
 use crate::domain;
 
@@ -24,7 +25,64 @@ fn the_routes_are_a_contract() {
     });
     let mut routes: Vec<String> = routes.collect();
     routes.sort();
-    insta::assert_snapshot!(routes.join("\n"), @"");
+    insta::assert_snapshot!(routes.join("\n"), @"
+    /api/v1/alerts get
+    /api/v1/alerts/{id} get
+    /api/v1/attachments post
+    /api/v1/attachments/{id} get
+    /api/v1/audit get
+    /api/v1/balancers get
+    /api/v1/balancers post
+    /api/v1/balancers/{id} delete
+    /api/v1/balancers/{id} get
+    /api/v1/balancers/{id} patch
+    /api/v1/balancers/{id}/snapshots get
+    /api/v1/balancers/{id}/snapshots post
+    /api/v1/events get
+    /api/v1/incidents get
+    /api/v1/incidents post
+    /api/v1/incidents/{ref} delete
+    /api/v1/incidents/{ref} get
+    /api/v1/incidents/{ref} patch
+    /api/v1/incidents/{ref}/alerts get
+    /api/v1/incidents/{ref}/export get
+    /api/v1/incidents/{ref}/postmortem get
+    /api/v1/incidents/{ref}/restore post
+    /api/v1/incidents/{ref}/series get
+    /api/v1/incidents/{ref}/snapshots get
+    /api/v1/incidents/{ref}/snapshots/{id} delete
+    /api/v1/incidents/{ref}/snapshots/{id} put
+    /api/v1/incidents/{ref}/tasks get
+    /api/v1/incidents/{ref}/tasks post
+    /api/v1/incidents/{ref}/timeline get
+    /api/v1/incidents/{ref}/timeline post
+    /api/v1/incidents/{ref}/timeline/{id} delete
+    /api/v1/incidents/{ref}/timeline/{id} get
+    /api/v1/incidents/{ref}/timeline/{id} patch
+    /api/v1/incidents/{ref}/timeline/{id}/restore post
+    /api/v1/incidents/{ref}/timeline/{id}/revisions get
+    /api/v1/integrations get
+    /api/v1/integrations post
+    /api/v1/integrations/{id} get
+    /api/v1/integrations/{id} patch
+    /api/v1/integrations/{id}/deliveries get
+    /api/v1/integrations/{id}/key post
+    /api/v1/snapshots/{a}/diff/{b} get
+    /api/v1/snapshots/{id} get
+    /api/v1/tasks get
+    /api/v1/tasks/{id} get
+    /api/v1/tasks/{id} patch
+    /api/v1/tokens get
+    /api/v1/tokens post
+    /api/v1/tokens/{id} delete
+    /api/v1/users get
+    /api/v1/users post
+    /api/v1/users/{id} patch
+    /hooks/{key} post
+    /hooks/{key} put
+    /hooks/{key}/api/v2/alerts post
+    /hooks/{key}/api/v2/alerts put
+    ");
 }
 
 #[test]
@@ -70,8 +128,6 @@ async fn ask(router: Router, request: Request<Body>) -> (StatusCode, axum::http:
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
     (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
 }
-
-use super::error::Error;
 
 #[tokio::test]
 async fn every_error_has_its_status_and_document() {

@@ -198,3 +198,31 @@ on_both!(keys_belong_to_their_hook_alone, world => {
     let actor = Actor::Integration { id: hook.integration.id, name: "monitoring".into() };
     assert!(incidents::list(&world.app, &actor, &IncidentFilter::default(), &Page::default()).await.is_err());
 });
+
+on_both!(a_full_line_says_so_and_loses_nothing, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    // Nobody can write while this is held, on either database.
+    let mut blocker = world.app.store().begin().await.expect("begin");
+    afterload::store::alerts::one_writer(&mut blocker).await.expect("held");
+    let mut sent = Vec::new();
+    for index in 0..6 {
+        let (intake, app, key) = (hook.intake.clone(), world.app.clone(), hook.key.clone());
+        let body = json!({"title": format!("a{index}"), "dedup_key": format!("k{index}"), "group_key": "g", "description": "x".repeat(15_000_000)});
+        sent.push(tokio::spawn(async move { intake.receive(&app, &key, body.to_string().into()).await }));
+    }
+    while !sent.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(blocker);
+    let (mut taken, mut refused) = (0, 0);
+    for task in sent {
+        match task.await.expect("joined") {
+            Ok((receipt, _)) => taken += receipt.accepted,
+            Err(Error::Domain(Problem::Unavailable(_))) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused >= 2 && taken >= 1, "{taken} taken, {refused} refused");
+    let stored = alerts::list(&world.app, &responder(), &alerts::AlertFilter::default(), &Page::default()).await.expect("list").items.len();
+    assert_eq!(stored, taken, "what was refused is not stored, what was taken is");
+});

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, every test on both databases.
 
+mod api;
 mod hooks;
 mod incidents;
 mod kill;
