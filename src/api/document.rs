@@ -55,6 +55,12 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         {
             *schema = RefOr::T(Schema::Object(flat));
         }
+        // The type's default for a time is a placeholder; a left-out time is now.
+        if let RefOr::T(Schema::Object(object)) = schema
+            && let Some(RefOr::T(Schema::Object(time))) = object.properties.get_mut("occurred_at")
+        {
+            time.default = None;
+        }
     }
     let mut ids = BTreeSet::new();
     for (path, item) in &mut document.paths.paths {

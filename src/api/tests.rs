@@ -95,6 +95,7 @@ fn the_document_is_whole() {
         assert!(schemas.contains_key(name), "{name} is named and not described");
     }
     assert!(schemas.iter().all(|(_, schema)| schema.get("allOf").is_none()), "a composed schema was left");
+    assert!(!text.contains("1970-01-01"), "the placeholder of a time is no default");
     let incident = &schemas["IncidentView"]["properties"];
     for field in ["reference", "title", "version", "durations", "warnings"] {
         assert!(incident.get(field).is_some(), "{field}");
@@ -132,7 +133,8 @@ async fn ask(router: Router, request: Request<Body>) -> (StatusCode, axum::http:
 #[tokio::test]
 async fn every_error_has_its_status_and_document() {
     let conflict = || domain::Error::Conflict { what: "the task", current: Box::new(serde_json::json!({"version": 3})) };
-    let cases: [(fn() -> domain::Error, u16, &str); 8] = [
+    type Case = (fn() -> domain::Error, u16, &'static str);
+    let cases: [Case; 8] = [
         (|| domain::Error::NotFound { what: "this task" }, 404, "not-found"),
         (|| domain::Error::SignInRequired, 401, "sign-in-required"),
         (|| domain::Error::Forbidden("no".into()), 403, "forbidden"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::open;
+use super::{open, say};
 use crate::config::DataConfig;
 use crate::domain::access::{Actor, Role, Scope};
 use crate::domain::balancer::{BalancerFields, BalancerKind};
@@ -44,14 +44,14 @@ pub async fn token(command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Create { name, scopes, days, data } => {
             let app = open(data).await?;
             let (_, secret) = tokens::create(&app, &Actor::Console, &name, scopes, days).await?;
-            println!("{secret}");
+            say(format_args!("{secret}"));
         }
         TokenCommand::List(data) => {
             let app = open(data).await?;
             for token in tokens::list(&app, &Actor::Console).await? {
                 let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.as_str()).collect();
                 let state = if token.is_live(app.now()) { "live" } else { "ended" };
-                println!("{}\t{}\t{}\t{state}", token.id, token.name, scopes.join(","));
+                say(format_args!("{}\t{}\t{}\t{state}", token.id, token.name, scopes.join(",")));
             }
         }
         TokenCommand::Revoke { id, data } => tokens::revoke(&open(data).await?, &Actor::Console, id).await?,
@@ -86,12 +86,12 @@ pub async fn integration(command: IntegrationCommand) -> anyhow::Result<()> {
         IntegrationCommand::Create(CreateIntegration { kind, format, name, data }) => {
             let Some(format) = kind.or(format) else { anyhow::bail!("name the format: alertmanager, grafana or generic") };
             let (_, path) = integrations::create(&open(data).await?, &Actor::Console, NewIntegration { name, format }).await?;
-            println!("{path}");
+            say(format_args!("{path}"));
         }
         IntegrationCommand::List(data) => {
             for known in integrations::list(&open(data).await?, &Actor::Console).await? {
                 let last = known.last_delivery_at.map_or_else(|| "never".to_owned(), crate::domain::time::rfc3339);
-                println!("{}\t{}\t{}\t{last}", known.id, known.name, known.format.as_str());
+                say(format_args!("{}\t{}\t{}\t{last}", known.id, known.name, known.format.as_str()));
             }
         }
     }
@@ -137,12 +137,12 @@ pub async fn balancer(command: BalancerCommand) -> anyhow::Result<()> {
                 poll_seconds: every,
                 paused: false,
             };
-            println!("{}", balancers::add(&open(data).await?, &Actor::Console, fields).await?.id);
+            say(format_args!("{}", balancers::add(&open(data).await?, &Actor::Console, fields).await?.id));
         }
         BalancerCommand::List(data) => {
             for known in balancers::list(&open(data).await?, &Actor::Console).await? {
                 let last = known.last_answer_at.map_or_else(|| "never".to_owned(), crate::domain::time::rfc3339);
-                println!("{}\t{}\t{last}", known.id, known.fields.name);
+                say(format_args!("{}\t{}\t{last}", known.id, known.fields.name));
             }
         }
     }
@@ -179,7 +179,7 @@ pub async fn user(command: UserCommand) -> anyhow::Result<()> {
         UserCommand::List(data) => {
             for person in people::list(&open(data).await?, &Actor::Console).await? {
                 let state = if person.disabled_at.is_some() { "disabled" } else { "active" };
-                println!("{}\t{}\t{state}", person.handle, person.role.as_str());
+                say(format_args!("{}\t{}\t{state}", person.handle, person.role.as_str()));
             }
         }
         UserCommand::Password { handle, data } => {

@@ -1,5 +1,6 @@
 //! `afterload export INC-42`: the same bytes as the download.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -36,7 +37,7 @@ pub async fn run(command: Export) -> anyhow::Result<()> {
             let text = postmortems::export(&app, &actor, which, command.flavour).await?;
             match command.output {
                 Some(path) => write(&path, text.as_bytes())?,
-                None => print!("{text}"),
+                None => drop(std::io::stdout().write_all(text.as_bytes())),
             }
         }
         Some(path) if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip")) => {

@@ -138,9 +138,10 @@ pub fn build(balancer: &str, pool: &str, window: Window, series: &[Series], mut 
     }
 }
 
-/// The pools of a balancer, worst first: by answers 5xx, then by requests, then by name.
+/// The pools of a balancer that have servers, worst first: by answers 5xx, then by requests, then by name.
 pub fn pools(series: &[Series]) -> Vec<String> {
-    let mut names: Vec<&str> = series.iter().map(|series| series.key.pool.as_str()).collect();
+    let with_servers = series.iter().filter(|series| series.key.server.is_some());
+    let mut names: Vec<&str> = with_servers.map(|series| series.key.pool.as_str()).collect();
     names.sort_by(|a, b| natural(a, b));
     names.dedup();
     let count = |pool: &str, metric: Metric| -> f64 {

@@ -46,12 +46,14 @@ struct List {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Show {
-    #[default]
-    Open,
     Mine,
     Overdue,
     Done,
     All,
+    /// Words that are none of these come here as well.
+    #[default]
+    #[serde(other)]
+    Open,
 }
 
 impl Show {

@@ -9,4 +9,5 @@ mod recording;
 mod store;
 mod tasks;
 mod timeline;
+mod web;
 mod world;

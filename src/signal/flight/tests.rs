@@ -104,6 +104,10 @@ fn pools_come_worst_first() {
         counter("sick", None, Metric::Requests, &[5.0]),
         counter("sick", Some("a"), Metric::Responses5xx, &[2.0]),
         counter("sick", Some("b"), Metric::Responses5xx, &[2.0]),
+        counter("busy", Some("a"), Metric::Requests, &[500.0]),
+        counter("calm", Some("a"), Metric::Requests, &[5.0]),
+        // The statistics page of the balancer itself: a pool without a server is nothing to draw.
+        counter("stats", None, Metric::Requests, &[900.0]),
     ];
     assert_eq!(pools(&series), ["sick", "busy", "calm"]);
 }

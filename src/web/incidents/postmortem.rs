@@ -60,7 +60,9 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Path(which
     let incident = services::incidents::find(&app, &session.actor, which).await?;
     let html = services::postmortems::html(&app, &session.actor, which).await?;
     // The page has a title of its own, so the document's goes.
-    let body = html.split_once("</h1>").map_or(html.as_str(), |(_, rest)| rest).to_owned();
+    let body = html.split_once("</h1>").map_or(html.as_str(), |(_, rest)| rest);
+    // Figures scroll sideways on narrow screens; people's own text cannot hold this element.
+    let body = body.replace("<figure>", "<figure tabindex=\"0\">");
     Ok(Page(Article { shell, incident, body: Safe(body) }))
 }
 

@@ -59,6 +59,13 @@ pub struct List {
     fresh: Option<Fresh>,
 }
 
+impl List {
+    /// Whether the newest delivery was the one that failed.
+    fn is_failing(&self, integration: &Integration) -> bool {
+        integration.last_error_at.is_some_and(|failed| integration.last_delivery_at.is_none_or(|last| failed >= last))
+    }
+}
+
 async fn page(app: &App, session: &Session, shell: Shell, sent: Sent, fresh: Option<Fresh>) -> Result<Page<List>> {
     let integrations = services::integrations::list(app, &session.actor).await?;
     Ok(Page(List { shell, now: app.now(), sent, integrations, fresh }))

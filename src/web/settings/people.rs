@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::domain;
 use crate::domain::access::Role;
 use crate::domain::id::PersonId;
 use crate::domain::person::{NewPerson, Person};
@@ -84,7 +83,7 @@ pub async fn set_role(
     Path(id): Path<PersonId>,
     Form(wanted): Form<Wanted>,
 ) -> Result<Response> {
-    let role: Role = wanted.role.parse().map_err(domain::Error::from)?;
+    let role: Role = wanted.role.parse()?;
     services::people::set_role(&app, &session.actor, id, role).await?;
     Ok(see("/settings/people"))
 }

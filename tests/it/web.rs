@@ -1,0 +1,129 @@
+//! Pages through the whole router: the first account, cookies, headers, forms without scripts.
+
+use axum::http::Method;
+
+use crate::api::{Answer, Client};
+use crate::world::{World, on_both};
+use afterload::services::people;
+
+/// A browser without scripts: a cookie, and the headers that browsers send.
+struct Browser {
+    client: Client,
+    cookie: String,
+}
+
+impl Browser {
+    fn new(world: &World) -> Self {
+        Self { client: Client::anonymous(world), cookie: String::new() }
+    }
+
+    async fn signed_in(world: &World) -> Self {
+        let mut browser = Self::new(world);
+        let code = people::new_setup_code(&world.app).await.expect("code").expect("nobody yet");
+        let answer = browser.form("/setup", &[("code", &code), ("handle", "mk"), ("password", "a long enough phrase")]).await;
+        browser.keep(&answer);
+        browser
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text());
+        let cookie = answer.header("set-cookie");
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
+        self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.client.send(Method::GET, path, &[("host", "afterload.test"), ("cookie", &self.cookie)], "").await
+    }
+
+    async fn post_from(&self, path: &str, site: &str, body: &str) -> Answer {
+        let headers = [
+            ("host", "afterload.test"),
+            ("cookie", &self.cookie),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("sec-fetch-site", site),
+        ];
+        self.client.send(Method::POST, path, &headers, body.to_owned()).await
+    }
+
+    async fn form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
+        let body = serde_html_form::to_string(pairs).expect("a form");
+        self.post_from(path, "same-origin", &body).await
+    }
+}
+
+on_both!(strangers_are_sent_to_the_login_page_and_come_back, world => {
+    world.incident("x").await;
+    let mut browser = Browser::new(world);
+    let answer = browser.get("/incidents/INC-1?show=pinned").await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/login?next=/incidents/INC-1%3Fshow%3Dpinned"));
+    for path in ["/", "/incidents", "/balancers", "/tasks", "/postmortems", "/settings", "/settings/tokens", "/incidents/INC-1/postmortem"] {
+        assert_eq!(browser.get(path).await.status.as_u16(), 303, "{path}");
+    }
+    assert_eq!(browser.get("/setup").await.status.as_u16(), 200);
+    browser = Browser::signed_in(world).await;
+    assert_eq!(browser.get("/setup").await.status.as_u16(), 404, "once somebody has an account the setup is gone");
+    let fresh = Browser::new(world);
+    let wrong = fresh.form("/login", &[("handle", "mk"), ("password", "wrong")]).await;
+    assert!(wrong.status.as_u16() == 422 && !wrong.text().contains("wrong\"") && wrong.text().contains("value=\"mk\""), "{}", wrong.text());
+    for (next, lands) in [("/tasks", "/tasks"), ("//evil.test", "/"), ("https://evil.test", "/"), ("/\\evil", "/"), ("javascript:x", "/")] {
+        let answer = fresh.form("/login", &[("handle", "mk"), ("password", "a long enough phrase"), ("next", next)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, lands), "{next}");
+    }
+    assert_eq!(browser.get("/").await.status.as_u16(), 200);
+    assert_eq!(browser.form("/logout", &[]).await.status.as_u16(), 303);
+    assert_eq!(browser.get("/").await.status.as_u16(), 303, "the session ended on the server");
+});
+
+on_both!(forms_of_other_sites_change_nothing, world => {
+    let browser = Browser::signed_in(world).await;
+    for site in ["cross-site", "same-site"] {
+        let answer = browser.post_from("/incidents", site, "title=forged&severity=sev1").await;
+        assert_eq!(answer.status.as_u16(), 403, "{site}: {}", answer.text());
+    }
+    assert_eq!(browser.form("/incidents", &[("title", "real"), ("severity", "sev2")]).await.status.as_u16(), 303);
+    let list = browser.get("/incidents").await.text();
+    assert!(list.contains("real") && !list.contains("forged"));
+});
+
+on_both!(every_answer_carries_the_secure_headers, world => {
+    let browser = Browser::signed_in(world).await;
+    for path in ["/", "/login", "/incidents/INC-404", "/api/v1/incidents", "/livez"] {
+        let answer = browser.get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!answer.header("x-request-id").is_empty(), "{path}");
+        assert!(answer.header("cache-control").contains("no-store"), "{path}");
+    }
+    let missing = browser.get("/incidents/INC-404").await;
+    assert_eq!(missing.status.as_u16(), 404);
+    assert!(missing.text().contains(missing.header("x-request-id")), "an error page shows the id that the log has");
+});
+
+on_both!(hostile_text_is_text_on_every_page, world => {
+    let browser = Browser::signed_in(world).await;
+    let hostile = "<script>alert(1)</script>\"'`|<img src=x onerror=alert(2)>";
+    browser.form("/incidents", &[("title", hostile), ("severity", "sev1")]).await;
+    browser.form("/incidents/INC-1/entries", &[("text", hostile), ("kind", "note"), ("pinned", "on")]).await;
+    browser.form("/incidents/INC-1/tasks", &[("title", hostile), ("kind", "prevent")]).await;
+    for path in ["/", "/incidents", "/incidents/INC-1", "/incidents/INC-1/postmortem", "/tasks", "/postmortems", "/settings/audit", "/incidents?q=%3Cscript%3E"] {
+        let answer = browser.get(path).await;
+        let text = answer.text();
+        assert_eq!(answer.status.as_u16(), 200, "{path}: {text}");
+        assert!(!text.contains("<script>alert") && !text.contains("<img src=x"), "{path}");
+        assert!(!text.contains(" style=") && !text.contains("onclick="), "{path} has inline style or script");
+    }
+});
+
+on_both!(the_way_through_an_incident_without_scripts, world => {
+    let browser = Browser::signed_in(world).await;
+    let made = browser.form("/incidents", &[("title", "Checkout slow"), ("severity", "sev2")]).await;
+    assert_eq!(made.header("location"), "/incidents/INC-1");
+    let empty = browser.form("/incidents", &[("title", " "), ("severity", "sev2")]).await;
+    assert_eq!(empty.status.as_u16(), 422);
+    let sent = browser.form("/incidents/INC-1/entries", &[("text", "-5m restarted web3"), ("kind", "action"), ("zone", "0")]).await;
+    assert_eq!(sent.status.as_u16(), 303, "{}", sent.text());
+    let room = browser.get("/incidents/INC-1").await.text();
+    assert!(room.contains("restarted web3") && room.contains("11:55"), "the time at the line's start counts");
+});
