@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::domain::Error;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{BalancerId, IncidentRef};
+use crate::domain::incident::Incident;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind};
 use crate::signal::flight::{self, FlightRecorder, Mark, MarkKind};
@@ -21,12 +22,27 @@ const CHARTS: usize = 4;
 
 /// One per balancer and pool that had traffic, the worst first.
 pub async fn recorder(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
+    charts(app, actor, which, |_| app.now()).await
+}
+
+/// The same for the write-up: of an incident that is over, as of its last change and not of this moment,
+/// because the same incident gives the same bytes.
+pub async fn settled(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
+    charts(app, actor, which, |incident| if incident.is_open() { app.now() } else { incident.updated_at }).await
+}
+
+async fn charts(
+    app: &App,
+    actor: &Actor,
+    which: IncidentRef,
+    as_of: impl FnOnce(&Incident) -> Timestamp,
+) -> Result<Vec<FlightRecorder>> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
     let entries = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
     drop(conn);
     let marks = marks(&entries);
-    let window = recording::window(&incident, app.now());
+    let window = recording::window(&incident, as_of(&incident));
     let mut charts = Vec::new();
     for recorded in recording::of_incident(app, &incident).await? {
         for pool in flight::pools(&recorded.series).into_iter().take(CHARTS) {

@@ -33,7 +33,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
     let images = images(&mut conn, &entries).await?;
     let base_url = settings::get(&mut conn, settings::BASE_URL).await?;
     drop(conn);
-    let charts = flight::recorder(app, actor, which).await?;
+    let charts = flight::settled(app, actor, which).await?;
     Ok(Document {
         durations: incident.fields.milestones.durations(),
         entries,

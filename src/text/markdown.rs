@@ -119,8 +119,9 @@ impl Writer {
             Event::Rule => self.block("<hr>\n"),
             Event::TaskListMarker(done) => {
                 self.between_blocks();
-                self.out.push_str("<input type=\"checkbox\" disabled=\"\"");
-                self.out.push_str(if done { " checked=\"\"> " } else { "> " });
+                // Nothing else names the box for those who do not see it.
+                self.out.push_str("<input type=\"checkbox\" disabled=\"\" aria-label=");
+                self.out.push_str(if done { "\"done\" checked=\"\"> " } else { "\"open\"> " });
             }
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => self.text(&text),
         }

@@ -122,7 +122,7 @@ fn one(ink: &mut Ink, layout: &Layout, style: Style, group: &[Mark], place: f64,
     let colour = if many { "#55554e" } else { kind.colour };
 
     if page {
-        let link = entry.map(|entry| format!("<a href=\"#entry-{entry}\" aria-label=\"{spoken}\">"));
+        let link = entry.map(|entry| format!("<a href=\"#entry-{entry}\">"));
         let data = entry.map(|entry| format!(" data-entry=\"{entry}\"")).unwrap_or_default();
         let role = if entry.is_none() { format!(" role=\"img\" aria-label=\"{spoken}\"") } else { String::new() };
         let at = first.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);

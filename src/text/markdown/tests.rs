@@ -44,7 +44,7 @@ fn cleaned(html: &str) -> String {
         ]))
         .add_tag_attributes("a", ["href", "title", "rel"])
         .add_tag_attributes("img", ["src", "alt", "title"])
-        .add_tag_attributes("input", ["type", "disabled", "checked"])
+        .add_tag_attributes("input", ["type", "disabled", "checked", "aria-label"])
         .add_tag_attributes("ol", ["start"])
         .add_tag_attributes("th", ["align"])
         .add_tag_attributes("td", ["align"])
@@ -186,7 +186,7 @@ fn what_is_allowed_comes_out() {
         ("<a@b.example>", format!("<p><a href=\"mailto:a@b.example\" {rel}>a@b.example</a></p>\n")),
         ("![load](https://x/y.png) [z](javascript:1)", "<p>load z</p>\n".to_owned()),
         ("<b>x</b>", "<p>&lt;b&gt;x&lt;/b&gt;</p>\n".to_owned()),
-        ("- [x] a\n- [ ] b", "<ul>\n<li><input type=\"checkbox\" disabled=\"\" checked=\"\"> a</li>\n<li><input type=\"checkbox\" disabled=\"\"> b</li>\n</ul>\n".to_owned()),
+        ("- [x] a\n- [ ] b", "<ul>\n<li><input type=\"checkbox\" disabled=\"\" aria-label=\"done\" checked=\"\"> a</li>\n<li><input type=\"checkbox\" disabled=\"\" aria-label=\"open\"> b</li>\n</ul>\n".to_owned()),
         ("|a|b|\n|-|-:|\n|1|2|", "<table><thead><tr><th>a</th><th align=\"right\">b</th></tr></thead><tbody><tr><td>1</td><td align=\"right\">2</td></tr></tbody></table>\n".to_owned()),
         ("```diff\n-a\n+b\n```", "<pre class=\"diff\"><span class=\"del\">-a\n</span><span class=\"add\">+b\n</span></pre>\n".to_owned()),
         ("~~a~~ **b**\nc\\\nd", "<p><del>a</del> <strong>b</strong>\nc<br>\nd</p>\n".to_owned()),

@@ -15,6 +15,7 @@ use crate::domain::attachment::{Attachment, SIZE_MAX};
 use crate::domain::id::{EntryId, IncidentRef};
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
+use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::services;
 use crate::web::error::{Error, Result};
@@ -191,7 +192,7 @@ async fn recorder(app: &App, actor: &Actor, shell: &Shell, which: IncidentRef) -
 pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Side> {
     let which = IncidentRef::Id(incident.id);
     let snapshots = services::snapshots::of_incident(app, actor, which).await?;
-    let excerpt = match telling_pair(&snapshots) {
+    let excerpt = match telling_pair(&snapshots, incident.beginning()) {
         Some((before, after)) => services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id)
             .await
             .ok()
@@ -211,10 +212,13 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
     })
 }
 
-/// The last snapshot before the incident and the first during it, of the same balancer.
-fn telling_pair(snapshots: &[LinkedSnapshot]) -> Option<(&LinkedSnapshot, &LinkedSnapshot)> {
-    let after =
-        snapshots.iter().find(|s| s.role == SnapshotRole::During).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
+/// What changed last before the incident began, else first after it: a snapshot and the one before it, of
+/// the same balancer.
+fn telling_pair(snapshots: &[LinkedSnapshot], began: Timestamp) -> Option<(&LinkedSnapshot, &LinkedSnapshot)> {
+    let during = || snapshots.iter().filter(|s| s.role == SnapshotRole::During);
+    let last_before = during().filter(|s| s.snapshot.captured_at <= began).max_by_key(|s| s.snapshot.captured_at);
+    let first_after = || during().min_by_key(|s| s.snapshot.captured_at);
+    let after = last_before.or_else(first_after).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
     let same =
         |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id && s.snapshot.number < after.snapshot.number;
     let before = snapshots.iter().filter(same).max_by_key(|s| s.snapshot.number)?;
