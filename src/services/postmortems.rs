@@ -20,7 +20,8 @@ pub use crate::text::export::Flavour;
 pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Document> {
     let mut conn = app.store().snapshot().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let entries = chosen(timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?);
+    let all = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
+    let entries = chosen(all.clone());
     let tasks = tasks::of_incident(&mut conn, incident.id).await?;
     let listed = alerts::of_incident(&mut conn, incident.id, 200).await?;
     let (firing, resolved, _) = alerts::counts_of_incident(&mut conn, incident.id).await?;
@@ -33,7 +34,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
     let images = images(&mut conn, &entries).await?;
     let base_url = settings::get(&mut conn, settings::BASE_URL).await?;
     drop(conn);
-    let charts = flight::recorder(app, actor, which).await?;
+    let charts = flight::settled(app, &incident, &all).await?;
     Ok(Document {
         durations: incident.fields.milestones.durations(),
         entries,

@@ -116,3 +116,30 @@ on_both!(an_incidents_window_outlives_packing_retention_and_the_balancer, world 
     balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
     assert_eq!(rates().await, before, "the frozen window outlives everything");
 });
+
+on_both!(the_same_incident_gives_the_same_bytes, world => {
+    let edge = balancer(world).await;
+    let start = world.app.now();
+    let poll = async |from: u32, to: u32| {
+        for poll in from..to {
+            frame(world, edge.id, start + chrono::Duration::seconds(i64::from(poll) * 5), f64::from(poll * poll)).await;
+        }
+    };
+    poll(0, 60).await;
+    world.clock.advance_seconds(300);
+    let incident = world.incident("5xx").await;
+    let which = IncidentRef::Id(incident.id);
+    let export = async || postmortems::export(&world.app, &responder(), which, postmortems::Flavour::Plain).await.expect("export");
+    let open = export().await;
+    assert!(open.contains("data:image/svg+xml;base64,"));
+    poll(60, 120).await;
+    world.clock.advance_seconds(300);
+    assert_eq!(export().await, open, "recording goes on, the incident did not change");
+    incidents::edit(&world.app, &responder(), which, 1, &json!({"status": "resolved"})).await.expect("resolved");
+    let over = export().await;
+    assert_ne!(over, open);
+    poll(120, 180).await;
+    world.clock.advance_seconds(86_400);
+    recording::freeze(&world.app, incident.id).await.expect("frozen");
+    assert_eq!(export().await, over);
+});

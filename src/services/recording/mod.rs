@@ -29,7 +29,7 @@ use taking::{Captured, is_newest, take};
 pub(super) use taking::{sentences, unpack};
 pub(super) use upkeep::freeze_soon;
 pub use upkeep::{expire, freeze, freeze_all, pack_frames};
-pub use window::{BEFORE_MINUTES, Recorded, of_incident, window};
+pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
 pub(super) use window::{link_window, series};
 
 /// Largest config text that is kept, in bytes.

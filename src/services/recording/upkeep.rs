@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 
-use super::window::{AFTER_MINUTES, Merged, Recorded, of_incident};
+use super::window::{AFTER_MINUTES, Merged, Recorded, of_incident, window};
 use crate::app::App;
 use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::time::Window;
@@ -14,7 +14,7 @@ use crate::store::{incidents, samples};
 /// Copies the incident's window so that it outlives retention.
 pub async fn freeze(app: &App, id: IncidentId) -> Result<()> {
     let Some(incident) = incidents::find(&mut app.store().read().await?, IncidentRef::Id(id)).await? else { return Ok(()) };
-    let recorded = of_incident(app, &incident).await?;
+    let recorded = of_incident(app, &incident, window(&incident, app.now())).await?;
     let mut conn = app.store().begin().await?;
     for Recorded { balancer_id, balancer, series } in recorded {
         for Series { key, points } in series {
