@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Result;
-use super::incidents::load;
+use super::lookup::load;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::Event;

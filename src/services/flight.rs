@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::incidents::load_live;
+use super::lookup::load_live;
 use super::{Result, recording};
 use crate::app::App;
 use crate::domain::Error;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::incidents::load_live;
+use super::lookup::load_live;
 use super::snapshots::{SnapshotDetail, compare_details};
 use super::{Result, flight, recording};
 use crate::app::App;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Result;
 use super::db::{Conn, Dialect, Row, json};
+use super::incidents::visible;
 use crate::domain::alert::{Alert, AlertLink, AlertStatus};
 use crate::domain::id::{AlertId, IncidentId, IntegrationId};
 use crate::domain::time::Timestamp;
@@ -173,12 +174,7 @@ pub async fn list(
         .push("left join incidents i on i.id = a.incident_id where 1 = 1")
         .and_if(" and a.status = ", filter.status.map(AlertStatus::as_str))
         .and_if(" and a.integration_id = ", filter.integration.map(|id| id.0));
-    if let Some(handle) = sees_only_as {
-        query = query
-            .push_bind(" and (i.id is null or i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people p where p.incident_id = i.id and p.handle = ", handle)
-            .push("))");
-    }
+    query = visible(query.push(" and (i.id is null or (1 = 1"), sees_only_as).push("))");
     if let Some((at, id)) = before {
         query = query.push_bind(" and (a.last_received_at, a.id) < (", at).push_bind(", ", id).push(")");
     }

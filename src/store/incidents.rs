@@ -164,7 +164,8 @@ pub async fn list(
     query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
 }
 
-fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
+/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one.
+pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
     match sees_only_as {
         None => query,
         Some(handle) => query

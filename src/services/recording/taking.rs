@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::balancer::model::Model;
@@ -18,7 +20,6 @@ use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence};
 use crate::record;
-use crate::services::snapshots::PushedSnapshot;
 use crate::services::{Result, Unit, secrets, timeline};
 use crate::store::{Conn, balancers, blobs, incidents, snapshots};
 
@@ -157,6 +158,22 @@ pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
         sentences.push("run-time details changed".to_owned());
     }
     sentences
+}
+
+/// A snapshot that somebody sends instead of the recorder reading it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushedSnapshot {
+    /// When it was read; now when not said.
+    #[serde(default)]
+    pub captured_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub config: String,
+    /// Answer of `show servers state`, beside the config.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Word of the balancer's kind, when it differs from the stored one.
+    #[serde(default)]
+    pub format: Option<String>,
 }
 
 /// Keeps a snapshot that was sent by a person or an agent.
