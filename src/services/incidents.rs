@@ -20,7 +20,7 @@ pub async fn declare(app: &App, actor: &Actor, fields: IncidentFields) -> Result
     actor.may(Permission::WriteIncidents)?;
     let fields = fields.checked()?;
     let mut unit = Unit::begin(app, actor).await?;
-    let incident = open(app, &mut unit, fields, actor.to_string()).await?;
+    let incident = open(app, &mut unit, fields, actor.owner()).await?;
     unit.commit().await?;
     recording::freeze_soon(app, incident.id);
     Ok(incident)
@@ -112,7 +112,7 @@ pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, afte
         let title = format!("Severity: {} → {}", before.fields.severity.said(), after.fields.severity.said());
         timeline::record(app, unit, after.id, EntryKind::Status, title, String::new()).await?;
     }
-    if before.beginning() != after.beginning() {
+    if (before.beginning(), before.end()) != (after.beginning(), after.end()) {
         recording::link_window(&mut unit.conn, after, unit.now).await?;
     }
     let data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
@@ -156,6 +156,7 @@ async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, deleted: bool
     }
     if deleted {
         incidents::close_groups(&mut unit.conn, after.id, unit.now).await?;
+        store::alerts::leave(&mut unit.conn, after.id).await?;
     } else if after.is_open() {
         incidents::reopen_groups(&mut unit.conn, after.id).await?;
     }

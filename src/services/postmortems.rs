@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use super::lookup::load_live;
-use super::snapshots::{SnapshotDetail, compare_details};
-use super::{Result, flight, recording};
+use super::snapshots::{compare_details, detail};
+use super::{Result, flight};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{AttachmentId, IncidentRef};
@@ -103,7 +103,7 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
     for (index, after) in linked.iter().enumerate() {
         let before = linked[..index].iter().rev().find(|earlier| earlier.snapshot.balancer_id == after.snapshot.balancer_id);
         let Some(before) = before else { continue };
-        let diff = compare_details(detail(conn, before).await?, detail(conn, after).await?);
+        let diff = compare_details(detail(conn, before.snapshot.id).await?, detail(conn, after.snapshot.id).await?);
         diffs.push(ConfigDiff {
             balancer: diff.after.balancer.clone(),
             from_number: diff.before.number,
@@ -118,15 +118,6 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
         }
     }
     Ok(diffs)
-}
-
-async fn detail(conn: &mut Conn, linked: &LinkedSnapshot) -> Result<SnapshotDetail> {
-    let content = snapshots::content(conn, linked.snapshot.id).await?.unwrap_or_default();
-    let config = match &content.config_hash {
-        Some(hash) => Some(recording::unpack(&blobs::get(conn, hash).await?)?),
-        None => None,
-    };
-    Ok(SnapshotDetail { snapshot: linked.snapshot.clone(), config, model: content.model, state: content.state })
 }
 
 /// Images that hang on the entries, or are named in their texts.

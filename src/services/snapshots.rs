@@ -59,7 +59,7 @@ pub async fn find(app: &App, actor: &Actor, id: SnapshotId) -> Result<SnapshotDe
     detail(&mut app.store().read().await?, id).await
 }
 
-async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
+pub(super) async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
     let snapshot = snapshots::find(conn, id).await?.ok_or_else(SnapshotId::not_found)?;
     let content = snapshots::content(conn, id).await?.unwrap_or_default();
     let config = match &content.config_hash {

@@ -73,7 +73,16 @@ on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world =
     assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::Fix)));
     snapshots::unlink(&world.app, &responder(), which, fix.id).await.expect("unlinked");
     assert_eq!(roles().await.len(), 2);
-    assert_eq!(postmortems::document(&world.app, &responder(), which).await.expect("document").diffs.len(), 1);
+    let patch = json!({"milestones": {"started": world.app.now() - chrono::Duration::hours(2)}});
+    incidents::edit(&world.app, &responder(), which, 1, &patch).await.expect("corrected");
+    assert_eq!(roles().await.len(), 2, "what a person unlinked stays unlinked");
+    let diffs = async || postmortems::document(&world.app, &responder(), which).await.expect("document").diffs;
+    let kept = diffs().await;
+    assert_eq!(kept.len(), 1);
+    balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
+    assert_eq!(diffs().await, kept, "an incident keeps its evidence when the balancer is forgotten");
+    let again = BalancerFields { name: "edge-1".into(), config_path: "/etc/haproxy/haproxy.cfg".into(), ..Default::default() };
+    balancers::add(&world.app, &admin(), again).await.expect("the name is free again");
 });
 
 async fn frame(world: &World, id: afterload::domain::id::BalancerId, at: Timestamp, requests: f64) {

@@ -37,7 +37,7 @@ pub(super) async fn retrying(
                 unit.keep().await?;
                 return Ok(Ok(folded));
             }
-            Err(Error::Store(store::Error::Unique(_))) if tries < 3 => {
+            Err(Error::Store(store::Error::Unique(_)) | Error::Domain(domain::Error::Conflict { .. })) if tries < 3 => {
                 unit.rewind(mark).await?;
                 tries += 1;
             }
