@@ -6,9 +6,11 @@ create table balancers (
     version integer not null,
     last_answer_at text,
     failing_since text,
-    last_error text
+    last_error text,
+    deleted_at text
 ) strict;
-create unique index balancers_name on balancers (name);
+-- A deleted one is only hidden: what incidents keep of it still names it.
+create unique index balancers_name on balancers (name) where deleted_at is null;
 
 -- The config text is a blob by hash, already redacted; the state is what the balancer said of itself.
 create table snapshots (

@@ -263,6 +263,14 @@ impl Actor {
         }
     }
 
+    /// Whose the things are that this actor makes: a token's belong to its maker.
+    pub fn owner(&self) -> String {
+        match self {
+            Self::Token { maker: Some((_, handle, _)), .. } => handle.clone(),
+            other => other.to_string(),
+        }
+    }
+
     pub fn person_id(&self) -> Option<PersonId> {
         match self {
             Self::Person { id, .. } => Some(*id),

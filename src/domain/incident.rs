@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::error::{Error, FieldErrors, Result};
 use super::id::{IncidentId, Reference};
-use super::time::{Timestamp, to_micros};
+use super::time::{Timestamp, is_meant, to_micros};
 
 /// Gives an enum its stored words, in one place.
 macro_rules! words {
@@ -275,6 +275,11 @@ impl IncidentFields {
                 errors.push(&format!("impact_figures/{name}"), "out_of_range", "a count cannot be negative");
             }
         }
+        for name in Milestones::NAMES {
+            if self.milestones.get(name).is_some_and(|at| !is_meant(at)) {
+                errors.push(&format!("milestones/{name}"), "out_of_range", "a time lies between the years 1970 and 9999");
+            }
+        }
         let m = &mut self.milestones;
         for at in [&mut m.started, &mut m.detected, &mut m.acknowledged, &mut m.identified, &mut m.mitigated, &mut m.resolved] {
             *at = at.map(to_micros);
@@ -388,6 +393,23 @@ mod tests {
         fields.status = Status::Investigating;
         fields.stamp_status(Status::Resolved, at(11));
         assert_eq!(fields.milestones.resolved, None);
+    }
+
+    #[test]
+    fn times_that_nobody_means_are_refused() {
+        let milestones = Milestones {
+            resolved: Some(chrono::DateTime::<Utc>::MAX_UTC),
+            started: Some(chrono::DateTime::<Utc>::MIN_UTC),
+            ..Default::default()
+        };
+        let Err(Error::Invalid(errors)) = (IncidentFields { title: "x".into(), milestones, ..Default::default() }).checked()
+        else {
+            panic!("accepted")
+        };
+        assert_eq!(
+            errors.0.iter().map(|e| e.pointer.as_str()).collect::<Vec<_>>(),
+            ["/milestones/started", "/milestones/resolved"]
+        );
     }
 
     #[test]

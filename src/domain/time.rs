@@ -21,6 +21,12 @@ pub fn to_micros(at: Timestamp) -> Timestamp {
     at.trunc_subsecs(6)
 }
 
+/// Whether a time is one that people mean: the years 1970 to 9999. Outside of it arithmetic with windows and
+/// durations has no room.
+pub fn is_meant(at: Timestamp) -> bool {
+    (0..253_402_300_800).contains(&at.timestamp())
+}
+
 /// A time zone as an offset from UTC, in minutes. Kept with what a person typed.
 pub fn offset(minutes: i32) -> FixedOffset {
     FixedOffset::east_opt(minutes.clamp(-14 * 60, 14 * 60) * 60).unwrap_or_else(|| Utc.fix_offset())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::{FieldErrors, Result};
 use super::id::{AttachmentId, EntryId, IncidentId, SnapshotId};
 use super::incident::words;
-use super::time::{Timestamp, to_micros};
+use super::time::{Timestamp, is_meant, to_micros};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -240,7 +240,7 @@ impl EntryFields {
                         "only http and https addresses are kept as links",
                     );
                 }
-                Evidence::Chart { from, to, .. } if from >= to => {
+                Evidence::Chart { from, to, .. } if from >= to || !is_meant(*from) || !is_meant(*to) => {
                     errors.push(&format!("evidence/{index}"), "empty_window", "the slice must end after it begins");
                 }
                 _ => {}
@@ -248,6 +248,8 @@ impl EntryFields {
         }
         if self.occurred_at.timestamp() <= 0 {
             errors.push("occurred_at", "required", "say when it happened, such as 2026-11-21T14:03:00Z");
+        } else if !is_meant(self.occurred_at) || self.ended_at.is_some_and(|at| !is_meant(at)) {
+            errors.push("occurred_at", "out_of_range", "a time lies between the years 1970 and 9999");
         }
         self.occurred_at = to_micros(self.occurred_at);
         self.ended_at = self.ended_at.map(to_micros);

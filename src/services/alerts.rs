@@ -1,6 +1,6 @@
 //! Reading alerts. They come in through `hooks`.
 
-use super::incidents::{load, load_live};
+use super::lookup::{load, load_live};
 use super::{Page, Paged, Result};
 use crate::app::App;
 use crate::domain::Error;

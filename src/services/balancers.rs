@@ -101,12 +101,12 @@ pub async fn edit(app: &App, actor: &Actor, id: BalancerId, expected_version: i6
     Ok(shown(after))
 }
 
-/// Forgets the balancer, its snapshots and its samples; what incidents froze stays with them.
+/// Forgets the balancer, its samples, and the snapshots that no incident keeps.
 pub async fn delete(app: &App, actor: &Actor, id: BalancerId) -> Result<()> {
     actor.may(Permission::WriteBalancers)?;
     let mut unit = Unit::begin(app, actor).await?;
     let balancer = load(&mut unit.conn, id).await?;
-    balancers::remove(&mut unit.conn, id).await?;
+    balancers::remove(&mut unit.conn, id, unit.now).await?;
     note(&mut unit, &balancer, "deleted");
     unit.commit().await?;
     let mut conn = app.store().samples().begin().await?;

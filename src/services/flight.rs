@@ -3,14 +3,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::incidents::load_live;
+use super::lookup::load_live;
 use super::{Result, recording};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{BalancerId, IncidentRef};
 use crate::domain::incident::Incident;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, Window};
 use crate::domain::timeline::{Entry, EntryKind};
 use crate::signal::flight::{self, FlightRecorder, Mark, MarkKind};
 use crate::signal::rates::{self, Fold, Grid};
@@ -22,29 +22,22 @@ const CHARTS: usize = 4;
 
 /// One per balancer and pool that had traffic, the worst first.
 pub async fn recorder(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
-    charts(app, actor, which, |_| app.now()).await
-}
-
-/// The same for the write-up: of an incident that is over, as of its last change and not of this moment,
-/// because the same incident gives the same bytes.
-pub async fn settled(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
-    charts(app, actor, which, |incident| if incident.is_open() { app.now() } else { incident.updated_at }).await
-}
-
-async fn charts(
-    app: &App,
-    actor: &Actor,
-    which: IncidentRef,
-    as_of: impl FnOnce(&Incident) -> Timestamp,
-) -> Result<Vec<FlightRecorder>> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
     let entries = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
     drop(conn);
-    let marks = marks(&entries);
-    let window = recording::window(&incident, as_of(&incident));
+    charts(app, &incident, &entries, recording::window(&incident, app.now())).await
+}
+
+/// The charts of a write-up: of a window that stays the same until the incident changes.
+pub(super) async fn settled(app: &App, incident: &Incident, entries: &[Entry]) -> Result<Vec<FlightRecorder>> {
+    charts(app, incident, entries, recording::settled_window(incident, entries)).await
+}
+
+async fn charts(app: &App, incident: &Incident, entries: &[Entry], window: Window) -> Result<Vec<FlightRecorder>> {
+    let marks = marks(entries);
     let mut charts = Vec::new();
-    for recorded in recording::of_incident(app, &incident).await? {
+    for recorded in recording::of_incident(app, incident, window).await? {
         for pool in flight::pools(&recorded.series).into_iter().take(CHARTS) {
             charts.push(flight::build(&recorded.balancer, &pool, window, &recorded.series, marks.clone()));
         }
@@ -123,7 +116,7 @@ pub struct SeriesColumn {
 pub async fn series(app: &App, actor: &Actor, which: IncidentRef, query: &SeriesQuery) -> Result<SeriesColumns> {
     let incident = load_live(&mut app.store().read().await?, actor, which, Permission::ReadIncidents).await?;
     let window = recording::window(&incident, app.now());
-    let recorded = recording::of_incident(app, &incident).await?;
+    let recorded = recording::of_incident(app, &incident, window).await?;
     let usual = recorded.iter().flat_map(|r| &r.series).find_map(|s| rates::usual_step(&s.points)).unwrap_or(5.0);
     let mut grid = Grid::new(window, usual);
     if let Some(step) = query.step {

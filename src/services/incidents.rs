@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lookup::{load, load_live};
 use super::{Page, Paged, Result, Unit, recording, timeline};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
@@ -10,7 +11,7 @@ use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
 use crate::domain::timeline::EntryKind;
 use crate::domain::{Error, patch};
-use crate::store::{self, Conn, incidents};
+use crate::store::{self, incidents};
 
 pub use crate::store::incidents::IncidentFilter;
 
@@ -19,7 +20,7 @@ pub async fn declare(app: &App, actor: &Actor, fields: IncidentFields) -> Result
     actor.may(Permission::WriteIncidents)?;
     let fields = fields.checked()?;
     let mut unit = Unit::begin(app, actor).await?;
-    let incident = open(app, &mut unit, fields, actor.to_string()).await?;
+    let incident = open(app, &mut unit, fields, actor.owner()).await?;
     unit.commit().await?;
     recording::freeze_soon(app, incident.id);
     Ok(incident)
@@ -47,23 +48,6 @@ pub(super) async fn open(app: &App, unit: &mut Unit<'_>, mut fields: IncidentFie
     recording::link_window(&mut unit.conn, &incident, now).await?;
     let data = json!({"reference": incident.reference, "severity": incident.fields.severity, "title": incident.fields.title});
     unit.event(NewEvent::new(EventKind::IncidentOpened).incident(incident.id).subject(incident.id).data(data));
-    Ok(incident)
-}
-
-/// Loads one that the actor may `permission`.
-pub(super) async fn load(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission: Permission) -> Result<Incident> {
-    actor.may(Permission::ReadIncidents)?;
-    let incident = incidents::find(conn, which).await?.ok_or_else(IncidentId::not_found)?;
-    actor.may_on(permission, &incident)?;
-    Ok(incident)
-}
-
-/// As [`load`], but a deleted one is not found.
-pub(super) async fn load_live(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission: Permission) -> Result<Incident> {
-    let incident = load(conn, actor, which, permission).await?;
-    if incident.deleted_at.is_some() {
-        return Err(IncidentId::not_found().into());
-    }
     Ok(incident)
 }
 
@@ -128,7 +112,7 @@ pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, afte
         let title = format!("Severity: {} → {}", before.fields.severity.said(), after.fields.severity.said());
         timeline::record(app, unit, after.id, EntryKind::Status, title, String::new()).await?;
     }
-    if before.beginning() != after.beginning() {
+    if (before.beginning(), before.end()) != (after.beginning(), after.end()) {
         recording::link_window(&mut unit.conn, after, unit.now).await?;
     }
     let data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
@@ -172,6 +156,7 @@ async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, deleted: bool
     }
     if deleted {
         incidents::close_groups(&mut unit.conn, after.id, unit.now).await?;
+        store::alerts::leave(&mut unit.conn, after.id).await?;
     } else if after.is_open() {
         incidents::reopen_groups(&mut unit.conn, after.id).await?;
     }

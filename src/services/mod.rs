@@ -12,6 +12,7 @@ pub mod health;
 pub mod hooks;
 pub mod incidents;
 pub mod integrations;
+mod lookup;
 mod page;
 pub mod people;
 pub mod postmortems;

@@ -192,6 +192,7 @@ pub async fn set_disabled(app: &App, actor: &Actor, id: PersonId, disabled: bool
 async fn change(app: &App, actor: &Actor, id: PersonId, apply: impl FnOnce(&mut Person), what: &str) -> Result<Person> {
     actor.may(Permission::ManagePeople)?;
     let mut unit = Unit::begin(app, actor).await?;
+    people::one_change(&mut unit.conn).await?;
     let mut person = people::find(&mut unit.conn, id).await?.ok_or_else(PersonId::not_found)?;
     apply(&mut person);
     people::set_role(&mut unit.conn, id, person.role).await?;

@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use super::incidents::load_live;
-use super::snapshots::{SnapshotDetail, compare_details};
-use super::{Result, flight, recording};
+use super::lookup::load_live;
+use super::snapshots::{compare_details, detail};
+use super::{Result, flight};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{AttachmentId, IncidentRef};
@@ -20,7 +20,8 @@ pub use crate::text::export::Flavour;
 pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Document> {
     let mut conn = app.store().snapshot().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let entries = chosen(timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?);
+    let all = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
+    let entries = chosen(all.clone());
     let tasks = tasks::of_incident(&mut conn, incident.id).await?;
     let listed = alerts::of_incident(&mut conn, incident.id, 200).await?;
     let (firing, resolved, _) = alerts::counts_of_incident(&mut conn, incident.id).await?;
@@ -33,7 +34,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
     let images = images(&mut conn, &entries).await?;
     let base_url = settings::get(&mut conn, settings::BASE_URL).await?;
     drop(conn);
-    let charts = flight::settled(app, actor, which).await?;
+    let charts = flight::settled(app, &incident, &all).await?;
     Ok(Document {
         durations: incident.fields.milestones.durations(),
         entries,
@@ -102,7 +103,7 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
     for (index, after) in linked.iter().enumerate() {
         let before = linked[..index].iter().rev().find(|earlier| earlier.snapshot.balancer_id == after.snapshot.balancer_id);
         let Some(before) = before else { continue };
-        let diff = compare_details(detail(conn, before).await?, detail(conn, after).await?);
+        let diff = compare_details(detail(conn, before.snapshot.id).await?, detail(conn, after.snapshot.id).await?);
         diffs.push(ConfigDiff {
             balancer: diff.after.balancer.clone(),
             from_number: diff.before.number,
@@ -117,15 +118,6 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
         }
     }
     Ok(diffs)
-}
-
-async fn detail(conn: &mut Conn, linked: &LinkedSnapshot) -> Result<SnapshotDetail> {
-    let content = snapshots::content(conn, linked.snapshot.id).await?.unwrap_or_default();
-    let config = match &content.config_hash {
-        Some(hash) => Some(recording::unpack(&blobs::get(conn, hash).await?)?),
-        None => None,
-    };
-    Ok(SnapshotDetail { snapshot: linked.snapshot.clone(), config, model: content.model, state: content.state })
 }
 
 /// Images that hang on the entries, or are named in their texts.

@@ -1,10 +1,10 @@
 //! Snapshots: reading, comparing, pushing, and tying them to incidents.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::incidents::load_live;
+use super::lookup::load_live;
 use super::{Page, Paged, Result, Unit, recording};
 use crate::app::App;
 use crate::balancer::diff::{self, Line};
@@ -17,6 +17,8 @@ use crate::domain::id::{BalancerId, IncidentRef, SnapshotId};
 use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
 use crate::domain::time::second;
 use crate::store::{Conn, balancers, blobs, snapshots};
+
+pub use super::recording::PushedSnapshot;
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SnapshotDetail {
@@ -57,7 +59,7 @@ pub async fn find(app: &App, actor: &Actor, id: SnapshotId) -> Result<SnapshotDe
     detail(&mut app.store().read().await?, id).await
 }
 
-async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
+pub(super) async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
     let snapshot = snapshots::find(conn, id).await?.ok_or_else(SnapshotId::not_found)?;
     let content = snapshots::content(conn, id).await?.unwrap_or_default();
     let config = match &content.config_hash {
@@ -118,22 +120,6 @@ pub async fn unlink(app: &App, actor: &Actor, which: IncidentRef, id: SnapshotId
     }
     unit.event(NewEvent::new(EventKind::SnapshotLinked).incident(incident.id).subject(id).data(json!({"role": null})));
     unit.commit().await
-}
-
-/// A snapshot that somebody sends instead of the recorder reading it.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PushedSnapshot {
-    /// When it was read; now when not said.
-    #[serde(default)]
-    pub captured_at: Option<chrono::DateTime<chrono::Utc>>,
-    pub config: String,
-    /// Answer of `show servers state`, beside the config.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// Word of the balancer's kind, when it differs from the stored one.
-    #[serde(default)]
-    pub format: Option<String>,
 }
 
 pub async fn push(app: &App, actor: &Actor, balancer: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {

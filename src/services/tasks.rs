@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::incidents::{load, load_live};
+use super::lookup::{load, load_live};
 use super::{Page, Paged, Result, Unit};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};

@@ -87,9 +87,12 @@ pub async fn authenticate(app: &App, secret: &str) -> Result<Actor> {
     };
     let token = known.token;
     if token.last_used_at.is_none_or(|at| now - at > Duration::minutes(1)) {
-        let mut conn = app.store().begin().await?;
-        tokens::touch(&mut conn, token.id, now).await?;
-        conn.commit().await?;
+        // Being seen is worth a write now and then, and never worth failing a request for.
+        if let Ok(mut conn) = app.store().begin().await
+            && tokens::touch(&mut conn, token.id, now).await.is_ok()
+        {
+            let _ = conn.commit().await;
+        }
     }
     Ok(Actor::Token { id: token.id, name: token.name, scopes: token.scopes, maker: known.maker })
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Result;
 use super::db::{Conn, Dialect, Row, json};
+use super::incidents::visible;
 use crate::domain::alert::{Alert, AlertLink, AlertStatus};
 use crate::domain::id::{AlertId, IncidentId, IntegrationId};
 use crate::domain::time::Timestamp;
@@ -111,7 +112,8 @@ pub async fn one_writer(conn: &mut Conn) -> Result<()> {
 
 const INTAKE_LOCK: i64 = 0x000A_F7E2_10AE;
 
-/// The newest occurrence of each of these keys, whatever its status.
+/// The occurrence of each of these keys that a report is about: the open one, else the one seen last. Start
+/// times do not decide: a sender may correct them.
 pub async fn newest_by_keys(conn: &mut Conn, integration: IntegrationId, keys: &[&str]) -> Result<Vec<Alert>> {
     let mut found = Vec::new();
     for batch in keys.chunks(500) {
@@ -120,14 +122,23 @@ pub async fn newest_by_keys(conn: &mut Conn, integration: IntegrationId, keys: &
             .push_bind("where a.integration_id = ", integration.0)
             .push_list(" and a.dedup_key in ", batch.iter().copied())
             .push(
-                " and not exists (select 1 from alerts newer where newer.integration_id = a.integration_id and newer.dedup_key = a.dedup_key
-                    and (newer.starts_at, newer.id) > (a.starts_at, a.id))",
+                " and (a.status <> 'resolved' or not exists (select 1 from alerts other where other.integration_id = a.integration_id
+                    and other.dedup_key = a.dedup_key and (other.status <> 'resolved' or (other.first_seen_at, other.id) > (a.first_seen_at, a.id))))",
             )
             .all(alert)
             .await?;
         found.extend(rows);
     }
     Ok(found)
+}
+
+/// Alerts that still fire leave an incident that was deleted: their next report finds or opens another.
+pub async fn leave(conn: &mut Conn, incident: IncidentId) -> Result<()> {
+    conn.query("update alerts set incident_id = null where incident_id = $1 and status <> 'resolved'")
+        .bind(incident.0)
+        .execute()
+        .await
+        .map(drop)
 }
 
 pub async fn find(conn: &mut Conn, id: AlertId) -> Result<Option<Alert>> {
@@ -173,12 +184,7 @@ pub async fn list(
         .push("left join incidents i on i.id = a.incident_id where 1 = 1")
         .and_if(" and a.status = ", filter.status.map(AlertStatus::as_str))
         .and_if(" and a.integration_id = ", filter.integration.map(|id| id.0));
-    if let Some(handle) = sees_only_as {
-        query = query
-            .push_bind(" and (i.id is null or i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people p where p.incident_id = i.id and p.handle = ", handle)
-            .push("))");
-    }
+    query = visible(query.push(" and (i.id is null or (1 = 1"), sees_only_as).push("))");
     if let Some((at, id)) = before {
         query = query.push_bind(" and (a.last_received_at, a.id) < (", at).push_bind(", ", id).push(")");
     }

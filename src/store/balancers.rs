@@ -49,15 +49,30 @@ pub async fn update(conn: &mut Conn, balancer: &Balancer, expected: i64) -> Resu
 }
 
 pub async fn find(conn: &mut Conn, id: BalancerId) -> Result<Option<Balancer>> {
-    conn.query(COLUMNS).push_bind("where id = ", id.0).maybe(balancer).await
+    conn.query(COLUMNS).push_bind("where deleted_at is null and id = ", id.0).maybe(balancer).await
 }
 
 pub async fn list(conn: &mut Conn) -> Result<Vec<Balancer>> {
-    conn.query(COLUMNS).push("order by name").all(balancer).await
+    conn.query(COLUMNS).push("where deleted_at is null order by name").all(balancer).await
 }
 
-pub async fn remove(conn: &mut Conn, id: BalancerId) -> Result<bool> {
-    Ok(conn.query("delete from balancers where id = $1").bind(id.0).execute().await? > 0)
+/// Hides the balancer and drops the snapshots that no incident keeps.
+pub async fn remove(conn: &mut Conn, id: BalancerId, now: Timestamp) -> Result<()> {
+    conn.query("update balancers set deleted_at = $2 where id = $1").bind(id.0).bind(now).execute().await?;
+    conn.query(
+        "delete from snapshots where balancer_id = $1
+         and not exists (select 1 from incident_snapshots l where l.snapshot_id = snapshots.id)",
+    )
+    .bind(id.0)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// Holds the balancer until the end of the transaction: its snapshots are numbered one after another.
+pub async fn lock(conn: &mut Conn, id: BalancerId) -> Result<()> {
+    let text = conn.per_dialect("select id from balancers where id = $1", "select id from balancers where id = $1 for update");
+    conn.query(text).bind(id.0).execute().await.map(drop)
 }
 
 /// It answered; `trouble` is what could not be read all the same.

@@ -34,9 +34,6 @@ pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent
             .await?
             .unwrap_or(newest);
     }
-    if conn.dialect() == Dialect::Postgres && newest > 0 {
-        conn.query("select pg_notify('afterload_events', $1)::text").bind(newest.to_string()).execute().await?;
-    }
     Ok(newest)
 }
 

@@ -164,7 +164,8 @@ pub async fn list(
     query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
 }
 
-fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
+/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one.
+pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
     match sees_only_as {
         None => query,
         Some(handle) => query
@@ -177,7 +178,7 @@ fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
 /// Open incidents, for the recorder.
 pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
     conn.query(COLUMNS)
-        .push("where i.status <> 'resolved' and i.deleted_at is null order by i.began_at desc limit 200")
+        .push("where i.status <> 'resolved' and i.deleted_at is null order by i.began_at desc limit 5000")
         .all(incident)
         .await
 }
@@ -186,7 +187,7 @@ pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
 pub async fn recording(conn: &mut Conn, since: Timestamp) -> Result<Vec<Incident>> {
     conn.query(COLUMNS)
         .push_bind("where i.deleted_at is null and (i.status <> 'resolved' or i.updated_at > ", since)
-        .push(") order by i.began_at desc limit 200")
+        .push(") order by i.began_at desc limit 5000")
         .all(incident)
         .await
 }

@@ -1,7 +1,7 @@
 //! Accounts.
 
 use super::Result;
-use super::db::{Conn, Row};
+use super::db::{Conn, Dialect, Row};
 use crate::domain::access::Role;
 use crate::domain::id::PersonId;
 use crate::domain::person::Person;
@@ -59,6 +59,16 @@ pub async fn password_hash(conn: &mut Conn, id: PersonId) -> Result<Option<Strin
 pub async fn set_password_hash(conn: &mut Conn, id: PersonId, hash: &str) -> Result<()> {
     conn.query("update people set password_hash = $2 where id = $1").bind(id.0).bind(hash).execute().await.map(drop)
 }
+
+/// One change of roles at a time: two administrators demoting each other must not both succeed.
+pub async fn one_change(conn: &mut Conn) -> Result<()> {
+    if conn.dialect() == Dialect::Postgres {
+        conn.query("select pg_advisory_xact_lock($1)::text").bind(PEOPLE_LOCK).execute().await?;
+    }
+    Ok(())
+}
+
+const PEOPLE_LOCK: i64 = 0x000A_F7E2_10AF;
 
 pub async fn set_role(conn: &mut Conn, id: PersonId, role: Role) -> Result<()> {
     conn.query("update people set role = $2 where id = $1").bind(id.0).bind(role.as_str()).execute().await.map(drop)

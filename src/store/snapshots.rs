@@ -108,11 +108,6 @@ pub async fn last_at(conn: &mut Conn, balancer: BalancerId, at: Timestamp) -> Re
         .await
 }
 
-/// The one before `snapshot` on the same balancer.
-pub async fn before(conn: &mut Conn, snapshot_: &Snapshot) -> Result<Option<Snapshot>> {
-    Ok(list(conn, snapshot_.balancer_id, Some(snapshot_.number), 1).await?.into_iter().next())
-}
-
 /// Captured after `from`, at or before `to`, oldest first.
 pub async fn within(conn: &mut Conn, balancer: BalancerId, from: Timestamp, to: Timestamp, limit: i64) -> Result<Vec<Snapshot>> {
     conn.query(COLUMNS)
@@ -149,9 +144,10 @@ pub async fn link_if_new(conn: &mut Conn, incident: IncidentId, snapshot: Snapsh
     Ok(linked == 1)
 }
 
+/// The row stays, so that the recorder does not link it again.
 pub async fn unlink(conn: &mut Conn, incident: IncidentId, snapshot: SnapshotId) -> Result<bool> {
     let removed = conn
-        .query("delete from incident_snapshots where incident_id = $1 and snapshot_id = $2")
+        .query("update incident_snapshots set role = 'none' where incident_id = $1 and snapshot_id = $2 and role <> 'none'")
         .bind(incident.0)
         .bind(snapshot.0)
         .execute()
@@ -164,7 +160,7 @@ pub async fn of_incident(conn: &mut Conn, incident: IncidentId) -> Result<Vec<Li
     conn.query(
         "select s.id, s.balancer_id, b.name as balancer, s.number, s.captured_at, s.config_hash, s.changes, s.notices, s.source, l.role
          from incident_snapshots l join snapshots s on s.id = l.snapshot_id join balancers b on b.id = s.balancer_id
-         where l.incident_id = $1 order by s.captured_at, b.name, s.number limit 500",
+         where l.incident_id = $1 and l.role <> 'none' order by s.captured_at, b.name, s.number limit 500",
     )
     .bind(incident.0)
     .all(|row| Ok(LinkedSnapshot { role: row.word("role")?, snapshot: snapshot(row)? }))

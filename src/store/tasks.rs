@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::Result;
 use super::db::{Conn, Row, json};
+use super::incidents::visible;
 use crate::domain::id::{IncidentId, Reference, TaskId};
 use crate::domain::task::{Task, TaskStatus};
 
@@ -88,14 +89,8 @@ pub async fn list(
     after: Option<(String, uuid::Uuid)>,
     limit: i64,
 ) -> Result<Vec<Task>> {
-    let mut query =
-        conn.query(COLUMNS).push("where i.deleted_at is null").and_if(" and t.status = ", filter.status.map(TaskStatus::as_str));
-    if let Some(handle) = sees_only_as {
-        query = query
-            .push_bind(" and (i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
-            .push("))");
-    }
+    let mut query = visible(conn.query(COLUMNS).push("where i.deleted_at is null"), sees_only_as)
+        .and_if(" and t.status = ", filter.status.map(TaskStatus::as_str));
     if filter.open || filter.overdue_on.is_some() {
         query = query.push(" and t.status in ('open', 'in_progress')");
     }

@@ -1,13 +1,14 @@
 //! Incidents: numbers, edits by version, statuses, visibility.
 
 use afterload::domain::Error as Problem;
-use afterload::domain::access::Role;
-use afterload::domain::id::{IncidentRef, Reference};
+use afterload::domain::access::{Actor, Role, Scope};
+use afterload::domain::id::{IncidentRef, Reference, TokenId};
 use afterload::domain::incident::{IncidentFields, Milestones, Severity, Status, Visibility};
 use afterload::domain::timeline::EntryKind;
 use afterload::services::incidents::{self, IncidentFilter};
-use afterload::services::{Error, Page, timeline};
+use afterload::services::{Error, Page, events, timeline};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::world::{admin, on_both, person, refused, responder};
 
@@ -169,4 +170,24 @@ on_both!(deleting_can_be_undone, world => {
     let back = incidents::restore(&world.app, &responder(), which).await.expect("restored");
     assert_eq!((back.fields.title.as_str(), back.deleted_at), ("oops", None));
     assert!(incidents::find(&world.app, &responder(), which).await.is_ok());
+});
+
+on_both!(what_a_token_opens_belongs_to_its_maker, world => {
+    let Actor::Person { id, handle, role } = responder() else { unreachable!() };
+    let token = Actor::Token { id: TokenId(Uuid::nil()), name: "ci".into(), scopes: vec![Scope::IncidentsWrite], maker: Some((id, handle, role)) };
+    let fields = IncidentFields { title: "Leak".into(), visibility: Visibility::Restricted, ..Default::default() };
+    let incident = incidents::declare(&world.app, &token, fields).await.expect("declared");
+    let which = IncidentRef::Id(incident.id);
+    assert!(incidents::find(&world.app, &token, which).await.is_ok());
+    assert!(incidents::find(&world.app, &responder(), which).await.is_ok());
+    let log = events::audit(&world.app, &admin(), 0, 100).await.expect("log");
+    let opened = log.iter().find(|event| event.kind == "incident.opened").expect("it is listed");
+    assert!(opened.data.is_null(), "but not what it is about: {opened:?}");
+});
+
+on_both!(times_that_nobody_means_are_refused, world => {
+    let incident = world.incident("x").await;
+    let patch = json!({"milestones": {"resolved": "+262142-12-31T23:59:30Z"}});
+    let outcome = incidents::edit(&world.app, &responder(), IncidentRef::Id(incident.id), 1, &patch).await;
+    assert_eq!(refused(outcome), ["/milestones/resolved"]);
 });

@@ -73,7 +73,16 @@ on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world =
     assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::Fix)));
     snapshots::unlink(&world.app, &responder(), which, fix.id).await.expect("unlinked");
     assert_eq!(roles().await.len(), 2);
-    assert_eq!(postmortems::document(&world.app, &responder(), which).await.expect("document").diffs.len(), 1);
+    let patch = json!({"milestones": {"started": world.app.now() - chrono::Duration::hours(2)}});
+    incidents::edit(&world.app, &responder(), which, 1, &patch).await.expect("corrected");
+    assert_eq!(roles().await.len(), 2, "what a person unlinked stays unlinked");
+    let diffs = async || postmortems::document(&world.app, &responder(), which).await.expect("document").diffs;
+    let kept = diffs().await;
+    assert_eq!(kept.len(), 1);
+    balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
+    assert_eq!(diffs().await, kept, "an incident keeps its evidence when the balancer is forgotten");
+    let again = BalancerFields { name: "edge-1".into(), config_path: "/etc/haproxy/haproxy.cfg".into(), ..Default::default() };
+    balancers::add(&world.app, &admin(), again).await.expect("the name is free again");
 });
 
 async fn frame(world: &World, id: afterload::domain::id::BalancerId, at: Timestamp, requests: f64) {
@@ -115,4 +124,31 @@ on_both!(an_incidents_window_outlives_packing_retention_and_the_balancer, world 
     recording::expire(&world.app).await.expect("expired");
     balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
     assert_eq!(rates().await, before, "the frozen window outlives everything");
+});
+
+on_both!(the_same_incident_gives_the_same_bytes, world => {
+    let edge = balancer(world).await;
+    let start = world.app.now();
+    let poll = async |from: u32, to: u32| {
+        for poll in from..to {
+            frame(world, edge.id, start + chrono::Duration::seconds(i64::from(poll) * 5), f64::from(poll * poll)).await;
+        }
+    };
+    poll(0, 60).await;
+    world.clock.advance_seconds(300);
+    let incident = world.incident("5xx").await;
+    let which = IncidentRef::Id(incident.id);
+    let export = async || postmortems::export(&world.app, &responder(), which, postmortems::Flavour::Plain).await.expect("export");
+    let open = export().await;
+    assert!(open.contains("data:image/svg+xml;base64,"));
+    poll(60, 120).await;
+    world.clock.advance_seconds(300);
+    assert_eq!(export().await, open, "recording goes on, the incident did not change");
+    incidents::edit(&world.app, &responder(), which, 1, &json!({"status": "resolved"})).await.expect("resolved");
+    let over = export().await;
+    assert_ne!(over, open);
+    poll(120, 180).await;
+    world.clock.advance_seconds(86_400);
+    recording::freeze(&world.app, incident.id).await.expect("frozen");
+    assert_eq!(export().await, over);
 });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Outcome, Receipt, Waiting, tell};
+use super::{Action, Outcome, Receipt, Waiting, tell};
 use crate::app::App;
 use crate::domain;
 use crate::domain::alert::{Alert, AlertReport, AlertStatus, Reports, plausible};
@@ -37,7 +37,7 @@ pub(super) async fn retrying(
                 unit.keep().await?;
                 return Ok(Ok(folded));
             }
-            Err(Error::Store(store::Error::Unique(_))) if tries < 3 => {
+            Err(Error::Store(store::Error::Unique(_)) | Error::Domain(domain::Error::Conflict { .. })) if tries < 3 => {
                 unit.rewind(mark).await?;
                 tries += 1;
             }
@@ -74,26 +74,6 @@ async fn fold(app: &App, unit: &mut Unit<'_>, waiting: &Waiting, reports: &Repor
         Outcome { dedup_key, action: action.said(), incident: incident.and_then(|id| references.get(&id).cloned()) }
     });
     Ok((Receipt { accepted: reports.alerts.len(), alerts: listed.collect(), error: None }, opened))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Fired,
-    Repeated,
-    Resolved,
-    /// A resolve of something that is not open, or a late copy of an old report.
-    Ignored,
-}
-
-impl Action {
-    fn said(self) -> &'static str {
-        match self {
-            Self::Fired => "fired",
-            Self::Repeated => "repeated",
-            Self::Resolved => "resolved",
-            Self::Ignored => "ignored",
-        }
-    }
 }
 
 /// What a report does to the newest occurrence of its key. `(fingerprint, startsAt)` is not stable at the

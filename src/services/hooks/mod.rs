@@ -57,6 +57,26 @@ pub struct Outcome {
     pub incident: Option<String>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Fired,
+    Repeated,
+    Resolved,
+    /// A resolve of something that is not open, or a late copy of an old report.
+    Ignored,
+}
+
+impl Action {
+    fn said(self) -> &'static str {
+        match self {
+            Self::Fired => "fired",
+            Self::Repeated => "repeated",
+            Self::Resolved => "resolved",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 /// The line in front of the writer. Cheap to clone; ends with the app's shutdown.
 #[derive(Clone)]
 pub struct Intake {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
-use super::fold::Action;
+use super::Action;
 use crate::app::App;
 use crate::domain::alert::Alert;
 use crate::domain::event::{EventKind, NewEvent};

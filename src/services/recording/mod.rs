@@ -24,12 +24,12 @@ use crate::record::{self, Reading, Target};
 use crate::signal::chunk;
 use crate::store::{balancers, incidents, samples};
 
-pub use taking::take_pushed;
 use taking::{Captured, is_newest, take};
+pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use taking::{sentences, unpack};
 pub(super) use upkeep::freeze_soon;
 pub use upkeep::{expire, freeze, freeze_all, pack_frames};
-pub use window::{BEFORE_MINUTES, Recorded, of_incident, window};
+pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
 pub(super) use window::{link_window, series};
 
 /// Largest config text that is kept, in bytes.

@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::balancer::model::Model;
@@ -18,7 +20,7 @@ use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence};
 use crate::record;
-use crate::services::snapshots::PushedSnapshot;
+use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
 use crate::store::{Conn, balancers, blobs, incidents, snapshots};
 
@@ -60,6 +62,7 @@ pub(super) async fn take(
     at: Timestamp,
     source: String,
 ) -> Result<Snapshot> {
+    balancers::lock(&mut unit.conn, balancer.id).await?;
     let before = snapshots::list(&mut unit.conn, balancer.id, None, 1).await?.into_iter().next();
     let content = match &before {
         Some(before) => snapshots::content(&mut unit.conn, before.id).await?.unwrap_or_default(),
@@ -104,6 +107,10 @@ pub(super) async fn take(
     let data = json!({"balancer": snapshot.balancer, "number": snapshot.number, "changes": snapshot.changes});
     unit.event(NewEvent::new(EventKind::SnapshotTaken).subject(snapshot.id).data(data));
     for incident in incidents::open(&mut unit.conn).await? {
+        // A snapshot that was sent later than it was taken may belong to no open incident.
+        if snapshot.captured_at < window(&incident, unit.now).from {
+            continue;
+        }
         tie(app, unit, &incident, before.as_ref(), &snapshot).await?;
     }
     Ok(snapshots::find(&mut unit.conn, snapshot.id).await?.unwrap_or(snapshot))
@@ -159,6 +166,22 @@ pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
     sentences
 }
 
+/// A snapshot that somebody sends instead of the recorder reading it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushedSnapshot {
+    /// When it was read; now when not said.
+    #[serde(default)]
+    pub captured_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub config: String,
+    /// Answer of `show servers state`, beside the config.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Word of the balancer's kind, when it differs from the stored one.
+    #[serde(default)]
+    pub format: Option<String>,
+}
+
 /// Keeps a snapshot that was sent by a person or an agent.
 pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
     let state = match pushed.state.as_deref().filter(|text| !text.trim().is_empty()) {
@@ -172,6 +195,9 @@ pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: Pushe
     let mut unit = Unit::begin(app, actor).await?;
     let balancer = balancers::find(&mut unit.conn, id).await?.ok_or_else(BalancerId::not_found)?;
     let at = pushed.captured_at.map_or(unit.now, crate::domain::time::to_micros);
+    if !crate::domain::time::is_meant(at) {
+        return Err(Error::invalid("captured_at", "out_of_range", "a time lies between the years 1970 and 9999").into());
+    }
     if is_newest(&mut unit.conn, id, &captured).await?
         && let Some(newest) = snapshots::list(&mut unit.conn, id, None, 1).await?.into_iter().next()
     {

@@ -1,26 +1,47 @@
 //! Keeping the recording: frozen windows for incidents, packed chunks, an end for what is too old.
 
+use std::collections::HashMap;
+
 use chrono::Duration;
 
-use super::window::{AFTER_MINUTES, Merged, Recorded, of_incident};
+use super::window::{AFTER_MINUTES, Merged, Recorded, of_incident, window};
 use crate::app::App;
-use crate::domain::id::{IncidentId, IncidentRef};
+use crate::domain::id::{BalancerId, IncidentId, IncidentRef};
 use crate::domain::time::Window;
 use crate::services::Result;
 use crate::signal::chunk;
-use crate::signal::series::Series;
+use crate::signal::series::{Series, SeriesKey};
 use crate::store::{incidents, samples};
 
-/// Copies the incident's window so that it outlives retention.
+/// Copies the incident's window so that it outlives retention. What was frozen before stays, also when the
+/// window was narrowed meanwhile. Everything is packed before the one writer is asked for.
 pub async fn freeze(app: &App, id: IncidentId) -> Result<()> {
     let Some(incident) = incidents::find(&mut app.store().read().await?, IncidentRef::Id(id)).await? else { return Ok(()) };
-    let recorded = of_incident(app, &incident).await?;
-    let mut conn = app.store().begin().await?;
-    for Recorded { balancer_id, balancer, series } in recorded {
-        for Series { key, points } in series {
-            let row = samples::FrozenRow { balancer_id, balancer: balancer.clone(), key, bytes: chunk::encode(&points).bytes };
-            samples::freeze(&mut conn, id, &row).await?;
+    let now = window(&incident, app.now());
+    let frozen = samples::frozen(&mut app.store().read().await?, id).await?;
+    let mut known: HashMap<(BalancerId, SeriesKey), Vec<u8>> = HashMap::new();
+    let mut whole = now;
+    for row in frozen {
+        for (at, _) in chunk::decode(&row.bytes).map_err(anyhow::Error::from)? {
+            whole = Window { from: whole.from.min(at), to: whole.to.max(at + Duration::microseconds(1)) };
         }
+        known.insert((row.balancer_id, row.key), row.bytes);
+    }
+    let mut rows = Vec::new();
+    for Recorded { balancer_id, balancer, series } in of_incident(app, &incident, whole).await? {
+        for Series { key, points } in series {
+            let bytes = chunk::encode(&points).bytes;
+            if known.get(&(balancer_id, key.clone())) != Some(&bytes) {
+                rows.push(samples::FrozenRow { balancer_id, balancer: balancer.clone(), key, bytes });
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut conn = app.store().begin().await?;
+    for row in &rows {
+        samples::freeze(&mut conn, id, row).await?;
     }
     Ok(conn.commit().await?)
 }
@@ -40,7 +61,9 @@ pub async fn freeze_all(app: &App) -> Result<()> {
     let since = app.now() - Duration::minutes(AFTER_MINUTES + 5);
     let growing = incidents::recording(&mut app.store().read().await?, since).await?;
     for incident in growing {
-        freeze(app, incident.id).await?;
+        if let Err(fault) = freeze(app, incident.id).await {
+            tracing::warn!(incident = %incident.reference, %fault, "the recording could not be frozen; the next round tries again");
+        }
     }
     Ok(())
 }

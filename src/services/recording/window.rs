@@ -9,6 +9,7 @@ use crate::domain::id::BalancerId;
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::SnapshotRole;
 use crate::domain::time::{Timestamp, Window};
+use crate::domain::timeline::Entry;
 use crate::services::Result;
 use crate::signal::chunk;
 use crate::signal::series::{Series, SeriesKey};
@@ -23,6 +24,15 @@ pub const AFTER_MINUTES: i64 = 10;
 pub fn window(incident: &Incident, now: Timestamp) -> Window {
     let from = incident.beginning() - Duration::minutes(BEFORE_MINUTES);
     let to = incident.end().map_or(now, |end| (end + Duration::minutes(AFTER_MINUTES)).min(now));
+    Window { from, to: to.max(from + Duration::minutes(1)) }
+}
+
+/// What a write-up shows: up to the end, or while there is none up to the last change. It moves only with the
+/// incident itself, so that the same incident gives the same bytes.
+pub fn settled_window(incident: &Incident, entries: &[Entry]) -> Window {
+    let from = incident.beginning() - Duration::minutes(BEFORE_MINUTES);
+    let touched = entries.iter().map(|entry| entry.edited_at.unwrap_or(entry.recorded_at)).max();
+    let to = incident.end().unwrap_or_else(|| touched.map_or(incident.updated_at, |at| at.max(incident.updated_at)));
     Window { from, to: to.max(from + Duration::minutes(1)) }
 }
 
@@ -88,9 +98,9 @@ pub struct Recorded {
     pub series: Vec<Series>,
 }
 
-/// The incident's recording: its own frozen copy, completed by what is still in the rolling store.
-pub async fn of_incident(app: &App, incident: &Incident) -> Result<Vec<Recorded>> {
-    let window = window(incident, app.now());
+/// The incident's recording within a window: its own frozen copy, completed by what is still in the rolling
+/// store.
+pub async fn of_incident(app: &App, incident: &Incident, window: Window) -> Result<Vec<Recorded>> {
     let mut conn = app.store().read().await?;
     let frozen = samples::frozen(&mut conn, incident.id).await?;
     let live = balancers::list(&mut conn).await?;
