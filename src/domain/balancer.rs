@@ -55,7 +55,10 @@ impl BalancerFields {
         if !self.config_path.is_empty() && !self.config_path.starts_with('/') {
             errors.push("config_path", "not_absolute", "write the whole path, such as /etc/haproxy/haproxy.cfg");
         }
-        if !self.state_address.is_empty()
+        if self.state_address.contains(MASK) {
+            // The address changed, or `unmasked` would have put the password back.
+            errors.push("state_address", "password_hidden", "the password is hidden here; write the password again");
+        } else if !self.state_address.is_empty()
             && let Err(detail) = StateAddress::parse(&self.state_address)
         {
             errors.push("state_address", "not_an_address", detail);
@@ -200,6 +203,19 @@ mod tests {
         assert_eq!(shown.unmasked(&stored), stored);
         assert_eq!(address("/run/h.sock").masked(), address("/run/h.sock"));
         assert_eq!(address("http://h:8404/stats").masked(), address("http://h:8404/stats"));
+    }
+
+    #[test]
+    fn a_hidden_password_is_not_taken_for_the_password() {
+        let fields = |address: &str| BalancerFields { name: "edge".into(), state_address: address.into(), ..Default::default() };
+        let stored = fields("http://admin:hunter2@h/stats");
+        assert_eq!(stored.masked().unmasked(&stored).checked().expect("unchanged"), stored);
+        for moved in ["http://admin:•••@other/stats", "http://mk:•••@h/stats", "tcp://admin:•••@h:1", "http://•••@h/stats"]
+        {
+            let Err(super::super::Error::Invalid(errors)) = fields(moved).unmasked(&stored).checked() else { panic!("{moved}") };
+            assert_eq!(errors.of("state_address"), Some("the password is hidden here; write the password again"));
+            assert_eq!(errors.0.len(), 1, "{moved}");
+        }
     }
 
     #[test]
