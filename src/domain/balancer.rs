@@ -55,7 +55,10 @@ impl BalancerFields {
         if !self.config_path.is_empty() && !self.config_path.starts_with('/') {
             errors.push("config_path", "not_absolute", "write the whole path, such as /etc/haproxy/haproxy.cfg");
         }
-        if !self.state_address.is_empty()
+        if self.state_address.contains(MASK) {
+            // The address changed, or `unmasked` would have put the password back.
+            errors.push("state_address", "password_hidden", "the password is hidden here; write the password again");
+        } else if !self.state_address.is_empty()
             && let Err(detail) = StateAddress::parse(&self.state_address)
         {
             errors.push("state_address", "not_an_address", detail);
@@ -86,14 +89,15 @@ impl BalancerFields {
     }
 }
 
-fn mask(address: &str) -> String {
-    let parts = address.split_once("://").and_then(|(scheme, rest)| {
-        let host = rest.find('/').unwrap_or(rest.len());
-        let at = rest[..host].rfind('@')?;
-        let user = rest[..at].split(':').next().unwrap_or_default();
-        Some(format!("{scheme}://{user}:{MASK}{}", &rest[at..]))
-    });
-    parts.unwrap_or_else(|| address.to_owned())
+/// An address as people may see it: everything between the user's name and the last `@` hidden. It trusts no
+/// grammar: also where a `/` or `?` inside the password ends what a strict reader takes for the host, nothing of the
+/// password stays.
+pub fn mask(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let Some((login, place)) = rest.rsplit_once('@') else { return address.to_owned() };
+    // Without a colon the whole may be the secret.
+    let user = login.split_once(':').map(|(user, _)| format!("{user}:")).unwrap_or_default();
+    format!("{scheme}://{user}{MASK}@{place}")
 }
 
 /// Where the run-time state is read.
@@ -123,12 +127,39 @@ impl StateAddress {
                 _ => Err(HELP),
             };
         }
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        match rest {
-            Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(Self::Http(text.to_owned())),
+        match text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) {
+            Some(rest) if is_authority_and_path(rest) => Ok(Self::Http(text.to_owned())),
+            Some(rest) if rest.contains('@') => Err(LOGIN_HELP),
             _ => Err(HELP),
         }
     }
+}
+
+const LOGIN_HELP: &str = "write http(s)://user:password@host:port/stats, special characters of user and password in percent \
+    encoding (/ is %2F, ? is %3F, # is %23, @ is %40, % is %25), and no other @ in it";
+
+/// What follows `http://`: `[user[:password]@]host[:port]` and a path (RFC 3986, section 3.2), stricter in that no
+/// second reading may exist. A raw `/` in a password would make its beginning the host that is asked.
+fn is_authority_and_path(rest: &str) -> bool {
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, port) = match place.rfind(':').filter(|at| !place[*at..].contains(']')) {
+        Some(at) => (&place[..at], Some(&place[at + 1..])),
+        None => (place, None),
+    };
+    let is_host = match host.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || "-._".contains(c)),
+    };
+    let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|p| p > 0));
+    is_host && is_port && is_encoded(login) && !path.contains('@')
+}
+
+/// Printable ASCII without what ends a login for some reader of addresses, and a `%` only before two hex digits. A `;`
+/// would begin the options of the statistics page.
+fn is_encoded(login: &str) -> bool {
+    let hex = |part: &str| part.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    login.chars().all(|c| c.is_ascii_graphic() && !"/?#@\\;".contains(c)) && login.split('%').skip(1).all(hex)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -171,7 +202,64 @@ mod tests {
         assert_eq!(shown.state_address, "http://admin:•••@127.0.0.1:8404/stats");
         assert_eq!(shown.unmasked(&stored), stored);
         assert_eq!(address("/run/h.sock").masked(), address("/run/h.sock"));
-        assert_eq!(address("http://x/a@b").masked(), address("http://x/a@b"));
+        assert_eq!(address("http://h:8404/stats").masked(), address("http://h:8404/stats"));
+    }
+
+    #[test]
+    fn a_hidden_password_is_not_taken_for_the_password() {
+        let fields = |address: &str| BalancerFields { name: "edge".into(), state_address: address.into(), ..Default::default() };
+        let stored = fields("http://admin:hunter2@h/stats");
+        assert_eq!(stored.masked().unmasked(&stored).checked().expect("unchanged"), stored);
+        for moved in ["http://admin:•••@other/stats", "http://mk:•••@h/stats", "tcp://admin:•••@h:1", "http://•••@h/stats"]
+        {
+            let Err(super::super::Error::Invalid(errors)) = fields(moved).unmasked(&stored).checked() else { panic!("{moved}") };
+            assert_eq!(errors.of("state_address"), Some("the password is hidden here; write the password again"));
+            assert_eq!(errors.0.len(), 1, "{moved}");
+        }
+    }
+
+    #[test]
+    fn no_character_of_a_password_ends_its_hiding() {
+        for password in ["hunter2?x", "hun/ter2", "hunter2#", "hun@ter2", "hun:ter2", "12/hunter2", "hun\\ter2", "hunter2//:@/"] {
+            for scheme in ["http", "https", "tcp"] {
+                let shown = mask(&format!("{scheme}://admin:{password}@h:1/stats"));
+                assert_eq!(shown, format!("{scheme}://admin:•••@h:1/stats"), "{password}");
+            }
+        }
+        assert_eq!(mask("http://hunter2@h/stats"), "http://•••@h/stats");
+    }
+
+    #[test]
+    fn a_login_must_be_percent_encoded() {
+        for right in
+            ["admin:hun%2Fter2@h", "admin:a:b@h:8404", "admin@h", "h.example:80/x?y#z", "[::1]:8404/stats", "[::1]", "1.2.3.4"]
+        {
+            let address = format!("http://{right}");
+            assert_eq!(StateAddress::parse(&address), Ok(StateAddress::Http(address)), "{right}");
+        }
+        for login in [
+            "hunter2?x",
+            "hun/ter2",
+            "hunter2#x",
+            "hun@ter2",
+            "12/hunter2",
+            "hun\\ter2",
+            "hun ter2",
+            "hun;ter2",
+            "50%off",
+            "%4",
+            "hünter2",
+        ] {
+            for scheme in ["http", "https"] {
+                let help = StateAddress::parse(&format!("{scheme}://admin:{login}@h/stats")).expect_err(login);
+                assert!(help.contains("percent") && !help.contains("ter2"), "{help}");
+            }
+        }
+        for wrong in
+            ["h:", "h:x", "h:0", "h:+80", "h:65536", "a:b@", "a:b@:80", "[::1", "[::x]", "::1", "h h", "admin:hunter2", "@"]
+        {
+            assert!(StateAddress::parse(&format!("http://{wrong}/stats")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

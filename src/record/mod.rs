@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::balancer::state::State;
-use crate::domain::balancer::{BalancerKind, StateAddress};
+use crate::domain::balancer::{BalancerKind, StateAddress, mask};
 use crate::domain::time::shorten;
 use crate::signal::series::Sample;
 
@@ -41,7 +41,7 @@ pub struct Reading {
     pub notices: Vec<String>,
 }
 
-/// Why nothing, or not everything, could be read. `place` is a path or an address without its password.
+/// Why nothing, or not everything, could be read. `place` is a path or an address with its password hidden.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("neither a config file nor an address for the state is set; name at least one")]
@@ -122,7 +122,7 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
         match target.state_address {
             "" => None,
             address => {
-                let place = without_password(address);
+                let place = mask(address);
                 let reading = async {
                     match StateAddress::parse(address) {
                         Ok(address) => haproxy::read(&address, &place, http).await,
@@ -165,14 +165,4 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
 async fn within<T>(deadline: Duration, place: &str, work: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
     let slow = |_| ReadError::Slow { place: place.to_owned(), seconds: deadline.as_secs_f64() };
     timeout(deadline, work).await.map_err(slow)?
-}
-
-/// `http://user:password@host/stats` as it may be shown.
-fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => address.to_owned(),
-    }
 }

@@ -147,5 +147,9 @@ async fn pages_are_read_and_refusals_keep_the_password() {
         assert!(refused.contains(said) && !refused.contains("hunter2"), "{refused}");
     }
     let refused = refusal("", "http://mk:hunter2@127.0.0.1:1/stats").await;
-    assert!(refused.contains("nobody answers at http://127.0.0.1:1/stats") && !refused.contains("hunter2"), "{refused}");
+    assert!(refused.contains("nobody answers at http://mk:•••@127.0.0.1:1/stats") && !refused.contains("hunter2"), "{refused}");
+    for password in ["hunter2?x", "hun/ter2", "hunter2#", "12/hunter2"] {
+        let refused = refusal("", &format!("http://mk:{password}@127.0.0.1:1/stats")).await;
+        assert!(refused.contains("percent encoding") && !refused.contains("ter2"), "{refused}");
+    }
 }

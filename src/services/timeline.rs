@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{EntryId, IncidentId, IncidentRef};
+use crate::domain::time::shorten;
 use crate::domain::timeline::{Entry, EntryFields, EntryKind, NewEntry, Revision, Source};
 use crate::domain::{Error, patch};
 use crate::store::{Conn, timeline};
@@ -85,13 +86,21 @@ pub(super) async fn record(
     record_fields(app, unit, incident, author, fields).await
 }
 
+/// Longest title of an entry that the house makes, in characters: with the ellipsis it fits on a line.
+const TITLE_MAX: usize = 290;
+
+/// [`record`] with all fields. Titles are made to fit, never refused.
 pub(super) async fn record_fields(
     app: &App,
     unit: &mut Unit<'_>,
     incident: IncidentId,
     author: String,
-    fields: EntryFields,
+    mut fields: EntryFields,
 ) -> Result<Entry> {
+    // The words are the house's own, the names in them are not. A refusal would undo the whole unit of work, with
+    // it the snapshot that the entry tells of, at every poll again.
+    fields.title = shorten(&fields.title.replace(char::is_control, " "), TITLE_MAX);
+    fields.body = fields.body.replace('\0', "\u{fffd}");
     let entry = Entry {
         id: EntryId(app.uuid()),
         incident_id: incident,

@@ -63,8 +63,12 @@ impl Store {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
         }
+        let samples_path = path.with_extension("samples.db");
+        for file in [path, &samples_path] {
+            make_file(file).map_err(|fault| Error::Unusable(format!("{} cannot be opened: {fault}", file.display())))?;
+        }
         let main = Db::open_sqlite(path, Durability::Full).await?;
-        let samples = Db::open_sqlite(&path.with_extension("samples.db"), Durability::Normal).await?;
+        let samples = Db::open_sqlite(&samples_path, Durability::Normal).await?;
         Ok(Self { main, samples })
     }
 
@@ -99,4 +103,34 @@ impl Store {
 fn make_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// A file that only its owner may read; one that is there keeps the mode that it has. The folder may have been made
+/// by somebody else, open to all. SQLite gives the files beside it the same mode.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_owner_reads_the_files_also_in_an_open_folder() {
+        let folder = tempfile::tempdir().expect("folder");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        let store = Store::open(None, folder.path()).await.expect("opens");
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder.path()).expect("list") {
+            let entry = entry.expect("entry");
+            let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
+            files.push((entry.file_name().to_string_lossy().into_owned(), mode));
+        }
+        assert!(files.iter().any(|(name, _)| name == "afterload.samples.db") && files.len() >= 4, "{files:?}");
+        assert!(files.iter().all(|(_, mode)| *mode == 0o600), "{files:?}");
+        store.close().await;
+    }
 }

@@ -85,6 +85,26 @@ on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world =
     balancers::add(&world.app, &admin(), again).await.expect("the name is free again");
 });
 
+on_both!(no_name_stops_the_recording_of_an_open_incident, world => {
+    let fields = BalancerFields { name: "x".repeat(300), state_address: "/nowhere/h.sock".into(), ..Default::default() };
+    let edge = balancers::add(&world.app, &admin(), fields).await.expect("added");
+    let incident = world.incident("5xx").await;
+    recording::poll(&world.app, &edge).await.expect("the failure is noted");
+    let push = async |weight: u32| {
+        let config = format!("backend we\\nb\n server s\0 10.0.0.1:80 weight {weight}\n server t 10.0.0.2:80\n");
+        let state = format!(
+            "1\n# be_name srv_name srv_addr srv_port srv_admin_state srv_uweight srv_iweight\nb\0 s\t{} - 0 0 {weight} 1\n",
+            "n".repeat(400)
+        );
+        let pushed = PushedSnapshot { config, state: Some(state), ..Default::default() };
+        snapshots::push(&world.app, &admin(), edge.id, pushed).await.expect("kept").number
+    };
+    assert_eq!((push(1).await, push(2).await), (1, 2));
+    let entries = timeline::list(&world.app, &responder(), IncidentRef::Id(incident.id), false).await.expect("entries");
+    assert_eq!(entries.len(), 2);
+    assert!(entries.iter().all(|entry| !entry.fields.title.contains(char::is_control) && entry.fields.title.chars().count() <= 291));
+});
+
 async fn frame(world: &World, id: afterload::domain::id::BalancerId, at: Timestamp, requests: f64) {
     let sample = |server: Option<&str>, value| Sample {
         key: SeriesKey { pool: "web".into(), server: server.map(str::to_owned), metric: Metric::Requests },

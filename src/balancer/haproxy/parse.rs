@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{keywords, tokens};
 use crate::balancer::model::{Listener, Model, Notice, Pool, Server};
+use crate::balancer::{clean_name, printable};
 use crate::domain::time::shorten;
 
 /// A file of nothing but mistakes is told about once, not 20,000 times.
@@ -98,7 +99,9 @@ impl Parser {
             let kind = if quote == '"' { "double" } else { "single" };
             self.notice(format!("a {kind} quote is opened and never closed; HAProxy refuses such a line"));
         }
-        let words: Vec<&str> = split.tokens.iter().map(|t| t.text.as_str()).collect();
+        // Everything that the model keeps is made of these words.
+        let words: Vec<String> = split.tokens.iter().map(|t| printable(&t.text)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some(&first) = words.first() else { return };
         // `.if`, `.else`, `.notice`, …
         if first.starts_with('.') {
@@ -130,11 +133,11 @@ impl Parser {
 
     fn enter(&mut self, section: &str, words: &[&str]) {
         let from = words.iter().position(|w| *w == "from").and_then(|at| words.get(at + 1)).copied();
-        let name = words.first().filter(|w| **w != "from").map(|w| (*w).to_owned());
-        let handed_down = match from.map(|from| (from, self.named.get(from))) {
+        let name = words.first().filter(|w| **w != "from").map(|w| clean_name(w));
+        let handed_down = match from.map(|from| (from, self.named.get(&clean_name(from)))) {
             Some((_, Some(found))) => found.clone(),
             Some((from, None)) => {
-                self.notice(format!("“from {from}”: there is no defaults section of this name above"));
+                self.notice(format!("“from {}”: there is no defaults section of this name above", shorten(from, 40)));
                 Defaults::default()
             }
             // A later `defaults` starts afresh; a proxy takes the one above it.
@@ -244,11 +247,12 @@ impl Parser {
         }
     }
 
-    fn send_to(&mut self, listener: usize, name: &str) {
-        if name.contains("%[") {
+    fn send_to(&mut self, listener: usize, pool: &str) {
+        let pool = clean_name(pool);
+        if pool.contains("%[") {
             self.notice("use_backend picks the pool by an expression; which pools that can be is not known");
-        } else if self.sends_to.insert(name.to_owned()) {
-            self.model.listeners[listener].pools.push(name.to_owned());
+        } else if self.sends_to.insert(pool.clone()) {
+            self.model.listeners[listener].pools.push(pool);
         }
     }
 
@@ -259,7 +263,7 @@ impl Parser {
     }
 
     fn server(&mut self, name: &str, address: &str, parameters: &[&str]) -> Server {
-        let (name, address, line) = (name.to_owned(), address.to_owned(), self.line);
+        let (name, address, line) = (clean_name(name), address.to_owned(), self.line);
         let mut server = Server { name, address, line, ..self.current.server.clone() };
         self.parameters(&mut server, parameters);
         server
@@ -277,7 +281,7 @@ impl Parser {
                 return self.notice(format!("templates make more than {MAX_FROM_TEMPLATES} servers; the rest is left out"));
             }
             self.from_templates += 1;
-            self.model.pools[pool].servers.push(Server { name: format!("{prefix}{number}"), ..server.clone() });
+            self.model.pools[pool].servers.push(Server { name: clean_name(&format!("{prefix}{number}")), ..server.clone() });
         }
     }
 

@@ -119,6 +119,23 @@ fn hostile_text_neither_panics_nor_fills_the_memory() {
 }
 
 #[test]
+fn names_are_printable_and_of_one_length() {
+    let long = "n".repeat(300);
+    let model = parse(&format!(
+        "frontend f\0\n use_backend b\\nx\n use_backend {long}\nbackend b\\nx\n balance \0\n server s\u{1b} \0:1 cookie\nbackend {long}\n server {long} :1\n server-template {long} 1 :1\n"
+    ));
+    let cut = "n".repeat(256);
+    assert_eq!(
+        (model.listeners[0].name.as_str(), model.listeners[0].pools.clone()),
+        ("f\u{fffd}", vec!["b\u{fffd}x".into(), cut.clone()])
+    );
+    assert_eq!(model.pools.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["b\u{fffd}x", &cut]);
+    assert_eq!((model.pools[0].algorithm.as_deref(), model.pools[0].servers[0].name.as_str()), (Some("\u{fffd}"), "s\u{fffd}"));
+    assert!(model.pools[1].servers.iter().all(|s| s.name == cut), "{:?}", model.pools[1].servers);
+    assert!(!serde_json::to_string(&model).expect("JSON").contains("\\u00"));
+}
+
+#[test]
 fn twenty_thousand_lines_are_quick() {
     let mut text = String::from("frontend f\n");
     (0..10_000).for_each(|n| text.push_str(&format!(" use_backend b{n} if {{ path /{n} }}\n")));

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::balancer::clean_name;
 use crate::balancer::state::{Admin, PoolState, ServerState, State};
 use crate::signal::series::{Metric, Sample, SeriesKey};
 
@@ -46,7 +47,7 @@ pub fn parse_stat(text: &str) -> Option<Vec<Row>> {
     for record in reader.records().map_while(Result::ok) {
         let cell = |name: &str| columns.get(name).and_then(|at| record.get(*at)).filter(|cell| !cell.is_empty());
         let number = |name: &str| cell(name).and_then(|cell| cell.parse::<u64>().ok());
-        let text = |name: &str| cell(name).map(str::to_owned);
+        let text = |column: &str| cell(column).map(clean_name);
         let (Some(pool), Some(server)) = (text("pxname"), text("svname")) else { continue };
         rows.push(Row {
             pool,
@@ -107,7 +108,8 @@ pub fn parse_servers_state(text: &str) -> Option<ServerLines> {
             (v6, port) if v6.contains(':') => Some(format!("[{v6}]:{port}")),
             (host, port) => Some(format!("{host}:{port}")),
         };
-        let key = (cell("be_name").to_owned(), cell("srv_name").to_owned());
+        let address = address.map(|address| clean_name(&address));
+        let key = (clean_name(cell("be_name")), clean_name(cell("srv_name")));
         servers.insert(key, ServerLine { admin: admin(bits), weight, weight_configured, address });
     }
     Some(servers)
@@ -154,7 +156,7 @@ pub struct Info {
 
 /// `show info`: `Key: value` lines. Answers other than that give an empty [`Info`].
 pub fn parse_info(text: &str) -> Info {
-    let version = text.lines().find_map(|line| line.strip_prefix("Version: ")).map(|version| version.trim().to_owned());
+    let version = text.lines().find_map(|line| line.strip_prefix("Version: ")).map(|version| clean_name(version.trim()));
     Info { version: version.filter(|version| !version.is_empty() && version.len() <= 100) }
 }
 

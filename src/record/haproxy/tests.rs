@@ -112,6 +112,23 @@ fn foreign_answers_are_told_apart() {
     assert_eq!(parse_stat(&format!("{HEADER}a\n\"unclosed,x\n")).expect("header").len(), 0);
 }
 
+#[test]
+fn names_are_printable_and_of_one_length() {
+    let (long, cut) = ("n".repeat(300), "n".repeat(256));
+    let csv = format!("{HEADER}\"b\n\",s\0,0,0,5,UP,5,1,0,5,5,ran\0dom,1\0,3,1,\n{long},{long},0,0,5,UP,5,1,0,5,5,,,3,1,\n");
+    let states = format!(
+        "1\n# be_name srv_name srv_addr srv_port srv_admin_state srv_uweight srv_iweight\nb\t s\0 \0 1 0 5 7\n{long} {long} - 0 0 5 9\n"
+    );
+    let (servers, rows) = (parse_servers_state(&states).expect("servers"), parse_stat(&csv).expect("csv"));
+    assert_eq!(servers[&("b\u{fffd}".to_owned(), "s\u{fffd}".to_owned())].address.as_deref(), Some("\u{fffd}:1"));
+    let (state, samples) = reading(&rows, Some(&servers), parse_info("Version: 2\0\n").version);
+    assert_eq!(state.pools.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["b\u{fffd}", &cut]);
+    let got: Vec<_> = state.pools.iter().map(|p| (p.servers[0].name.as_str(), p.servers[0].weight_configured)).collect();
+    assert_eq!(got, [("s\u{fffd}", Some(7)), (cut.as_str(), Some(9))], "both answers name it the same");
+    assert!(samples.iter().all(|s| !s.key.pool.contains(char::is_control)));
+    assert!(!serde_json::to_string(&state).expect("JSON").contains("\\u00"));
+}
+
 proptest::proptest! {
     #[test]
     fn any_answer_is_survived(text in "([a-z0-9,\"\\n #\\x00-]|BACKEND|-?[0-9]{1,30}){0,60}") {
