@@ -24,7 +24,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let url = config.data.url()?;
     let store = Store::open(url.as_deref(), &config.data.data).await?;
     let _lock = match store.dialect() {
-        Dialect::Sqlite => Some(lock(&config.data.data)?),
+        Dialect::Sqlite => Some(lock(&config.data.folder()?)?),
         Dialect::Postgres => None,
     };
     let app = App::open(config, store).await?;
@@ -34,8 +34,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stopping = app.clone();
     tokio::spawn(async move {
         wait_for_signal().await;
-        eprintln!("stopping: what is in flight finishes first");
         stopping.shutdown().cancel();
+        tracing::info!("stopping: what is in flight finishes first");
     });
     let router = server::router(&app);
     server::serve(app.clone(), listener, router).await?;
@@ -48,7 +48,7 @@ async fn announce(app: &App) -> anyhow::Result<()> {
     let url = app.config().public_url();
     let mut text = format!("Afterload {} is at {url}\n", env!("CARGO_PKG_VERSION"));
     text += &match app.store().dialect() {
-        Dialect::Sqlite => format!("Data is in {}\n", std::path::absolute(&app.config().data.data)?.display()),
+        Dialect::Sqlite => format!("Data is in {}\n", std::path::absolute(app.config().data.folder()?)?.display()),
         Dialect::Postgres => "Data is in PostgreSQL\n".to_owned(),
     };
     if let Some(code) = services::people::new_setup_code(app).await? {
@@ -61,7 +61,7 @@ async fn announce(app: &App) -> anyhow::Result<()> {
 
 fn start_log() {
     let filter = EnvFilter::try_from_env("AFTERLOAD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second start in one process (tests) keeps the first log.
     let _ = if std::env::var("AFTERLOAD_LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().try_init()

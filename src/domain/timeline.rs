@@ -207,8 +207,9 @@ impl EntryFields {
             let first = self.body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             let cleaned: String = first.chars().filter(|c| !c.is_control()).collect();
             self.title = super::time::shorten(cleaned.trim_start_matches(['#', '>', '-', '*', ' ']), 160);
-            if self.body.trim() == self.title {
-                self.body.clear();
+            if first == self.title {
+                // It stands in the title now; twice would be noise.
+                self.body = self.body.trim_start().strip_prefix(first).unwrap_or_default().trim_start_matches('\n').to_owned();
             }
         }
         if errors.0.is_empty() {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{AttachmentId, IncidentRef};
 use crate::domain::snapshot::LinkedSnapshot;
-use crate::domain::timeline::{Entry, EntryKind};
+use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::signal::chart::{self, Size, Style};
 use crate::store::{Conn, alerts, attachments, blobs, settings, snapshots, tasks, timeline};
 use crate::text::export::{self, AlertSummary, Assets, BundleFile, ConfigDiff, Document, Figure, Image};
@@ -59,13 +59,13 @@ pub async fn remember_base_url(app: &App) -> Result<()> {
     Ok(conn.commit().await?)
 }
 
-/// The pinned entries; where nobody pinned any, all that say more than a status or an alert.
+/// The pinned entries; where nobody pinned any, all that people wrote.
 fn chosen(entries: Vec<Entry>) -> Vec<Entry> {
     let pinned =
         entries.iter().any(|entry| entry.fields.pinned && !matches!(entry.fields.kind, EntryKind::Alert | EntryKind::Change));
     let keep = |entry: &Entry| {
         entry.fields.pinned
-            || (!pinned && !matches!(entry.fields.kind, EntryKind::Status | EntryKind::Alert))
+            || (!pinned && entry.source == Source::Person && entry.fields.kind != EntryKind::Status)
             || entry.fields.is_detour()
     };
     entries.into_iter().filter(keep).collect()

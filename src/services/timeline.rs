@@ -62,7 +62,10 @@ pub async fn add(app: &App, actor: &Actor, which: IncidentRef, new: NewEntry) ->
     };
     if !timeline::insert(&mut unit.conn, &entry).await? {
         let first = timeline::find(&mut unit.conn, entry.id).await?.filter(|first| first.incident_id == incident.id);
+        let said = |entry: &Entry| (entry.fields.kind, entry.fields.title.clone(), entry.fields.body.clone());
         return match first {
+            // Another text under the same id is no repeat: it must not vanish.
+            Some(first) if first.version == 1 && said(&first) != said(&entry) => Err(conflict(&first).into()),
             Some(first) => Ok((first, false)),
             None => Err(Error::invalid("id", "taken", "this id belongs to an entry of another incident; make a new one").into()),
         };

@@ -7,7 +7,7 @@ mod keywords;
 mod parse;
 pub mod tokens;
 
-pub use parse::parse;
+pub use parse::{is_config, parse};
 
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,11 @@ struct Parser {
     line: usize,
 }
 
+/// Whether the text has at least one section of HAProxy's: any other file is none of our business.
+pub fn is_config(text: &str) -> bool {
+    text.lines().any(|line| line.split_whitespace().next().is_some_and(|first| keywords::SECTIONS.contains(&first)))
+}
+
 /// Reads `text` as far as it goes; never fails. Lines may end in CR LF.
 pub fn parse(text: &str) -> Model {
     let mut parser = Parser {

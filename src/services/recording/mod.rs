@@ -18,10 +18,11 @@ use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::balancer::Balancer;
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::time::humane;
+use crate::domain::time::{Timestamp, humane};
 use crate::domain::timeline::EntryKind;
 use crate::record::{self, Reading, Target};
 use crate::signal::chunk;
+use crate::signal::series::Sample;
 use crate::store::{balancers, incidents, samples};
 
 use taking::{Captured, is_newest, take};
@@ -49,11 +50,14 @@ pub async fn poll(app: &App, balancer: &Balancer) -> Result<()> {
 
 async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     let at = app.now();
-    if !reading.samples.is_empty() {
-        let mut conn = app.store().samples().begin().await?;
-        samples::insert_frame(&mut conn, balancer.id, at, &chunk::encode_frame(&reading.samples)).await?;
-        conn.commit().await?;
+    if !reading.samples.is_empty()
+        && let Err(fault) = keep_samples(app, balancer, at, &reading.samples).await
+    {
+        // A gap in the chart; what changed is noted all the same.
+        tracing::warn!(balancer = %balancer.fields.name, %fault, "samples could not be kept");
     }
+    // With an address for its state that does not answer, the balancer is not seen at all.
+    let blind = !balancer.fields.state_address.is_empty() && reading.state.is_none();
     let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
     let captured = Captured::new(app, reading.config, reading.state, reading.notices);
     let mut conn = app.store().read().await?;
@@ -62,6 +66,14 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     let stored = balancers::find(&mut conn, balancer.id).await?;
     drop(conn);
     let Some(stored) = stored else { return Ok(()) };
+    if blind {
+        if !same {
+            let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+            take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+            unit.commit().await?;
+        }
+        return note_failure(app, balancer, trouble.as_deref().unwrap_or("the state could not be read")).await;
+    }
     let stale = stored.last_answer_at.is_none_or(|last| at - last > Duration::seconds(60));
     if same && !stale && stored.failing_since.is_none() && stored.last_error == trouble {
         return Ok(());
@@ -76,6 +88,12 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
         take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
     }
     unit.commit().await
+}
+
+async fn keep_samples(app: &App, balancer: &Balancer, at: Timestamp, read: &[Sample]) -> Result<()> {
+    let mut conn = app.store().samples().begin().await?;
+    samples::insert_frame(&mut conn, balancer.id, at, &chunk::encode_frame(read)).await?;
+    Ok(conn.commit().await?)
 }
 
 async fn note_failure(app: &App, balancer: &Balancer, fault: &str) -> Result<()> {

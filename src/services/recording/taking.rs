@@ -24,6 +24,9 @@ use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
 use crate::store::{Conn, balancers, blobs, incidents, snapshots};
 
+/// Any other file is neither kept nor quoted: it may hold anything.
+const NO_CONFIG: &str = "the config path leads to a file without any HAProxy section; it was not kept";
+
 /// What was read, with secrets gone: from here on nothing holds the raw text.
 pub(super) struct Captured {
     config: Option<String>,
@@ -34,6 +37,13 @@ pub(super) struct Captured {
 
 impl Captured {
     pub(super) fn new(app: &App, config: Option<String>, state: Option<State>, mut notices: Vec<String>) -> Self {
+        let config = config.filter(|text| {
+            let known = haproxy::is_config(text);
+            if !known {
+                notices.push(NO_CONFIG.to_owned());
+            }
+            known
+        });
         let config = config.map(|text| redact::redact(&text, app.redaction_key()).text);
         let model = config.as_deref().map(haproxy::parse);
         notices.extend(model.iter().flat_map(|m| &m.notices).take(50).map(|n| format!("line {}: {}", n.line, n.text)));
@@ -118,7 +128,7 @@ pub(super) async fn take(
 
 /// Ties a fresh snapshot to an open incident and says so on its timeline.
 async fn tie(app: &App, unit: &mut Unit<'_>, incident: &Incident, before: Option<&Snapshot>, snapshot: &Snapshot) -> Result<()> {
-    let role = if before.is_some() { SnapshotRole::During } else { SnapshotRole::Before };
+    let role = SnapshotRole::During;
     snapshots::link_if_new(&mut unit.conn, incident.id, snapshot.id, role).await?;
     unit.event(NewEvent::new(EventKind::SnapshotLinked).incident(incident.id).subject(snapshot.id).data(json!({"role": role})));
     let Some(before) = before else { return Ok(()) };
@@ -191,6 +201,10 @@ pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: Pushe
         }
         None => None,
     };
+    if !haproxy::is_config(&pushed.config) {
+        let detail = "this text has no HAProxy section (global, defaults, frontend, backend, listen); send the whole config";
+        return Err(Error::invalid("config", "not_understood", detail).into());
+    }
     let captured = Captured::new(app, Some(pushed.config), state, Vec::new());
     let mut unit = Unit::begin(app, actor).await?;
     let balancer = balancers::find(&mut unit.conn, id).await?.ok_or_else(BalancerId::not_found)?;

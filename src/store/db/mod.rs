@@ -62,7 +62,7 @@ impl Db {
     /// (BEGIN IMMEDIATE): a deferred one that later wants to write would fail under load.
     pub async fn begin(&self) -> Result<Conn> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Conn::SqliteTransaction(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => Conn::SqliteTransaction(begin_immediate(write).await?),
             Self::Postgres(pool) => Conn::PostgresTransaction(pool.begin().await?),
         })
     }
@@ -85,6 +85,19 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// A commit that failed (the disk was full) leaves its connection inside the transaction for good: such a
+/// one is closed, which rolls back, and a new one takes its place.
+async fn begin_immediate(write: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match write.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            write.acquire().await?.close().await?;
+            Ok(write.begin_with(BEGIN).await?)
+        }
+        other => Ok(other?),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
 
 use super::{Db, Error, Result};
 
@@ -60,7 +60,17 @@ impl Db {
     }
 
     pub async fn open_postgres(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)?.application_name("afterload");
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|fault| Error::Unusable(format!("the database address cannot be read: {fault}")))?
+            .application_name("afterload");
+        // The pool would only say that its time ran out.
+        let first = PgConnection::connect_with(&options).await.map_err(|fault| {
+            let (host, port) = (options.get_host(), options.get_port());
+            Error::Unusable(format!(
+                "PostgreSQL at {host}:{port} cannot be used: {fault}; check DATABASE_URL and that the server runs"
+            ))
+        })?;
+        first.close().await?;
         let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
         Ok(Self::Postgres(pool))
     }

@@ -16,8 +16,10 @@ on_both!(an_entry_is_added_once_corrected_hidden_and_brought_back, world => {
     assert_eq!((&entry["occurred_at"], &entry["utc_offset_minutes"], &entry["state"]), (&json!("2026-11-21T11:50:00Z"), &json!(60), &json!("open")));
     let path = made.header("location").to_owned();
     world.clock.advance_seconds(60);
-    let again = client.post("/api/v1/incidents/INC-1/timeline", &json!({"id": id, "title": "something else"})).await;
+    let again = client.post("/api/v1/incidents/INC-1/timeline", &new).await;
     assert_eq!((&again.is(200)["title"], again.header("etag")), (&json!("cache?"), "\"1\""));
+    let other = client.post("/api/v1/incidents/INC-1/timeline", &json!({"id": id, "title": "something else"})).await;
+    assert_eq!(other.is(409)["current"]["title"], "cache?", "another text under the same id does not vanish in silence");
 
     let ruled_out = json!({"state": "ruled_out", "looked_right": "it was before", "ruled_out_by": "hit rate is flat", "pinned": true});
     assert_eq!(client.patch(&path, "\"1\"", &ruled_out).await.is(200)["version"], 2);
