@@ -3,8 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Result;
 use super::lookup::load_live;
-use super::{Result, recording};
+use super::recording::{self, Recorded};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::access::{Actor, Permission};
@@ -37,7 +38,9 @@ pub(super) async fn settled(app: &App, incident: &Incident, entries: &[Entry]) -
 async fn charts(app: &App, incident: &Incident, entries: &[Entry], window: Window) -> Result<Vec<FlightRecorder>> {
     let marks = marks(entries);
     let mut charts = Vec::new();
-    for recorded in recording::of_incident(app, incident, window).await? {
+    let recorded = recording::of_incident(app, incident, window).await?;
+    let window = from_first_sample(window, &recorded);
+    for recorded in recorded {
         for pool in flight::pools(&recorded.series).into_iter().take(CHARTS) {
             charts.push(flight::build(&recorded.balancer, &pool, window, &recorded.series, marks.clone()));
         }
@@ -45,6 +48,14 @@ async fn charts(app: &App, incident: &Incident, entries: &[Entry], window: Windo
     charts.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
     charts.truncate(CHARTS);
     Ok(charts)
+}
+
+/// Half an hour without a recorder says nothing: a chart begins shortly before the first sample. A gap that
+/// comes later is a gap and stays.
+fn from_first_sample(window: Window, recorded: &[Recorded]) -> Window {
+    let first = recorded.iter().flat_map(|r| &r.series).filter_map(|s| s.points.first()).map(|(at, _)| *at).min();
+    let margin = first.map_or_else(chrono::Duration::zero, |first| (window.to - first) / 20);
+    Window { from: first.map_or(window.from, |first| window.from.max(first - margin)), ..window }
 }
 
 fn worst(chart: &FlightRecorder) -> f64 {
