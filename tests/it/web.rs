@@ -2,8 +2,11 @@
 
 use axum::http::Method;
 
+use crate::api::events::Stream;
 use crate::api::{Answer, Client};
-use crate::world::{World, on_both};
+use crate::world::{World, admin, on_both};
+use afterload::domain::access::Role;
+use afterload::domain::person::{NewPerson, Person};
 use afterload::services::people;
 
 /// A browser without scripts: a cookie, and the headers that browsers send.
@@ -23,6 +26,22 @@ impl Browser {
         let answer = browser.form("/setup", &[("code", &code), ("handle", "mk"), ("password", "a long enough phrase")]).await;
         browser.keep(&answer);
         browser
+    }
+
+    /// Somebody with an account of that role, signed in.
+    async fn of(world: &World, handle: &str, role: Role) -> (Self, Person) {
+        let password = "a long enough phrase";
+        let new = NewPerson { handle: handle.into(), password: password.into(), role };
+        let person = people::add(&world.app, &admin(), new).await.expect("added");
+        let mut browser = Self::new(world);
+        let answer = browser.form("/login", &[("handle", handle), ("password", password)]).await;
+        browser.keep(&answer);
+        (browser, person)
+    }
+
+    /// The page's own stream of changes.
+    async fn live(&self, path: &str) -> Stream {
+        Stream::open(&self.client, path, &[("host", "afterload.test"), ("cookie", &self.cookie)]).await
     }
 
     fn keep(&mut self, answer: &Answer) {
@@ -126,4 +145,18 @@ on_both!(the_way_through_an_incident_without_scripts, world => {
     assert_eq!(sent.status.as_u16(), 303, "{}", sent.text());
     let room = browser.get("/incidents/INC-1").await.text();
     assert!(room.contains("restarted web3") && room.contains("11:55"), "the time at the line's start counts");
+});
+
+on_both!(a_deleted_incident_is_brought_back_from_its_address, world => {
+    let browser = Browser::signed_in(world).await;
+    let (viewer, _) = Browser::of(world, "vw", Role::Viewer).await;
+    world.incident("Checkout slow").await;
+    let gone = browser.form("/incidents/INC-1/delete", &[]).await;
+    assert_eq!((gone.status.as_u16(), gone.header("location")), (303, "/incidents/INC-1"), "{}", gone.text());
+    let page = browser.get("/incidents/INC-1").await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(page.text().contains("Bring it back") && page.text().contains("action=\"/incidents/INC-1/restore\""));
+    assert_eq!(viewer.get("/incidents/INC-1").await.status.as_u16(), 404, "who cannot bring it back does not find it");
+    assert_eq!(browser.form("/incidents/INC-1/restore", &[]).await.header("location"), "/incidents/INC-1");
+    assert!(viewer.get("/incidents/INC-1").await.text().contains("Checkout slow"));
 });
