@@ -160,3 +160,34 @@ on_both!(a_deleted_incident_is_brought_back_from_its_address, world => {
     assert_eq!(browser.form("/incidents/INC-1/restore", &[]).await.header("location"), "/incidents/INC-1");
     assert!(viewer.get("/incidents/INC-1").await.text().contains("Checkout slow"));
 });
+
+on_both!(a_page_stream_ends_with_its_session, world => {
+    let root = Browser::signed_in(world).await;
+    world.incident("x").await;
+    for (index, path) in ["/live", "/incidents/INC-1/live"].into_iter().enumerate() {
+        let (left, _) = Browser::of(world, &format!("left{index}"), Role::Responder).await;
+        let (disabled, person) = Browser::of(world, &format!("disabled{index}"), Role::Responder).await;
+        let (lowered, other) = Browser::of(world, &format!("lowered{index}"), Role::Responder).await;
+        let mut open = root.live(path).await;
+        let mut ended = [left.live(path).await, disabled.live(path).await, lowered.live(path).await];
+        assert_eq!(left.form("/logout", &[]).await.status.as_u16(), 303);
+        people::set_disabled(&world.app, &admin(), person.id, true).await.expect("disabled");
+        people::set_role(&world.app, &admin(), other.id, Role::Viewer).await.expect("lowered");
+        assert_eq!(root.form("/incidents/INC-1/entries", &[("text", "seen by who is still here")]).await.status.as_u16(), 303);
+        for (stream, who) in ended.iter_mut().zip(["signed out", "disabled", "of another role"]) {
+            assert_eq!(stream.next().await, None, "{who}");
+        }
+        assert!(open.next().await.is_some_and(|event| event.contains("timeline.added")));
+    }
+});
+
+on_both!(an_open_page_alone_does_not_keep_a_session, world => {
+    let browser = Browser::signed_in(world).await;
+    let mut stream = browser.live("/live").await;
+    world.clock.advance_seconds(11 * 3600);
+    world.incident("x").await;
+    assert!(stream.next().await.is_some_and(|event| event.contains("incident.opened")));
+    world.clock.advance_seconds(2 * 3600);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), stream.next()).await;
+    assert_eq!(ended.ok(), Some(None), "the last page was asked for 13 hours ago");
+});
