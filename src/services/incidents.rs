@@ -55,6 +55,15 @@ pub async fn find(app: &App, actor: &Actor, which: IncidentRef) -> Result<Incide
     load_live(&mut app.store().read().await?, actor, which, Permission::ReadIncidents).await
 }
 
+/// As [`find`], and a deleted one too for those who may bring it back.
+pub async fn find_any(app: &App, actor: &Actor, which: IncidentRef) -> Result<Incident> {
+    let incident = load(&mut app.store().read().await?, actor, which, Permission::ReadIncidents).await?;
+    if incident.deleted_at.is_some() && actor.may(Permission::WriteIncidents).is_err() {
+        return Err(IncidentId::not_found().into());
+    }
+    Ok(incident)
+}
+
 /// Newest beginning first.
 pub async fn list(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page) -> Result<Paged<Incident>> {
     actor.may(Permission::ReadIncidents)?;

@@ -14,6 +14,7 @@ use crate::domain::access::{Actor, Permission, Role};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::PersonId;
 use crate::domain::person::{NewPerson, Person, check_password};
+use crate::domain::time::Timestamp;
 use crate::domain::{Error, FieldErrors};
 use crate::store::{Conn, people, sessions, settings};
 
@@ -143,24 +144,34 @@ pub async fn sign_out(app: &App, secret: &str) -> Result<()> {
 /// The person behind a session cookie. A session ends 12 h after its last use or 7 days after its
 /// beginning, and at once when the account is disabled.
 pub async fn by_session(app: &App, secret: &str) -> Result<Option<Person>> {
-    let hash = secrets::hash(secret);
+    let Some((last_seen_at, person)) = live_session(app, secret).await? else { return Ok(None) };
     let now = app.now();
-    let mut conn = app.store().read().await?;
-    let Some(session) = sessions::find(&mut conn, &hash).await? else { return Ok(None) };
-    if session.expires_at <= now || session.last_seen_at + Duration::hours(SESSION_IDLE_HOURS) <= now {
-        return Ok(None);
-    }
-    let person = people::find(&mut conn, session.person_id).await?.filter(|person| person.disabled_at.is_none());
-    drop(conn);
-    if person.is_some() && now - session.last_seen_at > Duration::minutes(5) {
+    if now - last_seen_at > Duration::minutes(5) {
         // Being seen is worth a write now and then, and never worth failing a request for.
         if let Ok(mut conn) = app.store().begin().await
-            && sessions::touch(&mut conn, &hash, now).await.is_ok()
+            && sessions::touch(&mut conn, &secrets::hash(secret), now).await.is_ok()
         {
             let _ = conn.commit().await;
         }
     }
-    Ok(person)
+    Ok(Some(person))
+}
+
+/// As [`by_session`], but it does not count as use: a page that is merely open keeps no session alive.
+pub async fn of_session(app: &App, secret: &str) -> Result<Option<Person>> {
+    Ok(live_session(app, secret).await?.map(|(_, person)| person))
+}
+
+/// When the session was last used, and whose it is.
+async fn live_session(app: &App, secret: &str) -> Result<Option<(Timestamp, Person)>> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let Some(session) = sessions::find(&mut conn, &secrets::hash(secret)).await? else { return Ok(None) };
+    if session.expires_at <= now || session.last_seen_at + Duration::hours(SESSION_IDLE_HOURS) <= now {
+        return Ok(None);
+    }
+    let person = people::find(&mut conn, session.person_id).await?.filter(|person| person.disabled_at.is_none());
+    Ok(person.map(|person| (session.last_seen_at, person)))
 }
 
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Person>> {

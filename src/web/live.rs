@@ -15,7 +15,7 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::error::Result;
-use super::extract::{Path, Query, Session};
+use super::extract::{Path, Query, Session, cookie, session_cookie};
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
@@ -54,6 +54,8 @@ async fn one(
 /// What one stream remembers between two events.
 struct Follower {
     app: App,
+    /// The session's secret: who asks is asked for again each time.
+    secret: String,
     actor: Actor,
     incident: Option<IncidentId>,
     seq: i64,
@@ -68,7 +70,8 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
         None => services::events::latest(&app).await?,
     };
     let bus = app.bus().subscribe();
-    let follower = Follower { app, actor, incident, seq, waiting: Vec::new().into_iter(), bus };
+    let secret = cookie(headers, session_cookie(&app)).unwrap_or_default().to_owned();
+    let follower = Follower { app, secret, actor, incident, seq, waiting: Vec::new().into_iter(), bus };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -82,14 +85,18 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
 }
 
 impl Follower {
-    /// The next event; none when the server stops or the log cannot be read. The browser then comes
-    /// back by itself with the last id that it saw.
+    /// The next event; none when the session is over or its rights changed, the server stops or the log
+    /// cannot be read. The browser then comes back by itself with the last id that it saw.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(event) = self.waiting.next() {
                 return Some(written(&event));
             }
             self.bus.mark_unchanged();
+            let person = services::people::of_session(&self.app, &self.secret).await.ok()??;
+            if person.actor() != self.actor {
+                return None;
+            }
             let (events, newest) = services::events::after(&self.app, &self.actor, self.seq, self.incident, BATCH).await.ok()?;
             let moved = newest > self.seq;
             self.seq = newest;

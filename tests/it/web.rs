@@ -2,9 +2,13 @@
 
 use axum::http::Method;
 
+use crate::api::events::Stream;
 use crate::api::{Answer, Client};
-use crate::world::{World, on_both};
-use afterload::services::people;
+use crate::world::{World, admin, on_both};
+use afterload::domain::access::Role;
+use afterload::domain::incident::Severity;
+use afterload::domain::person::{NewPerson, Person};
+use afterload::services::{incidents, people, tasks, timeline};
 
 /// A browser without scripts: a cookie, and the headers that browsers send.
 struct Browser {
@@ -23,6 +27,22 @@ impl Browser {
         let answer = browser.form("/setup", &[("code", &code), ("handle", "mk"), ("password", "a long enough phrase")]).await;
         browser.keep(&answer);
         browser
+    }
+
+    /// Somebody with an account of that role, signed in.
+    async fn of(world: &World, handle: &str, role: Role) -> (Self, Person) {
+        let password = "a long enough phrase";
+        let new = NewPerson { handle: handle.into(), password: password.into(), role };
+        let person = people::add(&world.app, &admin(), new).await.expect("added");
+        let mut browser = Self::new(world);
+        let answer = browser.form("/login", &[("handle", handle), ("password", password)]).await;
+        browser.keep(&answer);
+        (browser, person)
+    }
+
+    /// The page's own stream of changes.
+    async fn live(&self, path: &str) -> Stream {
+        Stream::open(&self.client, path, &[("host", "afterload.test"), ("cookie", &self.cookie)]).await
     }
 
     fn keep(&mut self, answer: &Answer) {
@@ -126,4 +146,75 @@ on_both!(the_way_through_an_incident_without_scripts, world => {
     assert_eq!(sent.status.as_u16(), 303, "{}", sent.text());
     let room = browser.get("/incidents/INC-1").await.text();
     assert!(room.contains("restarted web3") && room.contains("11:55"), "the time at the line's start counts");
+});
+
+on_both!(a_deleted_incident_is_brought_back_from_its_address, world => {
+    let browser = Browser::signed_in(world).await;
+    let (viewer, _) = Browser::of(world, "vw", Role::Viewer).await;
+    world.incident("Checkout slow").await;
+    let gone = browser.form("/incidents/INC-1/delete", &[]).await;
+    assert_eq!((gone.status.as_u16(), gone.header("location")), (303, "/incidents/INC-1"), "{}", gone.text());
+    let page = browser.get("/incidents/INC-1").await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(page.text().contains("Bring it back") && page.text().contains("action=\"/incidents/INC-1/restore\""));
+    assert_eq!(viewer.get("/incidents/INC-1").await.status.as_u16(), 404, "who cannot bring it back does not find it");
+    assert_eq!(browser.form("/incidents/INC-1/restore", &[]).await.header("location"), "/incidents/INC-1");
+    assert!(viewer.get("/incidents/INC-1").await.text().contains("Checkout slow"));
+});
+
+on_both!(a_page_stream_ends_with_its_session, world => {
+    let root = Browser::signed_in(world).await;
+    world.incident("x").await;
+    for (index, path) in ["/live", "/incidents/INC-1/live"].into_iter().enumerate() {
+        let (left, _) = Browser::of(world, &format!("left{index}"), Role::Responder).await;
+        let (disabled, person) = Browser::of(world, &format!("disabled{index}"), Role::Responder).await;
+        let (lowered, other) = Browser::of(world, &format!("lowered{index}"), Role::Responder).await;
+        let mut open = root.live(path).await;
+        let mut ended = [left.live(path).await, disabled.live(path).await, lowered.live(path).await];
+        assert_eq!(left.form("/logout", &[]).await.status.as_u16(), 303);
+        people::set_disabled(&world.app, &admin(), person.id, true).await.expect("disabled");
+        people::set_role(&world.app, &admin(), other.id, Role::Viewer).await.expect("lowered");
+        assert_eq!(root.form("/incidents/INC-1/entries", &[("text", "seen by who is still here")]).await.status.as_u16(), 303);
+        for (stream, who) in ended.iter_mut().zip(["signed out", "disabled", "of another role"]) {
+            assert_eq!(stream.next().await, None, "{who}");
+        }
+        assert!(open.next().await.is_some_and(|event| event.contains("timeline.added")));
+    }
+});
+
+on_both!(an_open_page_alone_does_not_keep_a_session, world => {
+    let browser = Browser::signed_in(world).await;
+    let mut stream = browser.live("/live").await;
+    world.clock.advance_seconds(11 * 3600);
+    world.incident("x").await;
+    assert!(stream.next().await.is_some_and(|event| event.contains("incident.opened")));
+    world.clock.advance_seconds(2 * 3600);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), stream.next()).await;
+    assert_eq!(ended.ok(), Some(None), "the last page was asked for 13 hours ago");
+});
+
+on_both!(a_note_with_all_that_it_asks_for_is_one_unit, world => {
+    let browser = Browser::signed_in(world).await;
+    world.incident("x").await;
+    let sql = async |text: &'static str| {
+        let mut conn = world.app.store().begin().await.expect("a transaction");
+        conn.query(text).execute().await.expect("done");
+        conn.commit().await.expect("kept");
+    };
+    let note = [("id", "01890a5d-ac96-774b-bcce-b302099a8057"), ("text", "todo: watch the weights #sev1 @jl")];
+    // What is asked for besides fails: nothing is kept of the note either.
+    sql("alter table tasks rename to tasks_away").await;
+    assert_eq!(browser.form("/incidents/INC-1/entries", &note).await.status.as_u16(), 500);
+    sql("alter table tasks_away rename to tasks").await;
+    for _ in 0..2 {
+        assert_eq!(browser.form("/incidents/INC-1/entries", &note).await.status.as_u16(), 303);
+    }
+    let which = "INC-1".parse().expect("a reference");
+    let incident = incidents::find(&world.app, &admin(), which).await.expect("there");
+    assert_eq!((incident.fields.severity, incident.version), (Severity::Sev1, 2));
+    let tasks = tasks::of_incident(&world.app, &admin(), which).await.expect("tasks");
+    let told: Vec<_> = tasks.iter().map(|task| (task.fields.title.as_str(), task.fields.owner.as_deref())).collect();
+    assert_eq!(told, [("watch the weights #sev1 @jl", Some("jl"))], "what was understood stays in the text");
+    let entries = timeline::list(&world.app, &admin(), which, true).await.expect("entries");
+    assert_eq!(entries.len(), 2, "the note and the change of severity: {entries:?}");
 });

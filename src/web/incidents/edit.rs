@@ -54,7 +54,7 @@ pub async fn save(
 
 pub async fn delete(State(app): State<App>, session: Session, Path(which): Path<IncidentRef>) -> Result<Response> {
     services::incidents::delete(&app, &session.actor, which).await?;
-    let incident = services::incidents::find(&app, &session.actor, which).await?;
+    let incident = services::incidents::find_any(&app, &session.actor, which).await?;
     Ok(see(&format!("/incidents/{}", incident.reference)))
 }
 

@@ -143,7 +143,7 @@ async fn show(
     let actor = &session.actor;
     // Read before the rest: an event that falls between is sent twice rather than never.
     let seq = services::events::latest(&app).await?;
-    let incident = services::incidents::find(&app, actor, which).await?;
+    let incident = services::incidents::find_any(&app, actor, which).await?;
     if incident.deleted_at.is_some() {
         return Ok(Page(Deleted { shell, incident }).into_response());
     }

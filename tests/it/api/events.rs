@@ -10,10 +10,10 @@ use super::Client;
 use crate::world::on_both;
 
 /// An open stream, read event by event.
-struct Stream(axum::body::BodyDataStream, String);
+pub struct Stream(axum::body::BodyDataStream, String);
 
 impl Stream {
-    async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Self {
         let response = client.raw(Method::GET, path, headers, "").await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
@@ -23,7 +23,7 @@ impl Stream {
     }
 
     /// The next event as it stands on the wire; `None` when the stream ended.
-    async fn next(&mut self) -> Option<String> {
+    pub async fn next(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());

@@ -2,7 +2,7 @@
 
 mod access;
 mod balancers;
-mod events;
+pub mod events;
 mod hooks;
 mod incidents;
 mod postmortems;
