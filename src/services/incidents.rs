@@ -45,7 +45,7 @@ pub(super) async fn open(app: &App, unit: &mut Unit<'_>, mut fields: IncidentFie
         version: 1,
     };
     incidents::insert(&mut unit.conn, &incident).await?;
-    recording::link_window(&mut unit.conn, &incident, now).await?;
+    recording::link_window(app, unit, &incident).await?;
     let data = json!({"reference": incident.reference, "severity": incident.fields.severity, "title": incident.fields.title});
     unit.event(NewEvent::new(EventKind::IncidentOpened).incident(incident.id).subject(incident.id).data(data));
     Ok(incident)
@@ -122,7 +122,7 @@ pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, afte
         timeline::record(app, unit, after.id, EntryKind::Status, title, String::new()).await?;
     }
     if (before.beginning(), before.end()) != (after.beginning(), after.end()) {
-        recording::link_window(&mut unit.conn, after, unit.now).await?;
+        recording::link_window(app, unit, after).await?;
     }
     let data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
     unit.event(NewEvent::new(EventKind::IncidentChanged).incident(after.id).subject(after.id).data(data));

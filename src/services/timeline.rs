@@ -10,7 +10,7 @@ use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{EntryId, IncidentId, IncidentRef};
 use crate::domain::incident::Incident;
 use crate::domain::time::shorten;
-use crate::domain::timeline::{Entry, EntryFields, EntryKind, NewEntry, Revision};
+use crate::domain::timeline::{Entry, EntryFields, EntryKind, NewEntry, Revision, Source};
 use crate::domain::{Error, patch};
 use crate::store::{Conn, timeline};
 
@@ -96,7 +96,8 @@ pub(super) async fn record(
 ) -> Result<Entry> {
     let fields = EntryFields { kind, title, body, occurred_at: unit.now, ..EntryFields::default() };
     let author = unit.actor().to_owned();
-    record_fields(app, unit, incident, author, fields).await
+    let source = unit.source();
+    record_fields(app, unit, incident, source, author, fields).await
 }
 
 /// Longest title of an entry that the house makes, in characters: with the ellipsis it fits on a line.
@@ -107,6 +108,7 @@ pub(super) async fn record_fields(
     app: &App,
     unit: &mut Unit<'_>,
     incident: IncidentId,
+    source: Source,
     author: String,
     mut fields: EntryFields,
 ) -> Result<Entry> {
@@ -119,7 +121,7 @@ pub(super) async fn record_fields(
         incident_id: incident,
         fields: fields.checked()?,
         recorded_at: unit.now,
-        source: unit.source(),
+        source,
         author,
         version: 1,
         edited_at: None,

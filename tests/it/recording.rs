@@ -67,8 +67,11 @@ on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world =
     let fix = push(world, edge.id, [100, 100]).await;
     assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::During)));
     let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
-    assert_eq!(entries.len(), 1);
-    assert_eq!((entries[0].fields.kind, entries[0].fields.pinned, entries[0].author.as_str()), (EntryKind::Change, true, "edge-1"));
+    assert_eq!(entries.len(), 2, "the change before the incident was known, and the one after: {entries:?}");
+    for entry in &entries {
+        assert_eq!((entry.fields.kind, entry.fields.pinned, entry.author.as_str()), (EntryKind::Change, true, "edge-1"));
+    }
+    assert!(entries[0].fields.occurred_at < incident.created_at && entries[0].fields.title.contains("100 → 0"));
     snapshots::link(&world.app, &responder(), which, fix.id, SnapshotRole::Fix).await.expect("chosen");
     assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::Fix)));
     snapshots::unlink(&world.app, &responder(), which, fix.id).await.expect("unlinked");

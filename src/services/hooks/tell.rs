@@ -54,7 +54,8 @@ pub(super) async fn tell(
 
 async fn say(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: EntryFields) -> Result<()> {
     let author = unit.actor().to_owned();
-    timeline::record_fields(app, unit, incident.id, author, fields).await.map(drop)
+    let source = unit.source();
+    timeline::record_fields(app, unit, incident.id, source, author, fields).await.map(drop)
 }
 
 fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {

@@ -18,7 +18,7 @@ use crate::domain::id::{BalancerId, SnapshotId};
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
-use crate::domain::timeline::{EntryFields, EntryKind, Evidence};
+use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
 use crate::record;
 use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
@@ -126,10 +126,18 @@ pub(super) async fn take(
     Ok(snapshots::find(&mut unit.conn, snapshot.id).await?.unwrap_or(snapshot))
 }
 
-/// Ties a fresh snapshot to an open incident and says so on its timeline.
-async fn tie(app: &App, unit: &mut Unit<'_>, incident: &Incident, before: Option<&Snapshot>, snapshot: &Snapshot) -> Result<()> {
+/// Ties a snapshot to an incident and says what changed on its timeline, once.
+pub(super) async fn tie(
+    app: &App,
+    unit: &mut Unit<'_>,
+    incident: &Incident,
+    before: Option<&Snapshot>,
+    snapshot: &Snapshot,
+) -> Result<()> {
     let role = SnapshotRole::During;
-    snapshots::link_if_new(&mut unit.conn, incident.id, snapshot.id, role).await?;
+    if !snapshots::link_if_new(&mut unit.conn, incident.id, snapshot.id, role).await? {
+        return Ok(());
+    }
     unit.event(NewEvent::new(EventKind::SnapshotLinked).incident(incident.id).subject(snapshot.id).data(json!({"role": role})));
     let Some(before) = before else { return Ok(()) };
     let first = snapshot.changes.first().map_or("config changed", String::as_str);
@@ -142,7 +150,7 @@ async fn tie(app: &App, unit: &mut Unit<'_>, incident: &Incident, before: Option
         pinned: true,
         ..EntryFields::default()
     };
-    timeline::record_fields(app, unit, incident.id, snapshot.balancer.clone(), fields).await.map(drop)
+    timeline::record_fields(app, unit, incident.id, Source::Recorder, snapshot.balancer.clone(), fields).await.map(drop)
 }
 
 fn list(sentences: &[String]) -> String {

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
+use super::taking::tie;
 use crate::app::App;
 use crate::domain::id::BalancerId;
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::SnapshotRole;
 use crate::domain::time::{Timestamp, Window};
 use crate::domain::timeline::Entry;
-use crate::services::Result;
+use crate::services::{Result, Unit};
 use crate::signal::chunk;
 use crate::signal::series::{Series, SeriesKey};
-use crate::store::{Conn, balancers, samples, snapshots};
+use crate::store::{balancers, samples, snapshots};
 
 /// What an incident shows from before it began.
 pub const BEFORE_MINUTES: i64 = 30;
@@ -38,21 +39,22 @@ pub fn settled_window(incident: &Incident, entries: &[Entry]) -> Window {
 
 /// Links what was live in the incident's window: the last snapshot before it, and those during it. What
 /// people linked or chose is left alone.
-pub async fn link_window(conn: &mut Conn, incident: &Incident, now: Timestamp) -> Result<()> {
-    let window = window(incident, now);
-    for balancer in balancers::list(conn).await? {
-        let mut during = snapshots::within(conn, balancer.id, window.from, window.to, 100).await?;
-        let before = match snapshots::last_at(conn, balancer.id, window.from).await? {
+pub async fn link_window(app: &App, unit: &mut Unit<'_>, incident: &Incident) -> Result<()> {
+    let window = window(incident, unit.now);
+    for balancer in balancers::list(&mut unit.conn).await? {
+        let mut during = snapshots::within(&mut unit.conn, balancer.id, window.from, window.to, 100).await?;
+        let mut before = match snapshots::last_at(&mut unit.conn, balancer.id, window.from).await? {
             Some(before) => Some(before),
             // The recorder began inside the window: the first one stands for what was before.
             None if during.first().is_some_and(|first| first.captured_at <= incident.beginning()) => Some(during.remove(0)),
             None => None,
         };
-        if let Some(before) = before {
-            snapshots::link_if_new(conn, incident.id, before.id, SnapshotRole::Before).await?;
+        if let Some(before) = &before {
+            snapshots::link_if_new(&mut unit.conn, incident.id, before.id, SnapshotRole::Before).await?;
         }
         for snapshot in during {
-            snapshots::link_if_new(conn, incident.id, snapshot.id, SnapshotRole::During).await?;
+            tie(app, unit, incident, before.as_ref(), &snapshot).await?;
+            before = Some(snapshot);
         }
     }
     Ok(())
