@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod attachments;
 pub mod balancers;
+pub mod composer;
 pub mod events;
 pub mod flight;
 pub mod health;

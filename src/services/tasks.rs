@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{IncidentRef, TaskId};
+use crate::domain::incident::Incident;
 use crate::domain::task::{Task, TaskFields, TaskStatus};
 use crate::domain::{Error, patch};
 use crate::store::{Conn, tasks};
@@ -61,19 +62,25 @@ pub async fn add(app: &App, actor: &Actor, which: IncidentRef, fields: TaskField
     let fields = fields.checked()?;
     let mut unit = Unit::begin(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteTasks).await?;
+    let task = add_within(app, &mut unit, &incident, fields).await?;
+    unit.commit().await?;
+    Ok(task)
+}
+
+/// The same inside another unit of work, for fields that were checked.
+pub(super) async fn add_within(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: TaskFields) -> Result<Task> {
     let task = Task {
         id: TaskId(app.uuid()),
         incident_id: incident.id,
         incident: incident.reference,
         closed_at: fields.is_closed().then_some(unit.now),
         fields,
-        created_by: actor.to_string(),
+        created_by: unit.actor().to_owned(),
         created_at: unit.now,
         version: 1,
     };
     tasks::insert(&mut unit.conn, &task).await?;
-    note(&mut unit, &task);
-    unit.commit().await?;
+    note(unit, &task);
     Ok(task)
 }
 

@@ -8,7 +8,8 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{EntryId, IncidentId, IncidentRef};
-use crate::domain::timeline::{Entry, EntryFields, EntryKind, NewEntry, Revision, Source};
+use crate::domain::incident::Incident;
+use crate::domain::timeline::{Entry, EntryFields, EntryKind, NewEntry, Revision};
 use crate::domain::{Error, patch};
 use crate::store::{Conn, timeline};
 
@@ -44,31 +45,40 @@ pub async fn find(app: &App, actor: &Actor, which: IncidentRef, id: EntryId) -> 
 /// Adds an entry. The second value is false when an entry with the client's id was already there: a
 /// repeated POST is harmless and gets the first answer again.
 pub async fn add(app: &App, actor: &Actor, which: IncidentRef, new: NewEntry) -> Result<(Entry, bool)> {
-    let fields = new.fields.checked()?;
+    let new = NewEntry { fields: new.fields.checked()?, ..new };
     let mut unit = Unit::begin(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    let (entry, fresh) = add_within(app, &mut unit, &incident, new).await?;
+    if fresh {
+        unit.commit().await?;
+    }
+    Ok((entry, fresh))
+}
+
+/// The same inside another unit of work, for fields that were checked. Where the second value is false
+/// nothing was written.
+pub(super) async fn add_within(app: &App, unit: &mut Unit<'_>, incident: &Incident, new: NewEntry) -> Result<(Entry, bool)> {
     let entry = Entry {
         id: EntryId(new.id.unwrap_or_else(|| app.uuid())),
         incident_id: incident.id,
-        fields,
+        fields: new.fields,
         recorded_at: unit.now,
-        source: Source::Person,
-        author: actor.to_string(),
+        source: unit.source(),
+        author: unit.actor().to_owned(),
         version: 1,
         edited_at: None,
         edited_by: None,
         deleted_at: None,
     };
-    if !timeline::insert(&mut unit.conn, &entry).await? {
-        let first = timeline::find(&mut unit.conn, entry.id).await?.filter(|first| first.incident_id == incident.id);
-        return match first {
-            Some(first) => Ok((first, false)),
-            None => Err(Error::invalid("id", "taken", "this id belongs to an entry of another incident; make a new one").into()),
-        };
+    if timeline::insert(&mut unit.conn, &entry).await? {
+        note(unit, &entry, EventKind::TimelineAdded);
+        return Ok((entry, true));
     }
-    note(&mut unit, &entry, EventKind::TimelineAdded);
-    unit.commit().await?;
-    Ok((entry, true))
+    let first = timeline::find(&mut unit.conn, entry.id).await?.filter(|first| first.incident_id == incident.id);
+    match first {
+        Some(first) => Ok((first, false)),
+        None => Err(Error::invalid("id", "taken", "this id belongs to an entry of another incident; make a new one").into()),
+    }
 }
 
 /// Adds an entry that the house itself makes, inside another unit of work.

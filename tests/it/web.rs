@@ -6,8 +6,9 @@ use crate::api::events::Stream;
 use crate::api::{Answer, Client};
 use crate::world::{World, admin, on_both};
 use afterload::domain::access::Role;
+use afterload::domain::incident::Severity;
 use afterload::domain::person::{NewPerson, Person};
-use afterload::services::people;
+use afterload::services::{incidents, people, tasks, timeline};
 
 /// A browser without scripts: a cookie, and the headers that browsers send.
 struct Browser {
@@ -190,4 +191,30 @@ on_both!(an_open_page_alone_does_not_keep_a_session, world => {
     world.clock.advance_seconds(2 * 3600);
     let ended = tokio::time::timeout(std::time::Duration::from_secs(10), stream.next()).await;
     assert_eq!(ended.ok(), Some(None), "the last page was asked for 13 hours ago");
+});
+
+on_both!(a_note_with_all_that_it_asks_for_is_one_unit, world => {
+    let browser = Browser::signed_in(world).await;
+    world.incident("x").await;
+    let sql = async |text: &'static str| {
+        let mut conn = world.app.store().begin().await.expect("a transaction");
+        conn.query(text).execute().await.expect("done");
+        conn.commit().await.expect("kept");
+    };
+    let note = [("id", "01890a5d-ac96-774b-bcce-b302099a8057"), ("text", "todo: watch the weights #sev1 @jl")];
+    // What is asked for besides fails: nothing is kept of the note either.
+    sql("alter table tasks rename to tasks_away").await;
+    assert_eq!(browser.form("/incidents/INC-1/entries", &note).await.status.as_u16(), 500);
+    sql("alter table tasks_away rename to tasks").await;
+    for _ in 0..2 {
+        assert_eq!(browser.form("/incidents/INC-1/entries", &note).await.status.as_u16(), 303);
+    }
+    let which = "INC-1".parse().expect("a reference");
+    let incident = incidents::find(&world.app, &admin(), which).await.expect("there");
+    assert_eq!((incident.fields.severity, incident.version), (Severity::Sev1, 2));
+    let tasks = tasks::of_incident(&world.app, &admin(), which).await.expect("tasks");
+    let told: Vec<_> = tasks.iter().map(|task| (task.fields.title.as_str(), task.fields.owner.as_deref())).collect();
+    assert_eq!(told, [("watch the weights #sev1 @jl", Some("jl"))]);
+    let entries = timeline::list(&world.app, &admin(), which, true).await.expect("entries");
+    assert_eq!(entries.len(), 2, "the note and the change of severity: {entries:?}");
 });

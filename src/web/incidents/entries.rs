@@ -19,6 +19,7 @@ use crate::domain::task::TaskFields;
 use crate::domain::time::{self, Timestamp};
 use crate::domain::timeline::{Entry, EntryFields, EntryKind, Evidence, HypothesisState, NewEntry, Revision};
 use crate::services;
+use crate::services::composer::Also;
 use crate::web::error::Result;
 use crate::web::extract::{Form, Path, Query, Session, Upload};
 use crate::web::format::Zone;
@@ -116,29 +117,18 @@ pub async fn add(
         }
         new.fields.attachments.push(file.id);
     }
-    let (entry, created) = services::timeline::add(&app, actor, which, new).await?;
-    // What the text asks for besides, once however often it is sent.
-    if created {
-        also(&app, actor, which, &understood).await?;
-    }
+    let (entry, _) = services::composer::compose(&app, actor, which, new, also(&understood)).await?;
     done(&app, actor, &shell, which, entry.id).await
 }
 
 /// `todo:` makes a task, `#sev2` sets the severity.
-async fn also(app: &App, actor: &Actor, which: IncidentRef, understood: &Understood) -> Result<()> {
-    if understood.is_task {
-        let title = time::shorten(understood.text.lines().next().unwrap_or_default(), 200);
-        let fields = TaskFields { title, owner: understood.mentions.first().cloned(), ..TaskFields::default() };
-        services::tasks::add(app, actor, which, fields).await?;
-    }
-    if let Some(severity) = understood.severity {
-        let incident = services::incidents::find(app, actor, which).await?;
-        if incident.fields.severity != severity {
-            let patch = serde_json::json!({"severity": severity});
-            services::incidents::edit(app, actor, which, incident.version, &patch).await?;
-        }
-    }
-    Ok(())
+fn also(understood: &Understood) -> Also {
+    let task = understood.is_task.then(|| TaskFields {
+        title: time::shorten(understood.text.lines().next().unwrap_or_default(), 200),
+        owner: understood.mentions.first().cloned(),
+        ..TaskFields::default()
+    });
+    Also { task, severity: understood.severity }
 }
 
 #[derive(Template)]
