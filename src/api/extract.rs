@@ -8,9 +8,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Object, Required, Type};
+use uuid::Uuid;
 
 use super::error::{Error, NextCursor, Result};
 use super::strict;
@@ -308,6 +310,22 @@ pub struct Created<T>(pub String, pub T);
 impl<T: IntoResponse> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         (StatusCode::CREATED, [(LOCATION, self.0)], self.1).into_response()
+    }
+}
+
+/// The answer to a POST that may be a repeat: 201 with its place for something `fresh`, else 200.
+pub fn made<T: Serialize>(fresh: bool, place: String, answer: Tagged<T>) -> Response {
+    if fresh { Created(place, answer).into_response() } else { answer.into_response() }
+}
+
+/// Takes the id that the client made out of a body of POST.
+pub fn take_id(body: &mut Map<String, Value>) -> domain::error::Result<Option<Uuid>> {
+    match body.remove("id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(id) => match id.as_str().and_then(|id| Uuid::parse_str(id).ok()) {
+            Some(id) => Ok(Some(id)),
+            None => Err(domain::Error::invalid("id", "not_an_id", "the id is a UUID, best of version 7")),
+        },
     }
 }
 

@@ -2,19 +2,21 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::error::Result;
-use super::extract::{Body, Caller, Created, IfMatch, List, MayMatch, Path, Query, Tagged};
+use super::extract::{Body, Caller, IfMatch, List, MayMatch, Path, Query, Tagged, made, take_id};
 use crate::app::App;
-use crate::domain::Error;
 use crate::domain::id::IncidentRef;
 use crate::domain::incident::{Durations, Incident, IncidentFields, IncidentKind, Severity, Status, Warning};
 use crate::domain::time::{Timestamp, parse_rfc3339};
+use crate::domain::{Error, patch};
 use crate::services::Page;
 use crate::services::incidents::{self, IncidentFilter};
 
@@ -96,23 +98,34 @@ async fn list(State(app): State<App>, Caller(actor): Caller, Query(query): Query
     Ok(incidents::list(&app, &actor, &filter, &page).await?.into())
 }
 
+/// A new incident.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read as JSON, so that unknown fields are refused")]
+struct NewIncident {
+    /// Made by the client: sending the same incident again is harmless.
+    id: Option<Uuid>,
+    #[serde(flatten)]
+    fields: IncidentFields,
+}
+
 /// Open an incident, or write down one that is over
 ///
 /// Only the title is required. With status `resolved` and milestones it is back-filled as already over.
+/// With an `id` of the client's, a repeated POST answers 200 with the incident that the first one made.
 #[utoipa::path(
     post,
     path = "/api/v1/incidents",
     tag = "incidents",
-    request_body = IncidentFields,
-    responses((status = 201, body = IncidentView, headers(("Location" = String), ("ETag" = String))))
+    request_body = NewIncident,
+    responses(
+        (status = 201, body = IncidentView, headers(("Location" = String), ("ETag" = String))),
+        (status = 200, body = IncidentView, description = "It was there already", headers(("ETag" = String)))
+    )
 )]
-async fn declare(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Body(fields): Body<IncidentFields>,
-) -> Result<Created<Tagged<IncidentView>>> {
-    let incident = incidents::declare(&app, &actor, fields).await?;
-    Ok(Created(format!("/api/v1/incidents/{}", incident.reference), view(&app, incident)))
+async fn declare(State(app): State<App>, Caller(actor): Caller, Body(mut body): Body<Map<String, Value>>) -> Result<Response> {
+    let id = take_id(&mut body)?;
+    let (incident, fresh) = incidents::declare(&app, &actor, id, patch::read(Value::Object(body))?).await?;
+    Ok(made(fresh, format!("/api/v1/incidents/{}", incident.reference), view(&app, incident)))
 }
 
 /// One incident

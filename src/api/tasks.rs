@@ -1,16 +1,19 @@
 //! `/tasks`, and the tasks of an incident.
 
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
-use serde_json::Value;
-use utoipa::IntoParams;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::error::Result;
-use super::extract::{Body, Caller, Created, IfMatch, List, Path, Query, Tagged};
+use super::extract::{Body, Caller, IfMatch, List, Path, Query, Tagged, made, take_id};
 use crate::app::App;
 use crate::domain::id::{IncidentRef, TaskId};
+use crate::domain::patch;
 use crate::domain::task::{Task, TaskFields, TaskStatus};
 use crate::services::Page;
 use crate::services::tasks::{self, TaskFilter};
@@ -29,22 +32,38 @@ async fn of_incident(State(app): State<App>, Caller(actor): Caller, Path(which):
     Ok(tasks::of_incident(&app, &actor, which).await?.into())
 }
 
+/// A new task.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read as JSON, so that unknown fields are refused")]
+struct NewTask {
+    /// Made by the client: sending the same task again is harmless.
+    id: Option<Uuid>,
+    #[serde(flatten)]
+    fields: TaskFields,
+}
+
 /// Add a task to an incident
+///
+/// With an `id` of the client's, a repeated POST answers 200 with the task that the first one made.
 #[utoipa::path(
     post,
     path = "/api/v1/incidents/{ref}/tasks",
     tag = "tasks",
-    request_body = TaskFields,
-    responses((status = 201, body = Task, headers(("Location" = String), ("ETag" = String))))
+    request_body = NewTask,
+    responses(
+        (status = 201, body = Task, headers(("Location" = String), ("ETag" = String))),
+        (status = 200, body = Task, description = "It was there already", headers(("ETag" = String)))
+    )
 )]
 async fn add(
     State(app): State<App>,
     Caller(actor): Caller,
     Path(which): Path<IncidentRef>,
-    Body(fields): Body<TaskFields>,
-) -> Result<Created<Tagged<Task>>> {
-    let task = tasks::add(&app, &actor, which, fields).await?;
-    Ok(Created(format!("/api/v1/tasks/{}", task.id), tagged(task)))
+    Body(mut body): Body<Map<String, Value>>,
+) -> Result<Response> {
+    let id = take_id(&mut body)?;
+    let (task, fresh) = tasks::add(&app, &actor, which, id, patch::read(Value::Object(body))?).await?;
+    Ok(made(fresh, format!("/api/v1/tasks/{}", task.id), tagged(task)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,12 +10,12 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::error::Result;
-use super::extract::{Body, Caller, Created, IfMatch, List, MayMatch, Paging, Path, Query, Tagged};
+use super::extract::{Body, Caller, IfMatch, List, MayMatch, Paging, Path, Query, Tagged, made, take_id};
 use crate::app::App;
 use crate::domain::id::{EntryId, IncidentRef};
 use crate::domain::time::{Timestamp, parse_rfc3339, rfc3339};
 use crate::domain::timeline::{Entry, EntryFields, NewEntry, Revision};
-use crate::domain::{self, Error, patch};
+use crate::domain::{self, patch};
 use crate::services::timeline;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -79,22 +79,11 @@ async fn add(
 ) -> Result<Response> {
     let new = new_entry(body, app.now())?;
     let (entry, fresh) = timeline::add(&app, &actor, which, new).await?;
-    if !fresh {
-        return Ok(tagged(entry).into_response());
-    }
-    let place = format!("/api/v1/incidents/{}/timeline/{}", entry.incident_id, entry.id);
-    Ok(Created(place, tagged(entry)).into_response())
+    Ok(made(fresh, format!("/api/v1/incidents/{}/timeline/{}", entry.incident_id, entry.id), tagged(entry)))
 }
 
 fn new_entry(mut body: Map<String, Value>, now: Timestamp) -> domain::error::Result<NewEntry> {
-    let id = match body.remove("id") {
-        None | Some(Value::Null) => None,
-        Some(id) => Some(
-            id.as_str()
-                .and_then(|id| Uuid::parse_str(id).ok())
-                .ok_or_else(|| Error::invalid("id", "not_an_id", "the id is a UUID, best of version 7"))?,
-        ),
-    };
+    let id = take_id(&mut body)?;
     if body.get("occurred_at").is_none_or(Value::is_null) {
         body.insert("occurred_at".to_owned(), json!(rfc3339(now)));
     }
@@ -207,6 +196,7 @@ async fn revisions(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Error;
 
     fn read(body: Value) -> domain::error::Result<NewEntry> {
         let Value::Object(body) = body else { panic!("an object") };

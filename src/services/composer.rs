@@ -29,7 +29,7 @@ pub async fn compose(app: &App, actor: &Actor, which: IncidentRef, new: NewEntry
     }
     if let Some(fields) = task {
         actor.may(Permission::WriteTasks)?;
-        tasks::add_within(app, &mut unit, &incident, fields).await?;
+        tasks::add_within(app, &mut unit, &incident, None, fields).await?;
     }
     if let Some(severity) = also.severity.filter(|severity| *severity != incident.fields.severity) {
         let mut after = Incident { updated_at: unit.now, version: incident.version + 1, ..incident.clone() };

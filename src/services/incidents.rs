@@ -1,13 +1,14 @@
 //! Declaring, reading, changing and undoing incidents.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::lookup::{load, load_live};
 use super::{Page, Paged, Result, Unit, recording, timeline};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::id::{IncidentId, IncidentRef};
+use crate::domain::id::{IncidentId, IncidentRef, Reference};
 use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
 use crate::domain::timeline::EntryKind;
 use crate::domain::{Error, patch};
@@ -16,34 +17,49 @@ use crate::store::{self, incidents};
 pub use crate::store::incidents::IncidentFilter;
 
 /// Opens an incident by hand, or back-fills one that is already over (status `resolved` with milestones).
-pub async fn declare(app: &App, actor: &Actor, fields: IncidentFields) -> Result<Incident> {
+/// The second value is false when the actor's own incident with the client's `id` was already there: a
+/// repeated POST is harmless and gets the first answer again.
+pub async fn declare(app: &App, actor: &Actor, id: Option<Uuid>, fields: IncidentFields) -> Result<(Incident, bool)> {
     actor.may(Permission::WriteIncidents)?;
     let fields = fields.checked()?;
     let mut unit = Unit::begin(app, actor).await?;
-    let incident = open(app, &mut unit, fields, actor.owner()).await?;
+    // Taking the number makes declarations wait for each other, so that of two with one id the second
+    // finds the first. A unit that is dropped gives its number back.
+    let reference = incidents::next_number(&mut unit.conn).await?;
+    let id = IncidentId(id.unwrap_or_else(|| app.uuid()));
+    if let Some(first) = incidents::find(&mut unit.conn, IncidentRef::Id(id)).await? {
+        if first.created_by == actor.owner() && actor.sees(&first) {
+            return Ok((first, false));
+        }
+        return Err(Error::invalid("id", "taken", "this id belongs to another incident; make a new one").into());
+    }
+    let incident = insert(app, &mut unit, id, reference, fields, actor.owner()).await?;
     unit.commit().await?;
     recording::freeze_soon(app, incident.id);
-    Ok(incident)
+    Ok((incident, true))
 }
 
 /// Opens an incident inside a unit of work: number, row, first links, event.
-pub(super) async fn open(app: &App, unit: &mut Unit<'_>, mut fields: IncidentFields, created_by: String) -> Result<Incident> {
+pub(super) async fn open(app: &App, unit: &mut Unit<'_>, fields: IncidentFields, created_by: String) -> Result<Incident> {
+    let reference = incidents::next_number(&mut unit.conn).await?;
+    insert(app, unit, IncidentId(app.uuid()), reference, fields, created_by).await
+}
+
+async fn insert(
+    app: &App,
+    unit: &mut Unit<'_>,
+    id: IncidentId,
+    reference: Reference,
+    mut fields: IncidentFields,
+    created_by: String,
+) -> Result<Incident> {
     let now = unit.now;
     let milestones = &mut fields.milestones;
     if fields.status != Status::Resolved {
         milestones.started = milestones.started.or(milestones.detected).or(Some(now));
         milestones.detected = milestones.detected.or(Some(now));
     }
-    let incident = Incident {
-        id: IncidentId(app.uuid()),
-        reference: incidents::next_number(&mut unit.conn).await?,
-        fields,
-        created_by,
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-        version: 1,
-    };
+    let incident = Incident { id, reference, fields, created_by, created_at: now, updated_at: now, deleted_at: None, version: 1 };
     incidents::insert(&mut unit.conn, &incident).await?;
     recording::link_window(app, unit, &incident).await?;
     let data = json!({"reference": incident.reference, "severity": incident.fields.severity, "title": incident.fields.title});

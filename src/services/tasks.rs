@@ -1,6 +1,7 @@
 //! Corrective tasks, on one incident and across all.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::lookup::{load, load_live};
 use super::{Page, Paged, Result, Unit};
@@ -58,19 +59,30 @@ pub async fn find(app: &App, actor: &Actor, id: TaskId) -> Result<Task> {
     load_task(&mut app.store().read().await?, actor, id, Permission::ReadIncidents).await
 }
 
-pub async fn add(app: &App, actor: &Actor, which: IncidentRef, fields: TaskFields) -> Result<Task> {
+/// Adds a task. The second value is false when a task with the client's `id` was already there: a
+/// repeated POST is harmless and gets the first answer again.
+pub async fn add(app: &App, actor: &Actor, which: IncidentRef, id: Option<Uuid>, fields: TaskFields) -> Result<(Task, bool)> {
     let fields = fields.checked()?;
     let mut unit = Unit::begin(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteTasks).await?;
-    let task = add_within(app, &mut unit, &incident, fields).await?;
-    unit.commit().await?;
-    Ok(task)
+    let (task, fresh) = add_within(app, &mut unit, &incident, id, fields).await?;
+    if fresh {
+        unit.commit().await?;
+    }
+    Ok((task, fresh))
 }
 
-/// The same inside another unit of work, for fields that were checked.
-pub(super) async fn add_within(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: TaskFields) -> Result<Task> {
+/// The same inside another unit of work, for fields that were checked. Where the second value is false
+/// nothing was written.
+pub(super) async fn add_within(
+    app: &App,
+    unit: &mut Unit<'_>,
+    incident: &Incident,
+    id: Option<Uuid>,
+    fields: TaskFields,
+) -> Result<(Task, bool)> {
     let task = Task {
-        id: TaskId(app.uuid()),
+        id: TaskId(id.unwrap_or_else(|| app.uuid())),
         incident_id: incident.id,
         incident: incident.reference,
         closed_at: fields.is_closed().then_some(unit.now),
@@ -79,9 +91,15 @@ pub(super) async fn add_within(app: &App, unit: &mut Unit<'_>, incident: &Incide
         created_at: unit.now,
         version: 1,
     };
-    tasks::insert(&mut unit.conn, &task).await?;
-    note(unit, &task);
-    Ok(task)
+    if tasks::insert(&mut unit.conn, &task).await? {
+        note(unit, &task);
+        return Ok((task, true));
+    }
+    let first = tasks::find(&mut unit.conn, task.id).await?.filter(|first| first.incident_id == incident.id);
+    match first {
+        Some(first) => Ok((first, false)),
+        None => Err(Error::invalid("id", "taken", "this id belongs to a task of another incident; make a new one").into()),
+    }
 }
 
 /// Lays a merge patch over the task. Finishing a recurring one makes its successor.

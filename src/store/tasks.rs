@@ -24,25 +24,27 @@ fn task(row: &Row) -> Result<Task> {
     })
 }
 
-pub async fn insert(conn: &mut Conn, task: &Task) -> Result<()> {
+/// `false` when a task with this id is already there.
+pub async fn insert(conn: &mut Conn, task: &Task) -> Result<bool> {
     let fields = json(&task.fields)?;
-    conn.query(
-        "insert into tasks (id, incident_id, status, owner, due_on, fields, created_by, created_at, closed_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(task.id.0)
-    .bind(task.incident_id.0)
-    .bind(task.fields.status.as_str())
-    .bind(&task.fields.owner)
-    .bind(task.fields.due_on.map(|due| due.to_string()))
-    .bind(fields)
-    .bind(&task.created_by)
-    .bind(task.created_at)
-    .bind(task.closed_at)
-    .bind(task.version)
-    .execute()
-    .await
-    .map(drop)
+    let inserted = conn
+        .query(
+            "insert into tasks (id, incident_id, status, owner, due_on, fields, created_by, created_at, closed_at, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do nothing",
+        )
+        .bind(task.id.0)
+        .bind(task.incident_id.0)
+        .bind(task.fields.status.as_str())
+        .bind(&task.fields.owner)
+        .bind(task.fields.due_on.map(|due| due.to_string()))
+        .bind(fields)
+        .bind(&task.created_by)
+        .bind(task.created_at)
+        .bind(task.closed_at)
+        .bind(task.version)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
 }
 
 /// `false` when somebody saved first.
@@ -68,7 +70,11 @@ pub async fn find(conn: &mut Conn, id: TaskId) -> Result<Option<Task>> {
 }
 
 pub async fn of_incident(conn: &mut Conn, incident: IncidentId) -> Result<Vec<Task>> {
-    conn.query(COLUMNS).push_bind("where t.incident_id = ", incident.0).push(" order by t.id limit 500").all(task).await
+    conn.query(COLUMNS)
+        .push_bind("where t.incident_id = ", incident.0)
+        .push(" order by t.created_at, t.id limit 500")
+        .all(task)
+        .await
 }
 
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,10 @@
 //! For forms that make something new; changes of what is there already go through [`super::forms`],
 //! which also knows what somebody else saved meanwhile.
 
+use uuid::Uuid;
+
 use super::error::{Error, Result};
+use crate::domain;
 use crate::domain::error::{FieldError, FieldErrors};
 
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,14 @@ impl Sent {
             self.pairs.push((name.to_owned(), value.into()));
         }
         self
+    }
+
+    /// The id that the form carries, so that sending it twice makes one thing.
+    pub fn id(&self) -> Result<Option<Uuid>, domain::Error> {
+        match self.value("id") {
+            "" => Ok(None),
+            id => Uuid::parse_str(id).map(Some).map_err(|_| domain::Error::invalid("id", "not_an_id", "please send it again")),
+        }
     }
 
     /// What was typed, as it was typed; empty when the field was not sent.
@@ -85,7 +96,6 @@ pub fn query(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain;
 
     #[test]
     fn a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_where() {

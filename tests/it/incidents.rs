@@ -15,10 +15,10 @@ use crate::world::{admin, on_both, person, refused, responder};
 on_both!(numbers_are_gapless_even_after_a_refusal, world => {
     assert_eq!(world.incident("first").await.reference, Reference(1));
     let nameless = IncidentFields::default();
-    assert_eq!(refused(incidents::declare(&world.app, &responder(), nameless).await), ["/title"]);
+    assert_eq!(refused(incidents::declare(&world.app, &responder(), None, nameless).await), ["/title"]);
     let viewer = person("vw", Role::Viewer);
     let fields = IncidentFields { title: "x".into(), ..Default::default() };
-    assert!(matches!(incidents::declare(&world.app, &viewer, fields).await, Err(Error::Domain(Problem::Forbidden(_)))));
+    assert!(matches!(incidents::declare(&world.app, &viewer, None, fields).await, Err(Error::Domain(Problem::Forbidden(_)))));
     assert_eq!(world.incident("second").await.reference, Reference(2));
 });
 
@@ -28,7 +28,7 @@ on_both!(concurrent_declarations_get_each_their_own_number, world => {
         let app = world.app.clone();
         tasks.push(tokio::spawn(async move {
             let fields = IncidentFields { title: format!("incident {index}"), ..Default::default() };
-            incidents::declare(&app, &responder(), fields).await.expect("declared").reference.0
+            incidents::declare(&app, &responder(), None, fields).await.expect("declared").0.reference.0
         }));
     }
     let mut numbers = Vec::new();
@@ -77,7 +77,7 @@ on_both!(statuses_stamp_milestones_and_reopening_needs_a_reason, world => {
 on_both!(contradictory_milestones_are_kept_and_warned_about, world => {
     let milestones = Milestones { started: Some(world.app.now()), resolved: Some(world.app.now() - chrono::Duration::hours(1)), ..Default::default() };
     let fields = IncidentFields { title: "Back-filled".into(), status: Status::Resolved, milestones, ..Default::default() };
-    let incident = incidents::declare(&world.app, &responder(), fields).await.expect("never refused");
+    let (incident, _) = incidents::declare(&world.app, &responder(), None, fields).await.expect("never refused");
     assert_eq!(incident.fields.milestones.warnings(world.app.now()).len(), 1);
     assert!(!incident.is_open());
 });
@@ -107,7 +107,7 @@ on_both!(hostile_and_wrong_fields_name_their_place, world => {
 
 on_both!(restricted_incidents_do_not_exist_for_others, world => {
     let fields = IncidentFields { title: "Leak".into(), visibility: Visibility::Restricted, roles: [("commander".to_owned(), "jl".to_owned())].into(), ..Default::default() };
-    let incident = incidents::declare(&world.app, &responder(), fields).await.expect("declared");
+    let (incident, _) = incidents::declare(&world.app, &responder(), None, fields).await.expect("declared");
     let which = IncidentRef::Reference(incident.reference);
     let seen = async |handle: &str| {
         let actor = person(handle, Role::Admin);
@@ -133,7 +133,7 @@ on_both!(lists_filter_and_page_without_losing_a_row, world => {
             ..Default::default()
         };
         world.clock.advance_seconds(60);
-        incidents::declare(&world.app, &responder(), fields).await.expect("declared");
+        incidents::declare(&world.app, &responder(), None, fields).await.expect("declared");
     }
     let titles = async |filter: IncidentFilter| {
         let mut page = Page { limit: Some(2), cursor: None };
@@ -176,7 +176,7 @@ on_both!(what_a_token_opens_belongs_to_its_maker, world => {
     let Actor::Person { id, handle, role } = responder() else { unreachable!() };
     let token = Actor::Token { id: TokenId(Uuid::nil()), name: "ci".into(), scopes: vec![Scope::IncidentsWrite], maker: Some((id, handle, role)) };
     let fields = IncidentFields { title: "Leak".into(), visibility: Visibility::Restricted, ..Default::default() };
-    let incident = incidents::declare(&world.app, &token, fields).await.expect("declared");
+    let (incident, _) = incidents::declare(&world.app, &token, None, fields).await.expect("declared");
     let which = IncidentRef::Id(incident.id);
     assert!(incidents::find(&world.app, &token, which).await.is_ok());
     assert!(incidents::find(&world.app, &responder(), which).await.is_ok());

@@ -12,7 +12,7 @@ on_both!(a_recurring_task_comes_back_once, world => {
     let incident = world.incident("x").await;
     let due = world.app.now().date_naive() - chrono::Days::new(1);
     let fields = TaskFields { title: "Review configs".into(), due_on: Some(due), recurrence: Some(Recurrence::Quarterly), ..Default::default() };
-    let task = tasks::add(&world.app, &responder(), IncidentRef::Id(incident.id), fields).await.expect("added");
+    let (task, _) = tasks::add(&world.app, &responder(), IncidentRef::Id(incident.id), None, fields).await.expect("added");
     let overdue = TaskFilter { overdue: true, ..Default::default() };
     assert_eq!(tasks::list(&world.app, &responder(), &overdue, &Page::default()).await.expect("list").items.len(), 1);
     let done = tasks::edit(&world.app, &responder(), task.id, 1, &json!({"status": "done"})).await.expect("done");
@@ -30,7 +30,7 @@ on_both!(wont_do_needs_a_reason_and_lists_sort_by_due_date, world => {
     let which = IncidentRef::Id(incident.id);
     for (title, due) in [("none", None), ("late", Some("2026-12-31")), ("soon", Some("2026-12-01"))] {
         let fields = TaskFields { title: title.into(), due_on: due.map(|due| due.parse().expect("date")), ..Default::default() };
-        tasks::add(&world.app, &responder(), which, fields).await.expect("added");
+        tasks::add(&world.app, &responder(), which, None, fields).await.expect("added");
     }
     let mut titles = Vec::new();
     let mut page = Page::first(1);

@@ -218,3 +218,38 @@ on_both!(a_note_with_all_that_it_asks_for_is_one_unit, world => {
     let entries = timeline::list(&world.app, &admin(), which, true).await.expect("entries");
     assert_eq!(entries.len(), 2, "the note and the change of severity: {entries:?}");
 });
+
+/// The hidden id of the form that is sent to `action`.
+fn id_of_form(page: &str, action: &str) -> String {
+    let form = page.split(&format!("method=\"post\" action=\"{action}\"")).nth(1).expect("the form");
+    let id = form.split("name=\"id\" value=\"").nth(1).expect("its id").split('"').next();
+    id.unwrap_or_default().to_owned()
+}
+
+on_both!(a_form_that_is_sent_twice_makes_one_thing, world => {
+    let browser = Browser::signed_in(world).await;
+    let id = id_of_form(&browser.get("/incidents/new").await.text(), "/incidents");
+    let declare = [("id", id.as_str()), ("title", "Checkout slow"), ("severity", "sev2")];
+    for _ in 0..2 {
+        let answer = browser.form("/incidents", &declare).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/incidents/INC-1"), "{}", answer.text());
+    }
+    assert_eq!(browser.get("/incidents/INC-2").await.status.as_u16(), 404);
+    let next = id_of_form(&browser.get("/incidents/new").await.text(), "/incidents");
+    let answer = browser.form("/incidents", &[("id", &next), ("title", "Another"), ("severity", "sev2")]).await;
+    assert_eq!(answer.header("location"), "/incidents/INC-2", "no number was lost to the repeat");
+
+    let id = id_of_form(&browser.get("/incidents/INC-1").await.text(), "/incidents/INC-1/tasks");
+    let task = [("id", id.as_str()), ("title", "Watch the weights"), ("kind", "prevent")];
+    for _ in 0..2 {
+        assert_eq!(browser.form("/incidents/INC-1/tasks", &task).await.status.as_u16(), 303);
+    }
+    let tasks = tasks::of_incident(&world.app, &admin(), "INC-1".parse().expect("a reference")).await.expect("tasks");
+    assert_eq!(tasks.len(), 1);
+    let foreign = browser.form("/incidents/INC-2/tasks", &task).await;
+    assert_eq!(foreign.status.as_u16(), 422, "{}", foreign.text());
+    let refused = browser.form("/incidents", &[("id", "nonsense"), ("title", "x"), ("severity", "sev2")]).await;
+    assert_eq!(refused.status.as_u16(), 422);
+    let again = id_of_form(&refused.text(), "/incidents");
+    assert!(again != "nonsense" && again != next, "a refused form can be sent again: {again}");
+});

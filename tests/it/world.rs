@@ -119,7 +119,7 @@ impl World {
     /// A plain incident, opened by hand.
     pub async fn incident(&self, title: &str) -> Incident {
         let fields = IncidentFields { title: title.into(), ..IncidentFields::default() };
-        incidents::declare(&self.app, &responder(), fields).await.expect("declared")
+        incidents::declare(&self.app, &responder(), None, fields).await.expect("declared").0
     }
 
     pub fn note(&self, title: &str) -> NewEntry {

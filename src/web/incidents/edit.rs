@@ -18,6 +18,7 @@ use crate::web::extract::{Form, Path, Session};
 use crate::web::format::Zone;
 use crate::web::forms::{Edit, Field, INCIDENT, Outcome, TASK};
 use crate::web::page::{Shell, render, see};
+use crate::web::sent::Sent;
 
 type Pairs = Vec<(String, String)>;
 
@@ -87,7 +88,8 @@ pub async fn add_task(
     Path(which): Path<IncidentRef>,
     Form(pairs): Form<Pairs>,
 ) -> Result<Response> {
-    services::tasks::add(&app, &session.actor, which, new_task(&pairs)?).await?;
+    let fields = new_task(&pairs)?;
+    services::tasks::add(&app, &session.actor, which, Sent::new(pairs).id()?, fields).await?;
     done(&app, &session.actor, &shell, which, "#tasks").await
 }
 

@@ -47,10 +47,15 @@ pub fn zones() -> Vec<(i32, String)> {
     minutes.into_iter().map(|minutes| (minutes, time::offset_name(minutes))).collect()
 }
 
-async fn show(session: Session, shell: Shell, Query(pairs): Query<Vec<(String, String)>>) -> Result<Page<New>> {
+async fn show(
+    State(app): State<App>,
+    session: Session,
+    shell: Shell,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Page<New>> {
     session.actor.may(Permission::WriteIncidents)?;
     let sent = Sent::new(pairs).with("severity", Severity::default().as_str()).with("zone", shell.zone().minutes.to_string());
-    Ok(Page(New { shell, sent }))
+    Ok(Page(New { shell, sent: sent.with("id", app.uuid().to_string()) }))
 }
 
 /// Answers the form. Times that contradict each other are taken; the room warns about them.
@@ -61,14 +66,15 @@ pub async fn declare(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response> {
     let sent = Sent::new(pairs);
-    let declared = match fields(&sent) {
-        Ok(fields) => services::incidents::declare(&app, &session.actor, fields).await,
+    let declared = match sent.id().and_then(|id| Ok((id, fields(&sent)?))) {
+        Ok((id, fields)) => services::incidents::declare(&app, &session.actor, id, fields).await,
         Err(error) => Err(error.into()),
     };
     match declared {
-        Ok(incident) => Ok(see(&format!("/incidents/{}", incident.reference))),
+        Ok((incident, _)) => Ok(see(&format!("/incidents/{}", incident.reference))),
         Err(error) => {
-            let sent = sent.refuse(error)?;
+            // Nothing was made: a fresh id lets the form go through also when the old one was the trouble.
+            let sent = sent.refuse(error)?.without("id").with("id", app.uuid().to_string());
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(New { shell, sent })).into_response())
         }
     }

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 
 use askama::Template;
 use askama::filters::Safe;
+use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::attachment::Attachment;
@@ -235,6 +236,8 @@ pub struct Side {
     pub snapshots: Vec<LinkedSnapshot>,
     pub excerpt: Option<Excerpt>,
     pub tasks: Vec<Task>,
+    /// The next task's, so that its form makes one however often it is sent.
+    pub task_id: Uuid,
 }
 
 /// The change that matters most, as text.

@@ -209,6 +209,7 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
         snapshots,
         excerpt,
         tasks: services::tasks::of_incident(app, actor, which).await?,
+        task_id: app.uuid(),
     })
 }
 

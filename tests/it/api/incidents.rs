@@ -134,3 +134,39 @@ on_both!(tasks_are_added_changed_and_listed, world => {
     assert_eq!(client.get("/api/v1/tasks?open=true").await.is(200)["items"], json!([]));
     assert_eq!(client.get("/api/v1/incidents/INC-1/tasks").await.is(200)["items"].as_array().map(Vec::len), Some(1));
 });
+
+on_both!(a_repeated_post_with_an_id_makes_one_incident_and_one_task, world => {
+    let client = Client::admin(world).await;
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let made = client.post("/api/v1/incidents", &json!({"id": id, "title": "x"})).await;
+    assert_eq!((&made.is(201)["id"], made.header("location")), (&json!(id), "/api/v1/incidents/INC-1"));
+    let again = client.post("/api/v1/incidents", &json!({"id": id, "title": "something else"})).await;
+    assert_eq!((&again.is(200)["title"], &again.is(200)["reference"], again.header("etag")), (&json!("x"), &json!("INC-1"), "\"1\""));
+    let foreign = world.incident("of somebody else").await;
+    assert_eq!(foreign.reference.0, 2, "the repeat took no number");
+    let taken = client.post("/api/v1/incidents", &json!({"id": foreign.id, "title": "x"})).await;
+    assert_eq!(taken.problem(422), pairs(&[("/id", "taken")]));
+
+    let task = json!({"id": id, "title": "watch"});
+    let first = client.post("/api/v1/incidents/INC-1/tasks", &task).await;
+    assert_eq!((&first.is(201)["id"], first.header("location")), (&json!(id), format!("/api/v1/tasks/{id}").as_str()));
+    assert_eq!(client.post("/api/v1/incidents/INC-1/tasks", &task).await.is(200), first.is(201));
+    assert_eq!(client.get("/api/v1/incidents/INC-1/tasks").await.is(200)["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(client.post("/api/v1/incidents/INC-2/tasks", &task).await.problem(422), pairs(&[("/id", "taken")]));
+    for path in ["/api/v1/incidents", "/api/v1/incidents/INC-1/tasks"] {
+        let odd = client.post(path, &json!({"id": "x", "title": "x"})).await;
+        assert_eq!(odd.problem(422), pairs(&[("/id", "not_an_id")]));
+        let unknown = client.post(path, &json!({"title": "x", "role": "admin"})).await;
+        assert_eq!(unknown.problem(422), pairs(&[("/role", "unknown_field")]));
+    }
+});
+
+on_both!(two_at_once_with_one_id_are_one_incident, world => {
+    let client = Client::admin(world).await;
+    let body = json!({"id": "01890a5d-ac96-774b-bcce-b302099a8057", "title": "x"});
+    let answers = futures_util::future::join_all((0..8).map(|_| client.post("/api/v1/incidents", &body))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 201]);
+    assert!(answers.iter().all(|answer| answer.json()["reference"] == "INC-1"));
+});
