@@ -34,6 +34,21 @@ pub struct ServerState {
     pub weight_configured: Option<u32>,
     pub admin: Admin,
     pub backup: bool,
+    /// What checks or real traffic found, where the source tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// What the balancer found out about a server; apart from what people decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Up,
+    Down,
+    /// Between up and down: some checks failed, or it is starting.
+    Changing,
+    /// Nobody checks it.
+    Unchecked,
 }
 
 /// What people or config decided, apart from what health checks found.

@@ -13,8 +13,12 @@ use super::incident::words;
 pub enum BalancerKind {
     #[default]
     Haproxy,
+    Nginx,
+    Envoy,
+    Traefik,
+    Caddy,
 }
-words!(BalancerKind { Haproxy => "haproxy" / "HAProxy" });
+words!(BalancerKind { Haproxy => "haproxy" / "HAProxy", Nginx => "nginx" / "nginx", Envoy => "envoy" / "Envoy", Traefik => "traefik" / "Traefik", Caddy => "caddy" / "Caddy" });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
