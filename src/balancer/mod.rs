@@ -6,6 +6,7 @@ pub mod diff;
 pub mod haproxy;
 pub mod model;
 mod names;
+pub mod nginx;
 pub mod redact;
 pub mod source;
 pub mod state;
