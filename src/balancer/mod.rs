@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod data;
 pub mod diff;
 pub mod haproxy;
 pub mod model;
