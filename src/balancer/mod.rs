@@ -6,8 +6,10 @@ pub mod diff;
 pub mod haproxy;
 pub mod model;
 mod names;
+mod read;
 pub mod redact;
 pub mod source;
 pub mod state;
 
 pub use names::{NAME_MAX, clean_name, printable};
+pub use read::{detect, is_config, lay_over, parse, state};

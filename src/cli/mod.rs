@@ -3,7 +3,11 @@
 #![expect(clippy::print_stderr, reason = "a command line speaks through these")]
 
 mod admin;
+mod check;
+mod configs;
+mod diff;
 mod export;
+mod model;
 mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +34,12 @@ struct Cli {
 enum Command {
     /// Serve pages, API and hooks, and record (the default)
     Serve(Box<Config>),
+    /// Hold a config against the rules: afterload check /etc/haproxy/haproxy.cfg
+    Check(check::Check),
+    /// Print what a config says, as JSON
+    Model(model::ModelCommand),
+    /// Say what one config means otherwise than another
+    Diff(diff::Diff),
     /// Write an incident as Markdown: afterload export INC-42
     Export(export::Export),
     /// API tokens: create, list, revoke
@@ -60,7 +70,10 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 /// Runs the command that was given.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match without_app(Cli::parse()) {
+        Ok(code) => return code,
+        Err(cli) => cli,
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(fault) => {
@@ -77,10 +90,21 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Commands that need neither data nor network: what they are to say is their exit status too.
+fn without_app(cli: Cli) -> Result<ExitCode, Cli> {
+    match &cli.command {
+        Some(Command::Check(command)) => Ok(check::run(command)),
+        Some(Command::Model(command)) => Ok(model::run(command)),
+        Some(Command::Diff(command)) => Ok(diff::run(command)),
+        _ => Err(cli),
+    }
+}
+
 async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => serve::run(cli.config).await,
         Some(Command::Serve(config)) => serve::run(*config).await,
+        Some(Command::Check(_) | Command::Model(_) | Command::Diff(_)) => Ok(()),
         Some(Command::Export(command)) => export::run(command).await,
         Some(Command::Token(command)) => admin::token(command).await,
         Some(Command::Integration(command)) => admin::integration(command).await,
