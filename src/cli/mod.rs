@@ -70,10 +70,7 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 /// Runs the command that was given.
 pub fn main() -> ExitCode {
-    let cli = match without_app(Cli::parse()) {
-        Ok(code) => return code,
-        Err(cli) => cli,
-    };
+    let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(fault) => {
@@ -82,7 +79,7 @@ pub fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fault) => {
             eprintln!("afterload: {fault:#}");
             ExitCode::from(2)
@@ -90,21 +87,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Commands that need neither data nor network: what they are to say is their exit status too.
-fn without_app(cli: Cli) -> Result<ExitCode, Cli> {
-    match &cli.command {
-        Some(Command::Check(command)) => Ok(check::run(command)),
-        Some(Command::Model(command)) => Ok(model::run(command)),
-        Some(Command::Diff(command)) => Ok(diff::run(command)),
-        _ => Err(cli),
-    }
-}
-
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = match cli.command {
         None => serve::run(cli.config).await,
         Some(Command::Serve(config)) => serve::run(*config).await,
-        Some(Command::Check(_) | Command::Model(_) | Command::Diff(_)) => Ok(()),
+        // Their exit status is their answer.
+        Some(Command::Check(command)) => return Ok(check::run(&command)),
+        Some(Command::Model(command)) => return Ok(model::run(&command)),
+        Some(Command::Diff(command)) => return Ok(diff::run(&command)),
         Some(Command::Export(command)) => export::run(command).await,
         Some(Command::Token(command)) => admin::token(command).await,
         Some(Command::Integration(command)) => admin::integration(command).await,
@@ -116,7 +106,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Migrate(data)) => open(data).await.map(drop),
         Some(Command::Healthcheck(command)) => serve::healthcheck(command).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The app for one command: the same store as the server's, which may be running beside it.
