@@ -147,7 +147,7 @@ fn kind(sources: &[Source], asked: Option<BalancerKind>, place: String) -> Resul
         }
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
         (None, None) => {
-            let why = "nothing in it tells which balancer would read it; if one does, say which".to_owned();
+            let why = "nothing in it tells which balancer would read it; if one does, say which (--kind)".to_owned();
             Err(ReadError::NotAConfig { place, why })
         }
     }

@@ -85,21 +85,21 @@ impl Disk {
 
     fn file(&mut self, path: &Path) -> Result<Source, ReadError> {
         let shown = shown(path);
-        let meta = fs::metadata(path).map_err(|e| ReadError::io(&shown, &e))?;
+        let meta = fs::metadata(path).map_err(|e| refused(&shown, &e))?;
         if !meta.is_file() {
             return Err(ReadError::NotAFile { place: shown });
         }
         if meta.len() > self.bytes_left as u64 {
             return Err(ReadError::TooLarge { place: shown });
         }
-        self.take(fs::File::open(path).map_err(|e| ReadError::io(&shown, &e))?, &shown)
+        self.take(fs::File::open(path).map_err(|e| refused(&shown, &e))?, &shown)
     }
 
     fn take(&mut self, from: impl Read, shown: &str) -> Result<Source, ReadError> {
         let place = || shown.to_owned();
         self.files_left = self.files_left.checked_sub(1).ok_or(ReadError::TooMany { place: place(), most: MAX_FILES })?;
         let mut bytes = Vec::new();
-        from.take(self.bytes_left as u64 + 1).read_to_end(&mut bytes).map_err(|e| ReadError::io(shown, &e))?;
+        from.take(self.bytes_left as u64 + 1).read_to_end(&mut bytes).map_err(|e| refused(shown, &e))?;
         self.bytes_left = self.bytes_left.checked_sub(bytes.len()).ok_or(ReadError::TooLarge { place: place() })?;
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(ReadError::NotAConfig { place: place(), why: "it is UTF-16; save it as UTF-8".to_owned() });
@@ -119,7 +119,7 @@ impl Disk {
 
     /// Whether `path`, which is there, lies in one of the trees once every symbolic link is followed.
     fn confine(&self, path: &Path) -> Result<(), ReadError> {
-        let real = fs::canonicalize(path).map_err(|e| ReadError::io(&shown(path), &e))?;
+        let real = fs::canonicalize(path).map_err(|e| refused(&shown(path), &e))?;
         match self.trees.iter().any(|tree| real.starts_with(tree)) {
             true => Ok(()),
             false => Err(ReadError::OutOfTree { place: shown(path) }),
@@ -129,9 +129,9 @@ impl Disk {
     fn names(&mut self, folder: &Path) -> Result<Vec<String>, ReadError> {
         let place = shown(folder);
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder).map_err(|e| ReadError::io(&place, &e))? {
+        for entry in fs::read_dir(folder).map_err(|e| refused(&place, &e))? {
             self.names_left = self.names_left.checked_sub(1).ok_or(ReadError::TooMany { place: place.clone(), most: MAX_NAMES })?;
-            let name = entry.map_err(|e| ReadError::io(&place, &e))?.file_name();
+            let name = entry.map_err(|e| refused(&place, &e))?.file_name();
             // A name that is not UTF-8 cannot be told, nor asked for by a config that is.
             names.extend(name.into_string().ok());
         }
@@ -196,6 +196,13 @@ impl Disk {
 impl Files for Disk {
     fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String> {
         self.include(pattern, from).map_err(|error| error.to_string())
+    }
+}
+
+fn refused(place: &str, error: &std::io::Error) -> ReadError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => ReadError::NoFile { place: place.to_owned() },
+        _ => ReadError::io(place, error),
     }
 }
 

@@ -12,6 +12,8 @@ pub enum ReadError {
     Address { place: String, help: &'static str },
     #[error("{place} does not exist: check the path, and for a socket that the balancer runs and opens it (`stats socket`)")]
     Missing { place: String },
+    #[error("{place} does not exist: check the path")]
+    NoFile { place: String },
     #[error(
         "{place} may not be opened: give the user that runs Afterload the right to read it (for a socket: `mode` and `group`)"
     )]

@@ -39,13 +39,17 @@ pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Verd
     let mut command = Command::new(&program);
     command.args(question);
     let paths = whole(paths)?;
-    match (kind, paths.as_slice()) {
-        (BalancerKind::Haproxy, paths) => paths.iter().for_each(|path| drop(command.arg("-f").arg(path))),
-        (_, [path]) => drop(command.arg("-c").arg(main_file(path))),
-        _ => return Err(format!("{name} takes one file: name the main one alone to have its verdict")),
+    if kind != BalancerKind::Haproxy && paths.len() > 1 {
+        return Err(format!("{name} takes one file: name the main one alone to have its verdict"));
     }
-    if kind == BalancerKind::Caddy && is_caddyfile(&paths[0]) {
-        command.args(["--adapter", "caddyfile"]);
+    for path in &paths {
+        match kind {
+            BalancerKind::Haproxy => command.arg("-f").arg(path),
+            _ => command.arg("-c").arg(main_file(path)),
+        };
+        if kind == BalancerKind::Caddy && is_caddyfile(path) {
+            command.args(["--adapter", "caddyfile"]);
+        }
     }
     let ran = run(&mut command, "", within)?;
     let told = run(Command::new(&program).arg(version), "", within).ok();

@@ -64,6 +64,9 @@ pub fn render(report: &Report, colours: bool) -> String {
     out + &summary(report)
 }
 
+/// Stands where a part of a line is left out.
+const CUT: char = '…';
+
 struct Diagnostic<'a> {
     level: Level<'static>,
     id: Option<&'a str>,
@@ -120,8 +123,10 @@ fn shown<'a>(group: Group<'a>, report: &Report, place: &Place, is_main: bool) ->
     let origin = Origin::path(source.name.clone()).line(place.line).char_column(place.column.max(1));
     let Some((line, span)) = excerpt(&source.text, place) else { return group.element(origin) };
     let kind = if is_main { AnnotationKind::Primary } else { AnnotationKind::Context };
+    // Of a line whose beginning is cut off the snippet would count wrong columns.
+    let is_whole = !line.starts_with(CUT);
     let snippet = Snippet::source(line).line_start(place.line).annotation(kind.span(span));
-    group.element(origin).element(snippet)
+    if is_whole { group.element(snippet.path(source.name.clone())) } else { group.element(origin).element(snippet) }
 }
 
 /// The line of a place, and the bytes of it that the place covers. A long line (a whole config can stand on one) is
@@ -134,11 +139,11 @@ fn excerpt(text: &str, place: &Place) -> Option<(String, Range<usize>)> {
     let (start, end) = (place.start - begin, place.end.max(place.start + 1) - begin);
     let column = line.get(..start)?.chars().count();
     let from = if line.len() > MOST { column.saturating_sub(BEFORE) } else { 0 };
-    let mut out = if from > 0 { "…".to_owned() } else { String::new() };
+    let mut out = if from > 0 { CUT.to_string() } else { String::new() };
     let mut span = None::<Range<usize>>;
     for (count, (at, c)) in line.char_indices().skip(from).enumerate() {
         if count == MOST {
-            out.push('…');
+            out.push(CUT);
             break;
         }
         let here = out.len();
@@ -167,16 +172,19 @@ pub fn summary(report: &Report) -> String {
         files => count(files.len(), "file", "files"),
     };
     let version = report.model.version.as_deref().map_or(String::new(), |version| format!(" {}", shorten(version, 40)));
-    let errors = report.notices(Gravity::Error).count();
-    let mut found: Vec<String> = if errors > 0 { vec![count(errors, "error", "errors")] } else { Vec::new() };
-    let counts = SEVERITIES.map(|severity| (report.count(severity), severity));
-    found.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, severity)| format!("{number} {}", word(*severity))));
+    let notices = |gravity| report.notices(gravity).count();
+    let mut found = Vec::new();
+    for (number, one, many) in [(notices(Gravity::Error), "error", "errors"), (notices(Gravity::Warning), "warning", "warnings")] {
+        found.extend((number > 0).then(|| count(number, one, many)));
+    }
+    let counts = SEVERITIES.map(|severity| (report.count(severity), word(severity)));
+    found.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
     let found = if found.is_empty() { "nothing found".to_owned() } else { found.join(", ") };
-    let bar = word(report.bar);
+    let counted = report.findings.iter().filter(|finding| report.counts(finding)).count();
     let verdict = match report.outcome() {
-        Outcome::Clean => format!("nothing at or above {bar}"),
-        Outcome::Found => format!("the bar is {bar}"),
-        Outcome::Refused => "the config cannot be used as it is".to_owned(),
+        Outcome::Clean => format!("nothing at or above {}", word(report.bar)),
+        Outcome::Found => format!("{counted} at or above {}", word(report.bar)),
+        Outcome::Refused => "not all of it could be read, or the balancer would refuse it".to_owned(),
     };
     format!("{files} ({}{version}): {found}; {verdict}\n", report.model.kind.said())
 }
