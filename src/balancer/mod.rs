@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod change;
+pub mod data;
 pub mod diff;
 pub mod haproxy;
 pub mod model;
 mod names;
+pub mod nginx;
 mod read;
 pub mod redact;
 pub mod source;

@@ -74,14 +74,15 @@ impl Reader<'_> {
 
     /// What was commented out, cut at further `#`.
     fn comment(&mut self, span: Range<usize>) {
-        let blocks = self.blocks.clone();
+        let blocks = std::mem::take(&mut self.blocks);
         let mut at = span.start;
         for part in self.text[span].split('#') {
-            let words = words_of(part, at);
-            self.line(&words);
-            self.blocks.clone_from(&blocks);
+            self.blocks.clear();
+            self.blocks.extend(blocks.last().cloned());
+            self.line(&words_of(part, at));
             at += part.len() + 1;
         }
+        self.blocks = blocks;
     }
 
     fn word(&self, words: &[Range<usize>], index: usize) -> &str {
@@ -89,12 +90,11 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, words: &[Range<usize>]) {
+        let closing = (0..words.len()).take_while(|at| self.word(words, *at) == "}").count();
+        self.blocks.truncate(self.blocks.len().saturating_sub(closing));
+        let words = &words[closing..];
         if words.is_empty() {
             return;
-        }
-        if self.word(words, 0) == "}" {
-            self.blocks.pop();
-            return self.line(&words[1..]);
         }
         self.directive(words);
         if self.word(words, words.len() - 1) == "{" {

@@ -84,7 +84,8 @@ impl Reader<'_> {
     /// one may stand in a quoted word or begin the next comment.
     fn comment(&mut self, span: Range<usize>) {
         let waiting = std::mem::take(&mut self.words);
-        let blocks = std::mem::replace(&mut self.blocks, self.blocks.last().copied().into_iter().collect());
+        let inner = self.blocks.last().copied().into_iter().collect();
+        let blocks = std::mem::replace(&mut self.blocks, inner);
         let body = self.text[span.clone()].trim_start_matches(['#', ' ', '\t']);
         let start = span.end - body.len();
         let parts = if body.contains('#') { body.split('#').collect() } else { Vec::new() };
