@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Result, Unit, recording};
 use crate::app::App;
+use crate::balancer::model::{Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::balancer::{Balancer, BalancerFields};

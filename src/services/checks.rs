@@ -63,7 +63,7 @@ fn understand(app: &App, candidate: Candidate) -> Result<Checked> {
     if candidate.config.contains('\0') {
         return Err(Error::invalid("config", "not_text", "this holds NUL bytes: it is no text; send the config file itself").into());
     }
-    let kind = candidate.kind.or_else(|| balancer::detect(&sources)).filter(|kind| balancer::is_config(*kind, &sources));
+    let kind = candidate.kind.or_else(|| balancer::detect(&sources)).filter(|kind| balancer::is_config(*kind, &candidate.config));
     let kind = kind.ok_or_else(|| {
         let detail = match candidate.kind {
             Some(kind) => format!("this is no config of {}; send the whole config, or another kind", kind.said()),

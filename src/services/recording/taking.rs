@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::balancer::change::Change;
 use crate::balancer::model::{Gravity, Model};
-use crate::balancer::source::{NoFiles, Source};
+use crate::balancer::source::{self, NoFiles};
 use crate::balancer::state::State;
 use crate::balancer::{self, diff, redact};
 use crate::domain::Error;
@@ -187,7 +187,7 @@ impl Moment {
     /// The same with a version where the state tells none.
     pub fn with_version(kind: BalancerKind, config: Option<String>, state: Option<State>, version: Option<&str>) -> Self {
         let version = state.as_ref().and_then(|state| state.version.as_deref()).or(version);
-        let read = |text: &str| balancer::parse(kind, &Source::split("config", text), &mut NoFiles, version);
+        let read = |text: &str| balancer::parse(kind, &source::Source::split("config", text), &mut NoFiles, version);
         Self { model: config.as_deref().map(read), config, state }
     }
 
@@ -226,7 +226,7 @@ pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
 
 /// Whether the text is a config of this kind at all.
 fn is_config(kind: BalancerKind, text: &str) -> bool {
-    balancer::is_config(kind, &Source::split("config", text))
+    balancer::is_config(kind, text)
 }
 
 /// A snapshot that somebody sends instead of the recorder reading it.
