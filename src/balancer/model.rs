@@ -373,6 +373,9 @@ pub struct Limits {
     pub queue: Option<Setting<u64>>,
     /// Idle connections kept to the servers (nginx `keepalive`, `http-reuse` as 0 for never).
     pub keepalive: Option<Setting<u64>>,
+    /// Whether connections are closed after each request all the same (nginx before 1.29.7 without
+    /// `proxy_http_version 1.1` and an emptied `Connection` header).
+    pub keepalive_inert: bool,
 }
 
 /// In milliseconds. None where not written.
