@@ -14,7 +14,9 @@
 
 mod assigned;
 mod caddyfile;
+mod data;
 mod entropy;
+mod flat;
 mod haproxy;
 mod names;
 mod nginx;
@@ -101,16 +103,18 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
     for file in Source::spans(text) {
         let part = &text[file.clone()];
         let mut here = Vec::new();
+        let mut spans = Vec::new();
         match kind {
-            BalancerKind::Haproxy => haproxy::find(part, &mut here),
-            BalancerKind::Nginx => nginx::find(part, &mut here),
-            BalancerKind::Caddy => caddyfile::find(part, &mut here),
-            BalancerKind::Envoy | BalancerKind::Traefik => {}
+            BalancerKind::Haproxy => haproxy::find(part, &mut spans),
+            BalancerKind::Nginx => nginx::find(part, &mut spans),
+            BalancerKind::Caddy if !is_json(part) => caddyfile::find(part, &mut spans),
+            BalancerKind::Envoy | BalancerKind::Traefik | BalancerKind::Caddy => data::find(kind, part, &mut here),
         }
-        patterns::find(part, &mut here);
-        entropy::find(part, &mut here);
-        here.retain(|range| !value::is_plain(&part[range.clone()]));
-        found.extend(here.into_iter().map(|range| Secret { span: file.start + range.start..file.start + range.end, bare: false }));
+        patterns::find(part, &mut spans);
+        entropy::find(part, &mut spans);
+        here.extend(spans.into_iter().map(|span| Secret { span, bare: false }));
+        here.retain(|secret| !value::is_plain(&part[secret.span.clone()]));
+        found.extend(here.into_iter().map(|Secret { span, bare }| Secret { span: file.start + span.start..file.start + span.end, bare }));
     }
     found.sort_by_key(|secret| (secret.span.start, secret.span.end));
     let mut merged: Vec<Secret> = Vec::with_capacity(found.len());
@@ -124,6 +128,12 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
         }
     }
     merged
+}
+
+/// Whether a config of Caddy is JSON rather than a Caddyfile, which may begin with `{` too.
+fn is_json(text: &str) -> bool {
+    let inside = text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{');
+    inside.is_some_and(|inside| inside.trim_start().starts_with(['"', '}']))
 }
 
 fn replace(text: &str, found: &[Secret], key: &RedactionKey) -> String {

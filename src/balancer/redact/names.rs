@@ -12,7 +12,7 @@ const SECRETS: [&str; 16] = [
 ];
 
 /// Words that are secrets only when they stand alone between others: `DB_PASS`, not `bypass`.
-const SHORT: [&str; 6] = ["pass", "pwd", "pw", "authorization", "bearer", "hmacencoded"];
+const SHORT: [&str; 5] = ["pass", "pwd", "pw", "authorization", "bearer"];
 
 /// What makes a `key` secret when it stands before it.
 const KEYS: [&str; 35] = [

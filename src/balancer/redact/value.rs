@@ -8,8 +8,11 @@ use crate::domain::balancer::BalancerKind;
 /// Whether a value gives nothing away: empty, redacted already (here or by the balancer), a switch, or only the name of
 /// an environment variable.
 pub(super) fn is_plain(value: &str) -> bool {
-    const WORDS: [&str; 12] =
-        ["off", "on", "none", "null", "true", "false", "yes", "no", "required", "optional", "[redacted]", "W3JlZGFjdGVkXQ=="];
+    // The last ones are what Traefik does with logged headers, and what Envoy writes over a secret in its dumps.
+    const WORDS: [&str; 15] = [
+        "off", "on", "none", "null", "true", "false", "yes", "no", "required", "optional", "drop", "keep", "redact", "[redacted]",
+        "W3JlZGFjdGVkXQ==",
+    ];
     let value = value.trim();
     let variable = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     value.bytes().all(|b| b == b'*')
