@@ -46,7 +46,7 @@ pub fn parse(kind: BalancerKind, sources: &[Source], files: &mut dyn Files, vers
 /// Reads what a running balancer says of itself. The error is one sentence with the remedy.
 pub fn state(kind: BalancerKind, text: &str) -> Result<State, String> {
     match kind {
-        BalancerKind::Haproxy => haproxy::state(text),
+        BalancerKind::Haproxy => haproxy::state::state(text),
         BalancerKind::Nginx => nginx::state(text),
         BalancerKind::Envoy => envoy::state(text),
         BalancerKind::Traefik => traefik::state(text),

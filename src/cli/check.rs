@@ -154,7 +154,9 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf]) -> Result
         return Ok((Gravity::Note, format!("{program} takes the config")));
     }
     let output = reader.wash(kind, &said.output);
-    let lines: Vec<_> = output.lines().take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300))).collect();
+    // HAProxy's notices only tell which program it is.
+    let lines = output.lines().filter(|line| !line.starts_with("[NOTICE]"));
+    let lines: Vec<_> = lines.take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300))).collect();
     Ok((Gravity::Error, format!("{program} refuses the config: {}", lines.join("\n"))))
 }
 

@@ -1,5 +1,7 @@
 //! What a check found, and where, in terms that every format needs.
 
+use std::collections::HashSet;
+
 use crate::balancer::audit::{Finding, Severity};
 use crate::balancer::change::Change;
 use crate::balancer::model::{Gravity, Model, Notice};
@@ -11,7 +13,7 @@ pub struct Report {
     pub model: Model,
     pub sources: Vec<Source>,
     lines: Vec<Lines>,
-    /// The worst first, then as they stand in the files.
+    /// The gravest first, then as they stand in the files.
     pub findings: Vec<Finding>,
     pub changes: Option<Vec<Change>>,
     pub bar: Severity,
@@ -68,9 +70,16 @@ pub struct Region {
 }
 
 impl Report {
-    pub fn new(model: Model, sources: Vec<Source>, mut findings: Vec<Finding>, changes: Option<Vec<Change>>, bar: Severity) -> Self {
-        let first = |finding: &Finding| finding.places.first().map_or((usize::MAX, 0), |place| (place.file, place.line));
-        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), first(finding)));
+    pub fn new(
+        mut model: Model,
+        sources: Vec<Source>,
+        findings: Vec<Finding>,
+        changes: Option<Vec<Change>>,
+        bar: Severity,
+    ) -> Self {
+        // A template of a hundred servers says the same a hundred times.
+        let mut told = HashSet::new();
+        model.notices.retain(|notice| told.insert((notice.place.file, notice.place.start, notice.text.clone())));
         let lines = sources.iter().map(|source| Lines::new(&source.text)).collect();
         Self { model, sources, lines, findings, changes, bar }
     }
