@@ -8,8 +8,11 @@ pub mod envoy;
 pub mod haproxy;
 pub mod model;
 mod names;
+pub mod nginx;
+mod read;
 pub mod redact;
 pub mod source;
 pub mod state;
 
 pub use names::{NAME_MAX, clean_name, printable};
+pub use read::{detect, is_config, lay_over, parse, state};

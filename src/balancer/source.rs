@@ -47,6 +47,24 @@ impl Source {
         files
     }
 
+    /// The bytes of `text` that are contents of files: all of it, or what stands between the marks of several.
+    pub fn spans(text: &str) -> Vec<Range<usize>> {
+        let begins = |line: &str| line.trim_end().strip_prefix(FILE_MARK).is_some_and(|path| path.len() > 1 && path.ends_with(':'));
+        if !text.lines().find(|line| !line.trim().is_empty()).is_some_and(begins) {
+            return vec![0..text.len()];
+        }
+        let (mut spans, mut start, mut at) = (Vec::new(), 0, 0);
+        for line in text.split_inclusive('\n') {
+            if begins(line) {
+                spans.push(start..at);
+                start = at + line.len();
+            }
+            at += line.len();
+        }
+        spans.push(start..at);
+        spans
+    }
+
     /// One text that [`Source::split`] takes apart again. A file that stands alone is left as it is.
     pub fn joined(files: &[Self]) -> String {
         if let [only] = files {
@@ -183,6 +201,9 @@ mod tests {
         let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
         assert_eq!(told, [("/etc/nginx/nginx.conf", "events {}\n# a comment\n"), ("/etc/nginx/a", "x;\n")]);
         assert_eq!(Source::joined(&files), dump.trim_start());
+        let contents: Vec<_> = Source::spans(dump).into_iter().map(|span| &dump[span]).collect();
+        assert_eq!(contents, ["\n", "events {}\n# a comment\n", "x;\n"]);
+        assert_eq!(Source::spans("global\n"), [0..7]);
         assert_eq!(Source::split("haproxy.cfg", "global\n"), [Source::new("haproxy.cfg", "global\n")]);
         assert_eq!(Source::joined(&[Source::new("a", "no end")]), "no end");
     }
