@@ -4,6 +4,7 @@ pub mod audit;
 pub mod change;
 pub mod data;
 pub mod diff;
+pub mod envoy;
 pub mod haproxy;
 pub mod model;
 mod names;

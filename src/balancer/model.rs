@@ -371,6 +371,8 @@ pub struct Limits {
     pub requests: Option<Setting<u64>>,
     /// Requests that may wait for the pool (Envoy `max_pending_requests`, nginx `queue`).
     pub queue: Option<Setting<u64>>,
+    /// Retries at once of the whole pool (Envoy `max_retries`).
+    pub retries: Option<Setting<u64>>,
     /// Idle connections kept to the servers (nginx `keepalive`, `http-reuse` as 0 for never).
     pub keepalive: Option<Setting<u64>>,
     /// Whether connections are closed after each request all the same (nginx before 1.29.7 without

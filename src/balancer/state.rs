@@ -81,6 +81,16 @@ impl Admin {
 }
 
 impl State {
+    /// Whether both send traffic to the same places, whatever health checks found.
+    pub fn decides_as(&self, other: &Self) -> bool {
+        let without_health = |state: &Self| {
+            let mut state = state.clone();
+            state.pools.iter_mut().flat_map(|pool| &mut pool.servers).for_each(|server| server.health = None);
+            state
+        };
+        without_health(self) == without_health(other)
+    }
+
     pub fn pool(&self, name: &str) -> Option<&PoolState> {
         self.pools.iter().find(|pool| pool.name == name)
     }

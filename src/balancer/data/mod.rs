@@ -150,6 +150,11 @@ impl<'a> Node<'a> {
         Self { value, start: offset(span.start), end: offset(span.end), shared: false }
     }
 
+    /// A map without fields that stands nowhere: for what is left out and has defaults.
+    pub fn empty() -> Self {
+        Self::new(Value::Map(Vec::new()), 0..0)
+    }
+
     /// Bytes of the text that it covers.
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
