@@ -23,4 +23,6 @@ pub use state::{diff, state_changes};
 pub use text::{Line, LineKind, Word, lines, unified};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
