@@ -314,7 +314,7 @@ fn pair() -> impl Strategy<Value = (Model, Model)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_model_is_no_change_of_itself(a in model()) {
