@@ -2,12 +2,17 @@
 
 pub mod audit;
 pub mod change;
+pub mod data;
 pub mod diff;
+pub mod envoy;
 pub mod haproxy;
 pub mod model;
 mod names;
+pub mod nginx;
+mod read;
 pub mod redact;
 pub mod source;
 pub mod state;
 
 pub use names::{NAME_MAX, clean_name, printable};
+pub use read::{detect, is_config, lay_over, parse, state};

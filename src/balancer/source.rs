@@ -47,6 +47,24 @@ impl Source {
         files
     }
 
+    /// The bytes of `text` that are contents of files: all of it, or what stands between the marks of several.
+    pub fn spans(text: &str) -> Vec<Range<usize>> {
+        let begins = |line: &str| line.trim_end().strip_prefix(FILE_MARK).is_some_and(|path| path.len() > 1 && path.ends_with(':'));
+        if !text.lines().find(|line| !line.trim().is_empty()).is_some_and(begins) {
+            return vec![0..text.len()];
+        }
+        let (mut spans, mut start, mut at) = (Vec::new(), 0, 0);
+        for line in text.split_inclusive('\n') {
+            if begins(line) {
+                spans.push(start..at);
+                start = at + line.len();
+            }
+            at += line.len();
+        }
+        spans.push(start..at);
+        spans
+    }
+
     /// One text that [`Source::split`] takes apart again. A file that stands alone is left as it is.
     pub fn joined(files: &[Self]) -> String {
         if let [only] = files {
@@ -125,20 +143,41 @@ impl Place {
 pub struct Lines {
     /// Byte offset at which each line begins.
     starts: Vec<usize>,
+    /// Characters before each block of the text: a JSON file may be one line of many megabytes.
+    blocks: Vec<usize>,
+}
+
+/// Bytes of a block of [`Lines`].
+const BLOCK: usize = 4096;
+
+/// Characters that begin in `bytes`.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
 }
 
 impl Lines {
     pub fn new(text: &str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { starts }
+        let mut before = 0;
+        let count = |block: &[u8]| {
+            let at = before;
+            before += characters(block);
+            at
+        };
+        let blocks = text.as_bytes().chunks(BLOCK).map(count).collect();
+        Self { starts, blocks }
     }
 
     /// 1-based line and column (in characters) of byte `at` of `text`, the text that this was made from.
     pub fn locate(&self, text: &str, at: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts[line - 1];
-        let before = text.get(start..at).map_or(at.saturating_sub(start), |part| part.chars().count());
-        (line, before + 1)
+        let before = |at: usize| {
+            let block = (at / BLOCK).min(self.blocks.len().saturating_sub(1));
+            let rest = text.as_bytes().get(block * BLOCK..at).unwrap_or_default();
+            self.blocks.get(block).copied().unwrap_or(0) + characters(rest)
+        };
+        (line, before(at) - before(start) + 1)
     }
 
     /// The place of the bytes `span` of `text`, which is file number `file` of the model.
@@ -156,11 +195,15 @@ mod tests {
 
     #[test]
     fn a_dump_of_several_files_comes_apart_and_together_again() {
-        let dump = "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
+        let dump =
+            "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
         let files = Source::split("dump", dump);
         let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
         assert_eq!(told, [("/etc/nginx/nginx.conf", "events {}\n# a comment\n"), ("/etc/nginx/a", "x;\n")]);
         assert_eq!(Source::joined(&files), dump.trim_start());
+        let contents: Vec<_> = Source::spans(dump).into_iter().map(|span| &dump[span]).collect();
+        assert_eq!(contents, ["\n", "events {}\n# a comment\n", "x;\n"]);
+        assert_eq!(Source::spans("global\n"), [0..7]);
         assert_eq!(Source::split("haproxy.cfg", "global\n"), [Source::new("haproxy.cfg", "global\n")]);
         assert_eq!(Source::joined(&[Source::new("a", "no end")]), "no end");
     }
@@ -173,6 +216,9 @@ mod tests {
         let place = lines.place(text, 0, at..text.len());
         assert_eq!((place.line, place.column, place.raw.as_str()), (2, 3, "server s1"));
         assert_eq!(lines.locate(text, 3), (1, 3));
+        let long = "\nx".to_owned() + &"ä".repeat(10_000);
+        assert_eq!(Lines::new(&long).locate(&long, long.len()), (2, 10_002));
+        assert_eq!(Lines::new("").locate("", 0), (1, 1));
         assert_eq!(lines.locate(text, text.len()), (3, 1));
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! The programs come from the folder in `AFTERLOAD_TEST_BALANCERS`, which `tests/balancers FOLDER` fills.
 
+mod haproxy;
+mod haproxy_configs;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Child;

@@ -1,11 +1,15 @@
-//! Secrets by their place in HAProxy's config language: known directives, headers, converters.
+//! Secrets by their place in HAProxy's config language: directives, headers, variables, converters, comparisons.
 //!
-//! Lines that were commented out are read like the others: that is where old passwords are kept.
+//! Source: HAProxy's configuration manual, sections 3.4 (userlists), 4.2 (keywords), 7.3.1 (converters). HAProxy has no
+//! line continuation, so that each line is read alone and a broken one harms no other. Lines that were commented out are
+//! read like the others: that is where old passwords are kept.
 
 use std::ops::Range;
 
-use super::{is_computed, is_scheme};
+use super::names::{is_cookie, is_secret, is_secret_header};
+use super::value::{self, is_scheme};
 use crate::balancer::haproxy::tokens::{self, Token};
+use crate::domain::balancer::BalancerKind;
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     let mut start = 0;
@@ -50,8 +54,11 @@ impl Words<'_> {
     }
 
     fn hide(&mut self, index: usize) {
-        if index < self.tokens.len() && !is_computed(self.word(index)) {
-            self.hide_range(self.inside(index));
+        if index < self.tokens.len() {
+            let inside = self.inside(index);
+            if let Some(part) = value::secret_part(BalancerKind::Haproxy, &self.line[inside.clone()]) {
+                self.hide_range(inside.start + part.start..inside.start + part.end);
+            }
         }
     }
 
@@ -60,6 +67,16 @@ impl Words<'_> {
         let inside = self.inside(index);
         if let Some(at) = self.line[inside.clone()].find(mark) {
             self.hide_range(inside.start + at + mark.len()..inside.end);
+        }
+    }
+
+    /// Hides the words from `index` on that belong to an action, up to its condition.
+    fn hide_arguments(&mut self, index: usize) {
+        for index in index..self.tokens.len() {
+            if ["if", "unless"].contains(&self.word(index)) {
+                break;
+            }
+            self.hide(index);
         }
     }
 
@@ -73,43 +90,76 @@ impl Words<'_> {
             }
             ["stats", "auth"] if self.tokens.len() > 2 => self.hide_after(2, ":"),
             ["setenv" | "presetenv", _] => self.hide(2),
-            ["dynamic-cookie-key" | "cluster-secret", _] => self.hide(1),
-            // Redis: `tcp-check send AUTH\ password\r\n`.
-            ["tcp-check", "send" | "send-lf"] if self.word(2).to_ascii_lowercase().starts_with("auth ") => self.redis(),
+            ["dynamic-cookie-key" | "cluster-secret" | "acme-vars", _] => self.hide(1),
+            ["lua-load" | "lua-load-per-thread", _] => self.hide_arguments(2),
+            [_, action] if action.starts_with("lua.") => self.hide_arguments(2),
+            ["tcp-check", "send" | "send-lf"] if self.tokens.len() > 2 => self.login(),
             _ => {}
         }
         for index in 0..self.tokens.len() {
-            if ["set-header", "add-header", "hdr", "replace-header", "replace-value"].contains(&self.word(index)) {
-                let value = if self.word(index).starts_with("replace") { index + 3 } else { index + 2 };
-                if is_secret_name(self.word(index + 1)) {
-                    self.hide(value);
-                }
-            }
+            self.named(index);
             self.converters(index);
         }
         self.comparisons();
     }
 
-    fn redis(&mut self) {
+    /// Headers, FastCGI parameters and variables with the name of a secret.
+    fn named(&mut self, index: usize) {
+        let word = self.word(index);
+        let name = self.word(index + 1);
+        match word {
+            "set-header" | "add-header" | "hdr" if is_secret_header(name) => self.hide(index + 2),
+            "replace-header" | "replace-value" if is_secret_header(name) => self.hide(index + 3),
+            "set-param" if is_secret(name) || name.strip_prefix("HTTP_").is_some_and(is_secret_header) => self.hide(index + 2),
+            _ if word.starts_with("set-var") => {
+                let variable = word.split_once('(').map_or("", |(_, rest)| rest.split([',', ')']).next().unwrap_or_default());
+                if !is_secret(variable) {
+                } else if word.starts_with("set-var-fmt") {
+                    self.hide(index + 1);
+                } else if ["str(", "bin("].iter().any(|call| name.starts_with(call)) {
+                    let span = self.tokens[index + 1].span.clone();
+                    if let Some(literal) = argument(&self.line[span.clone()], 4, 0).filter(|literal| !literal.is_empty()) {
+                        self.hide_range(span.start + literal.start..span.start + literal.end);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Logins of a health check: `tcp-check send AUTH\ password\r\n` (Redis), `PASS password`, `LOGIN user password`.
+    fn login(&mut self) {
         let inside = self.inside(2);
         let raw = &self.line[inside.clone()];
-        let Some(space) = raw.find(' ') else { return };
+        let mut words = raw.split(['\\', ' ']).filter(|word| !word.is_empty());
+        let skipped = match words.find(|word| word.len() > 2).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "auth" | "pass" => 1,
+            "login" => 2,
+            _ => return,
+        };
+        let mut start = 0;
+        for _ in 0..skipped {
+            let Some(space) = raw[start..].find(' ') else { return };
+            start += space + 1;
+        }
         let end = raw.find("\\r").or_else(|| raw.find("\\n")).unwrap_or(raw.len());
-        if space + 1 < end {
-            self.hide_range(inside.start + space + 1..inside.start + end);
+        if start < end {
+            self.hide_range(inside.start + start..inside.start + end);
         }
     }
 
     /// Literal keys of `hmac(alg,KEY)`, `jwt_verify(alg,KEY)`, `aes_gcm_dec(bits,nonce,KEY,tag)` and the like.
     fn converters(&mut self, index: usize) {
-        const KEYED: [(&str, usize); 8] = [
+        const KEYED: [(&str, usize); 10] = [
             ("hmac(", 1),
             ("jwt_verify(", 1),
             ("jwt_decrypt_secret(", 0),
+            ("jwt_decrypt_jwk(", 0),
             ("aes_gcm_enc(", 2),
             ("aes_gcm_dec(", 2),
             ("aes_cbc_enc(", 2),
             ("aes_cbc_dec(", 2),
+            ("aes_ecb_enc(", 1),
             ("aes_ecb_dec(", 1),
         ];
         let span = self.tokens[index].span.clone();
@@ -152,6 +202,7 @@ impl Words<'_> {
 
 /// The `wanted`-th argument from `from` on, without its quotes. Stops at the parenthesis that closes the call.
 fn argument(raw: &str, from: usize, wanted: usize) -> Option<Range<usize>> {
+    let from = raw.get(from..).map_or(raw.len(), |_| from);
     let mut quote = None;
     let (mut count, mut start) = (0, from);
     // An argument ends somewhere near; a megabyte of open calls must not be walked to its end for each.
@@ -188,23 +239,15 @@ fn is_reference(argument: &str) -> bool {
         || files.iter().any(|ending| argument.ends_with(ending))
 }
 
-/// Whether a header of this name carries credentials.
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["cookie", "set-cookie"].contains(&name.as_str()) || is_credential(&name)
-}
-
-fn is_credential(name: &str) -> bool {
-    const PARTS: [&str; 10] =
-        ["token", "secret", "api-key", "apikey", "api_key", "passw", "credential", "access-key", "auth-key", "private-key"];
-    ["authorization", "proxy-authorization"].contains(&name) || name.ends_with("-auth") || PARTS.iter().any(|p| name.contains(p))
-}
-
-/// `req.hdr(x-api-key)`, `hdr_beg(authorization)`, `url_param(token)`, `req.cook(token)`. Cookies as a whole are
-/// left out: rules that send people to a pool by a cookie are no secret.
+/// `req.hdr(x-api-key)`, `hdr_beg(authorization)`, `url_param(token)`, `req.cook(token)`, `var(txn.token)`. Cookies as a
+/// whole are left out: rules that send people to a pool by a cookie are no secret.
 fn fetches_secret(word: &str) -> bool {
-    let Some((fetch, rest)) = word.split_once('(') else { return word == "http_auth_bearer" };
-    let known = ["hdr", "url_param", "urlp", "cook"].iter().any(|name| fetch.contains(name));
-    let name = rest.split([',', ')']).next().unwrap_or_default();
-    known && is_credential(&name.trim().to_ascii_lowercase())
+    let Some((fetch, rest)) = word.split_once('(') else {
+        return ["http_auth_bearer", "http_auth_pass"].contains(&word);
+    };
+    let name = rest.split([',', ')']).next().unwrap_or_default().trim();
+    let fetches = |names: &[&str]| names.iter().any(|name| fetch.contains(name));
+    (fetches(&["hdr"]) && is_secret_header(name) && !is_cookie(name))
+        || (fetches(&["url_param", "urlp", "cook", "var"]) && is_secret(name))
+        || fetches(&["http_auth_bearer"])
 }

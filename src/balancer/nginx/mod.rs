@@ -1,0 +1,6 @@
+//! nginx: its config files.
+
+pub mod lex;
+#[cfg(test)]
+mod tests;
+pub mod tree;

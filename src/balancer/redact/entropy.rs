@@ -1,0 +1,135 @@
+//! Secrets by chance: long strings that nobody would type, only a random generator writes.
+//!
+//! A run of 20 or more letters and digits counts as random when it changes between capitals, small letters and digits
+//! about as often as chance does. Names do that seldom (`HttpConnectionManagerV3`), random strings at every second or
+//! third character. Left alone are hashes and ids that their name or prefix tells (`sha256:`, `fingerprint`, `spki`),
+//! UUIDs, host names, paths, images in base64, cipher lists.
+
+use std::ops::Range;
+
+use super::{DIGITS, MARK};
+
+/// Shortest string that is judged.
+const LEAST: usize = 20;
+/// Words that tell on the same line, or up to [`NEAR`] bytes before, that what follows is no secret.
+const TOLD: [&str; 30] = [
+    "sha1", "sha256", "sha384", "sha512", "sha-", "md5", "fingerprint", "spki", "thumbprint", "digest", "checksum", "integrity",
+    "etag", "certificate_hash", "cert_hash", "commit", "revision", "version_info", "build", "serial", "uuid", "guid", "trust_der",
+    "ca_cert", "leaf_cert", "data:image", "data:font", "nonce=", "image:", "hostname",
+];
+/// How far before a string a word may stand that tells what it is.
+const NEAR: usize = 60;
+
+pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !is_part(bytes[at]) {
+            at += 1;
+            continue;
+        }
+        let length = bytes[at..].iter().position(|b| !is_part(*b)).unwrap_or(bytes.len() - at);
+        let run = at..at + length;
+        at = run.end;
+        if length >= LEAST && !is_told(text, run.start) {
+            pieces(text, run, found);
+        }
+    }
+}
+
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_+/=~".contains(&byte)
+}
+
+/// The parts of a run that are no marks.
+fn pieces(text: &str, run: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let mut start = run.start;
+    while let Some(mark) = text[start..run.end].find(MARK) {
+        judge(text, start..start + mark, found);
+        start = (start + mark + MARK.len() + DIGITS).min(run.end);
+    }
+    judge(text, start..run.end, found);
+}
+
+fn judge(text: &str, run: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let part = &text[run.clone()];
+    // A path has names in it, and may have a secret between two of its slashes.
+    let path = part.contains('/') && (part.starts_with('/') || text[..run.start].ends_with(['.', ':', '}', '~']) || has_names(part));
+    // `name=value`: the value alone.
+    let separators: &[char] = if path { &['/', '='] } else { &['='] };
+    let body = part.trim_end_matches('=');
+    let mut start = run.start;
+    for piece in body.split(separators) {
+        let mut span = start..start + piece.len();
+        start = span.end + 1;
+        if is_random(piece) && !is_host(text, &span) {
+            if !path && span.end == run.start + body.len() {
+                // Padding belongs to base64.
+                span.end = run.end;
+            }
+            let trimmed = text[span.clone()].trim_start_matches(['-', '_', '+', '~']).len();
+            found.push(span.end - trimmed..span.end);
+        }
+    }
+}
+
+/// Whether between two slashes of a path stands a word of small letters only.
+fn has_names(path: &str) -> bool {
+    path.split('/').filter(|name| name.len() > 2 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')).count() > 1
+}
+
+fn is_told(text: &str, at: usize) -> bool {
+    let from = text.floor_char_boundary(at.saturating_sub(NEAR));
+    let line = text[from..at].rsplit('\n').next().unwrap_or_default().to_ascii_lowercase();
+    TOLD.iter().any(|word| line.contains(word))
+}
+
+/// Part of a host name: labels in one case, with a dot behind and letters after it.
+fn is_host(text: &str, span: &Range<usize>) -> bool {
+    let label = &text[span.clone()];
+    let one_case = !(label.contains(|c: char| c.is_ascii_lowercase()) && label.contains(|c: char| c.is_ascii_uppercase()));
+    let next = text[span.end..].strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    one_case && next
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Upper,
+    Lower,
+    Digit,
+}
+
+/// Whether chance wrote `text`.
+pub(super) fn is_random(text: &str) -> bool {
+    let classes: Vec<Class> = text
+        .bytes()
+        .filter_map(|b| match b {
+            b'A'..=b'Z' => Some(Class::Upper),
+            b'a'..=b'z' => Some(Class::Lower),
+            b'0'..=b'9' => Some(Class::Digit),
+            _ => None,
+        })
+        .collect();
+    if classes.len() < LEAST || variety(text) < 3.0 {
+        return false;
+    }
+    let has = |class: Class| classes.contains(&class);
+    let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count() as f64 / (classes.len() - 1) as f64;
+    match (has(Class::Upper), has(Class::Lower), has(Class::Digit)) {
+        // 62 % by chance, 35 % in base64 of text.
+        (true, true, true) => changes >= 0.33,
+        // 50 % by chance.
+        (true, true, false) => classes.len() >= 24 && changes >= 0.38,
+        // 40 to 47 % by chance. Names in one case have digits too, but are cut by dashes.
+        (_, _, true) => changes >= 0.25 && text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part.len() >= LEAST),
+        _ => false,
+    }
+}
+
+/// Shannon entropy of the characters, in bits each.
+fn variety(text: &str) -> f64 {
+    let mut counts = [0_u32; 256];
+    text.bytes().for_each(|b| counts[usize::from(b)] += 1);
+    let total = text.len() as f64;
+    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / total).map(|p| -p * p.log2()).sum()
+}

@@ -1,0 +1,170 @@
+//! JSON, YAML and TOML read without their structure: names, and the values behind them, one after the other.
+//!
+//! For text that does not parse, where a tree would end at the first fault, and for what is commented out. It hides by
+//! the same names as `data`, but does not know what stands within what.
+
+use std::ops::Range;
+
+use super::data::{VALUES, WHOLE, inside, plain_name};
+use super::names::{is_cookie, is_secret, is_secret_header};
+use super::{Secret, value};
+use crate::domain::balancer::BalancerKind;
+
+/// Reads all of `text`.
+pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
+    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0 };
+    let mut start = 0;
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        let end = start + line.len();
+        let head = reader.line(start..end);
+        start = end;
+        let Some(head) = head else { continue };
+        // A block scalar: all lines that stand deeper, or are blank.
+        let body = start;
+        while let Some(next) = lines.next_if(|next| next.trim().is_empty() || depth(next) > head) {
+            start += next.len();
+        }
+        reader.block(body..start);
+    }
+}
+
+/// Reads the runs of lines that are comments, the `#` left out.
+pub(super) fn find_in_comments(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
+    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0 };
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        if line.trim_start().starts_with('#') {
+            reader.line(start..end);
+        } else {
+            reader.name.clear();
+            reader.pair = 0;
+        }
+        start = end;
+    }
+}
+
+/// How far a line is indented, comment signs and list dashes included.
+fn depth(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t', '#', '-']).len()
+}
+
+struct Reader<'a> {
+    kind: BalancerKind,
+    text: &'a str,
+    found: &'a mut Vec<Secret>,
+    /// The name whose value comes next.
+    name: String,
+    /// How many names further a value belongs to the header or parameter named before: `key: x-api-key`, `value: …`.
+    pair: usize,
+}
+
+impl Reader<'_> {
+    /// Reads a line; its depth if a block scalar begins at its end.
+    fn line(&mut self, line: Range<usize>) -> Option<usize> {
+        let raw = &self.text[line.clone()];
+        let mut at = line.start + depth(raw);
+        let mut flow = 0_usize;
+        while at < line.end {
+            let rest = &self.text[at..line.end];
+            match rest.as_bytes()[0] {
+                b'{' | b'[' => {
+                    flow += 1;
+                    at += 1;
+                }
+                b'}' | b']' => {
+                    flow = flow.saturating_sub(1);
+                    self.name.clear();
+                    at += 1;
+                }
+                b if b.is_ascii_whitespace() || b == b',' || b == b':' || b == b'=' => at += 1,
+                b'#' => break,
+                b'|' | b'>' if rest.trim_end().len() <= 3 => return Some(depth(raw)),
+                _ => {
+                    let scalar = self.scalar(at..line.end, flow > 0);
+                    at = scalar.end.max(at + 1);
+                    let after = self.text[at..line.end].trim_start_matches([' ', '\t']);
+                    let spaced = self.text[at..line.end].starts_with([' ', '\t']);
+                    let named = after.starts_with('=') || (after.starts_with(':') && (!spaced || after.starts_with(": ")));
+                    if named { self.named(scalar) } else { self.valued(scalar) }
+                }
+            }
+        }
+        None
+    }
+
+    /// The bytes of the scalar that begins here, quotes included.
+    fn scalar(&self, part: Range<usize>, flow: bool) -> Range<usize> {
+        let raw = &self.text[part.clone()];
+        let bytes = raw.as_bytes();
+        let quote = bytes[0];
+        let length = if quote == b'"' || quote == b'\'' {
+            let mut at = 1;
+            while at < bytes.len() && bytes[at] != quote && bytes[at] != b'\n' {
+                at += if bytes[at] == b'\\' && quote == b'"' { 2 } else { 1 };
+            }
+            (at + usize::from(bytes.get(at) == Some(&quote))).min(bytes.len())
+        } else {
+            let ends = |(at, c): (usize, char)| match c {
+                ',' | '}' | ']' | '{' | '[' => flow,
+                ':' => raw[at + 1..].starts_with([' ', '\t', '\r', '\n']) || at + 1 == raw.len(),
+                '=' => self.name.is_empty(),
+                '#' => raw[..at].ends_with(' '),
+                _ => c == '\n',
+            };
+            let end = raw.char_indices().find(|found| ends(*found)).map_or(raw.len(), |(at, _)| at);
+            raw[..end].trim_end().len()
+        };
+        part.start..self.text.floor_char_boundary(part.start + length)
+    }
+
+    fn named(&mut self, scalar: Range<usize>) {
+        self.name = self.text[inside(self.text, scalar)].chars().take(100).collect();
+        self.pair = self.pair.saturating_sub(1);
+    }
+
+    fn valued(&mut self, scalar: Range<usize>) {
+        let inside = inside(self.text, scalar.clone());
+        let field = plain_name(&self.name);
+        let text = &self.text[inside.clone()];
+        let part = if ["key", "name", "headername"].contains(&field.as_str()) && (is_secret_header(text) || is_secret(text)) {
+            self.pair = 3;
+            None
+        } else if field == "users" {
+            text.rfind(':').map(|colon| colon + 1..text.len())
+        } else if self.is_secret_field(&field) {
+            value::secret_part(self.kind, text)
+        } else {
+            None
+        };
+        if let Some(part) = part {
+            self.push(inside.start + part.start..inside.start + part.end);
+        }
+    }
+
+    fn is_secret_field(&self, field: &str) -> bool {
+        let header = self.name.contains('-') && is_secret_header(&self.name);
+        ["inlinestring", "inlinebytes"].contains(&field)
+            || WHOLE.contains(&field)
+            || (self.pair > 0 && VALUES.contains(&field))
+            || header
+            || is_cookie(&self.name)
+            || is_secret(&self.name)
+    }
+
+    /// The lines of a block scalar that belongs to the name before it.
+    fn block(&mut self, lines: Range<usize>) {
+        let body = self.text[lines.clone()].trim();
+        let start = lines.start + (self.text[lines.clone()].len() - self.text[lines].trim_start().len());
+        if self.is_secret_field(&plain_name(&self.name)) {
+            self.push(start..start + body.len());
+        }
+        self.name.clear();
+    }
+
+    fn push(&mut self, span: Range<usize>) {
+        // A number in JSON would need quotes, but what does not parse need not parse afterwards.
+        self.found.push(Secret { span, bare: false });
+    }
+}
