@@ -1,6 +1,7 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod check;
 mod hooks;
 mod incidents;
 mod kill;

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::defaults::Defaults;
 use crate::balancer::change::{Change, Edit, ListEdit, ListenerPart, PoolPart, ServerPart};
 use crate::balancer::model::{Listener, Model, Pool, Route, Server, Target};
 
 /// `before` with every edit of `changes` done. With all changes of `diff(before, after)` it means what `after`
-/// means: places, files, notices and the order of what has no order aside. Edits of another model's diff do what
+/// means: places, files, notices and the order of what has no order aside. Defaults are written out. Edits of another model's diff do what
 /// they can.
 pub fn apply(before: &Model, changes: &[Change]) -> Model {
-    let mut model = before.clone();
+    // Another version has other defaults, and a default may be what an edit leaves as it is.
+    let mut model = Defaults::of(before).model(before);
     let mut listeners: Vec<&ListEdit<Listener, ListenerPart>> = Vec::new();
     let mut pools: Vec<&ListEdit<Pool, PoolPart>> = Vec::new();
     let mut routes: BTreeMap<&str, Vec<&ListEdit<Route, Target>>> = BTreeMap::new();

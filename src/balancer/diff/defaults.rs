@@ -47,6 +47,18 @@ impl Defaults {
         self.version.is_some_and(|own| own >= version)
     }
 
+    /// The whole model with nothing left unwritten that a default decides.
+    pub fn model(&self, model: &Model) -> Model {
+        let pool =
+            |pool: &Pool| Pool { servers: pool.servers.iter().map(|server| self.server(server)).collect(), ..self.pool(pool) };
+        Model {
+            process: self.process(&model.process),
+            listeners: model.listeners.iter().map(|listener| self.listener(listener)).collect(),
+            pools: model.pools.iter().map(pool).collect(),
+            ..model.clone()
+        }
+    }
+
     pub fn process(&self, process: &Process) -> Process {
         let mut process = process.clone();
         if self.kind == BalancerKind::Nginx {
@@ -123,18 +135,18 @@ impl Defaults {
 
     pub fn server(&self, server: &Server) -> Server {
         let mut server = Server { now: None, ..server.clone() };
+        server.weight.get_or_insert_with(|| Setting::new(1, Place::default()));
         for limit in [&mut server.slots, &mut server.queue, &mut server.slow_start_ms] {
             unlimited(limit);
         }
         self.check(server.check.as_mut());
         self.passive(&mut server.passive);
-        if server.tls && server.tls_verified.is_none() {
-            server.tls_verified = match self.kind {
-                BalancerKind::Nginx => Some(false),
-                BalancerKind::Haproxy | BalancerKind::Traefik | BalancerKind::Caddy => Some(true),
-                BalancerKind::Envoy => None,
-            };
-        }
+        let verified = match self.kind {
+            BalancerKind::Nginx => Some(false),
+            BalancerKind::Haproxy | BalancerKind::Traefik | BalancerKind::Caddy => Some(true),
+            BalancerKind::Envoy => None,
+        };
+        server.tls_verified = if server.tls { server.tls_verified.or(verified) } else { None };
         server
     }
 

@@ -154,6 +154,7 @@ fn of_listener<'a>(
     let conditions = |routes: &[&'a Route]| routes.iter().map(|route| condition(route)).collect::<Vec<_>>();
     let (old_keys, new_keys) = (conditions(olds), conditions(news));
     let matched = Matched::by_name(old_keys.iter().map(String::as_str), new_keys.iter().map(String::as_str));
+    let from = items.len();
     let mut push = |kind: ChangeKind, said: Said, edit: ListEdit<Route, _>, old: Option<&Route>, new: Option<&Route>| {
         let item = Item::new(kind, said)
             .edit(Edit::Routes { listener: before.to_owned(), edit })
@@ -190,6 +191,11 @@ fn of_listener<'a>(
             |at: usize| format!("{} to {}", olds[at].condition.clone().unwrap_or_default(), words::target(&olds[at].target));
         let said = Said::Clause(format!("order of routes changed: {} is now tried before {}", name(turn[0]), name(turn[1])));
         push(ChangeKind::Order, said, ListEdit::Reordered { kept }, Some(olds[turn[0]]), Some(olds[turn[1]]));
+    } else if !kept.is_sorted()
+        && let Some(item) = items[from..].iter_mut().find(|item| item.after.len() > item.before.len())
+    {
+        // Only where the new routes stand among the others matters.
+        item.edits.push(Edit::Routes { listener: before.to_owned(), edit: ListEdit::Reordered { kept } });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::balancer::change::ListEdit;
 use crate::balancer::model::{Listener, Model, Pool, Server};
 
 /// Positions in both lists.
@@ -99,6 +100,13 @@ impl Matched {
         self.come.retain(|at| !new.contains(at));
         self.pairs.extend_from_slice(pairs);
         self.pairs.sort_unstable_by_key(|(_, new)| *new);
+    }
+
+    /// The order of what stays, where it is another one. Where order means nothing it goes with what came, so that the
+    /// positions of what came are true.
+    pub fn reordered<T, P>(&self) -> Option<ListEdit<T, P>> {
+        let kept = self.kept();
+        (!kept.is_sorted()).then_some(ListEdit::Reordered { kept })
     }
 
     /// The old positions of what stays, in the order of the new list.

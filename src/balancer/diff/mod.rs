@@ -20,7 +20,9 @@ pub use super::change::{Change, ChangeKind};
 pub use apply::apply;
 pub use merged::changes;
 pub use state::{diff, state_changes};
-pub use text::{Line, LineKind, Word, lines, unified};
+pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,7 @@ impl<'a> Walk<'a> {
                 .places(Some(&pool.place), None);
             self.items.push(Item { pool: Some(&pool.name), total: old.pools.len(), lost: capacity, capacity, ..item });
         }
+        let mut reordered = matched.reordered();
         let partner: HashMap<usize, usize> = matched.pairs.iter().map(|(old, new)| (*new, *old)).collect();
         for (at, pool) in new.pools.iter().enumerate() {
             match partner.get(&at) {
@@ -68,7 +69,9 @@ impl<'a> Walk<'a> {
                     let item = Item::new(ChangeKind::PoolAdded, Said::Each { one, all: "added" })
                         .edit(Edit::Pools(ListEdit::Added { at, item: Box::new(pool.clone()) }))
                         .places(None, Some(&pool.place));
-                    self.items.push(Item { pool: Some(&pool.name), total: new.pools.len(), ..item });
+                    let mut item = Item { pool: Some(&pool.name), total: new.pools.len(), ..item };
+                    item.edits.extend(reordered.take().map(Edit::Pools));
+                    self.items.push(item);
                 }
             }
         }
@@ -112,7 +115,7 @@ impl<'a> Walk<'a> {
                 _ => vec![words::pool(self.new.kind, &before, &after)],
             };
             let places = (before.place(old), after.place(new));
-            let mut edit = Some(Edit::Pools(ListEdit::Changed { at, before: before.clone(), after }));
+            let edit = Some(Edit::Pools(ListEdit::Changed { at, before: before.clone(), after }));
             // Where its servers' checks have been said, the pool's are the same news.
             let checks = |item: &&mut Item| item.kind == ChangeKind::HealthCheck && item.server.is_some();
             if matches!(before, PoolPart::Check(_) | PoolPart::Passive(_))
@@ -124,7 +127,7 @@ impl<'a> Walk<'a> {
             for (kind, said) in said {
                 let (kind, said) = if unwritten { self.by_default(kind, said) } else { (kind, said) };
                 let mut item = Item::new(kind, said).places(Some(places.0), Some(places.1));
-                item.edits.extend(edit.take());
+                item.edits.extend(edit.clone());
                 self.items.push(Item { pool: Some(&new.name), total: self.new.pools.len(), ..item });
             }
         }
@@ -142,6 +145,7 @@ impl<'a> Walk<'a> {
     fn servers(&mut self, pool: usize, old: &'a Pool, new: &'a Pool) {
         let matched = matching::servers(old, new);
         let capacity = capacity(old);
+        let first = self.items.len();
         let mut ranks: Vec<(usize, Item<'a>)> = Vec::new();
         let item =
             |server: &'a Server, kind: ChangeKind, said: Said, total: usize, lost: u64, edit: ListEdit<Server, ServerPart>| {
@@ -201,13 +205,22 @@ impl<'a> Walk<'a> {
         }
         ranks.sort_by_key(|(rank, _)| *rank);
         self.items.extend(ranks.into_iter().map(|(_, item)| item));
-        self.order(pool, old, new, &matched);
+        self.order(pool, old, new, &matched, first);
     }
 
-    fn order(&mut self, pool: usize, old: &'a Pool, new: &'a Pool, matched: &Matched) {
+    fn order(&mut self, pool: usize, old: &'a Pool, new: &'a Pool, matched: &Matched, first: usize) {
         let kept = matched.kept();
-        let meant: Vec<usize> = kept.iter().copied().filter(|at| ordered(self.new.kind, new, &old.servers[*at])).collect();
-        if self.by_state || meant.is_sorted() {
+        let meant: Vec<usize> =
+            matched.pairs.iter().filter(|(_, at)| ordered(self.new.kind, new, &new.servers[*at])).map(|(old, _)| *old).collect();
+        if self.by_state || kept.is_sorted() {
+            return;
+        }
+        if meant.is_sorted() {
+            // Only where a new server stands among them matters.
+            let come = |item: &&mut Item| item.kind == ChangeKind::ServerAdded && item.pool == Some(new.name.as_str());
+            if let Some(item) = self.items[first..].iter_mut().find(come) {
+                item.edits.push(Edit::Servers { pool, edit: ListEdit::Reordered { kept } });
+            }
             return;
         }
         let mut was = meant.clone();
@@ -230,11 +243,13 @@ impl<'a> Walk<'a> {
                 .places(Some(&listener.place), None);
             self.items.push(Item { listener: Some(&listener.name), total: old.listeners.len(), ..item });
         }
+        let mut reordered = matched.reordered();
         for at in &matched.come {
             let listener = &new.listeners[*at];
-            let item = Item::new(ChangeKind::Listener, Said::Each { one: "added".to_owned(), all: "added" })
+            let mut item = Item::new(ChangeKind::Listener, Said::Each { one: "added".to_owned(), all: "added" })
                 .edit(Edit::Listeners(ListEdit::Added { at: *at, item: Box::new(listener.clone()) }))
                 .places(None, Some(&listener.place));
+            item.edits.extend(reordered.take().map(Edit::Listeners));
             self.items.push(Item { listener: Some(&listener.name), total: new.listeners.len(), ..item });
         }
         for (before, after) in &matched.pairs {
@@ -267,10 +282,10 @@ impl<'a> Walk<'a> {
                 let unwritten = parts::LISTENER[number](old) == parts::LISTENER[number](new);
                 said.push(if unwritten { self.by_default(kind, text) } else { (kind, text) });
             }
-            let mut edit = Some(Edit::Listeners(ListEdit::Changed { at, before, after }));
+            let edit = Some(Edit::Listeners(ListEdit::Changed { at, before, after }));
             for (kind, said) in said {
                 let mut item = Item::new(kind, said).places(Some(places.0), Some(places.1));
-                item.edits.extend(edit.take());
+                item.edits.extend(edit.clone());
                 push(&mut self.items, item);
             }
         }
@@ -286,10 +301,10 @@ impl<'a> Walk<'a> {
                 let unwritten = parts::PROCESS[number](&self.old.process) == parts::PROCESS[number](&self.new.process);
                 said.push(if unwritten { self.by_default(ChangeKind::Process, text) } else { (ChangeKind::Process, text) });
             }
-            let mut edit = Some(Edit::Process { before, after });
+            let edit = Some(Edit::Process { before, after });
             for (kind, said) in said {
                 let mut item = Item::new(kind, said).places(places.0, places.1);
-                item.edits.extend(edit.take());
+                item.edits.extend(edit.clone());
                 self.items.push(item);
             }
         }
