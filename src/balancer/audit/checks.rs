@@ -23,7 +23,7 @@ pub const LB017: Rule = Rule {
 
 fn unchecked(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
-        let bare = |server: &&Server| server.check.is_none() && pool.check.is_none() && server.tracks.is_none();
+        let bare = |server: &&Server| server.check.is_none() && server.tracks.is_none();
         let servers: Vec<&Server> = pool.servers.iter().filter(bare).collect();
         if servers.is_empty() {
             continue;
