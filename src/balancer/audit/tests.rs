@@ -35,6 +35,7 @@ fn parse(ending: &str, text: &str) -> Model {
     let sources = [Source::new("fixture", text)];
     match ending {
         "haproxy.cfg" => haproxy::parse(&sources, &mut NoFiles, version),
+        "nginx.conf" => crate::balancer::nginx::parse(&sources, &mut NoFiles, version),
         "envoy.yaml" => crate::balancer::envoy::parse(&sources, &mut NoFiles, version),
         other => panic!("no parser for {other}"),
     }
