@@ -389,7 +389,7 @@ fn depth_and_bombs_end() {
 
 #[test]
 fn the_balancer_itself_is_asked_where_that_is_wanted() {
-    let dir = folder(&[("a.cfg", &healthy()), ("bin/haproxy", "")]);
+    let dir = folder(&[("a.cfg", &RISKY.replace("weight 0", "weight 100")), ("bin/haproxy", "")]);
     let program = dir.path().join("bin/haproxy");
     let answer = |script: &str| {
         fs::write(&program, format!("#!/bin/sh\n[ \"$1\" = -v ] && echo 'HAProxy version 2.8.25' && exit 0\n{script}\n")).expect("written");
@@ -405,7 +405,7 @@ fn the_balancer_itself_is_asked_where_that_is_wanted() {
     };
     let (code, out) = answer("exit 0");
     assert!(code == Some(0) && out.contains("haproxy -c (2.8.25) takes the config"), "{out}");
-    let (code, out) = answer(&format!("echo '[ALERT] parsing: stats auth mk:{SECRET}'; exit 1"));
+    let (code, out) = answer(&format!("echo '[ALERT] a.cfg:10: what is mk:{SECRET}?'; exit 1"));
     assert!(code == Some(2) && out.contains("haproxy -c (2.8.25) refuses the config") && !out.contains(SECRET), "{out}");
     assert!(refusal(&dir, &["check", "-", "--validate"]).contains("empty"));
 }
