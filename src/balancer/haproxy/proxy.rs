@@ -51,6 +51,7 @@ impl Reader<'_> {
             "stick" => self.stick(draft, words),
             "stick-table" => self.stick_table(draft, words),
             "http-request" | "http-response" | "http-after-response" | "tcp-request" | "tcp-response" | "redirect" => {
+                draft.given.l7_retry_bounded |= words.get(1) == "disable-l7-retry";
                 self.rule(draft, words)
             }
             "http-check" | "tcp-check" => self.check_rule(&mut draft.given, words),
