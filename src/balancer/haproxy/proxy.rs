@@ -218,7 +218,13 @@ impl Reader<'_> {
             if let Some(text) = address::port_fault(&found, true).filter(|_| !words.variable(1)) {
                 self.told.error(words.at(1), text);
             }
-            draft.binds.push(Bind { address: printable(&found.listened()), tls, maxconn: maxconn.clone(), place: words.whole() });
+            draft.binds.push(Bind {
+                address: printable(&found.listened()),
+                tls,
+                maxconn: maxconn.clone(),
+                place: words.whole(),
+                ..Default::default()
+            });
         }
     }
 

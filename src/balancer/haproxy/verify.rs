@@ -8,8 +8,7 @@ use super::draft::{Draft, Kind};
 use super::reader::{Names, Reader};
 use super::words::shown;
 use crate::balancer::model::{
-    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target,
-    Timeouts,
+    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
 
@@ -112,6 +111,7 @@ impl Reader<'_> {
                 maxconn,
                 timeouts,
                 place: place.clone(),
+                ..Default::default()
             });
         }
         if draft.kind.balances() {
