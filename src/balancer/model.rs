@@ -193,6 +193,9 @@ pub struct Pool {
     pub scope: Scope,
     /// Whether all backup servers serve together once no active one is left.
     pub all_backups: bool,
+    /// Whether servers come from elsewhere while it runs (Envoy EDS, Caddy dynamic upstreams), so that none here says
+    /// nothing.
+    pub discovered: bool,
     pub servers: Vec<Server>,
     pub place: Place,
 }
