@@ -37,6 +37,8 @@ fn parse(ending: &str, text: &str) -> Model {
         "haproxy.cfg" => haproxy::parse(&sources, &mut NoFiles, version),
         "nginx.conf" => crate::balancer::nginx::parse(&sources, &mut NoFiles, version),
         "envoy.yaml" => crate::balancer::envoy::parse(&sources, &mut NoFiles, version),
+        "traefik.yaml" => crate::balancer::traefik::parse(&sources, &mut NoFiles, version),
+        "caddy.json" => crate::balancer::caddy::parse(&sources, &mut NoFiles, version),
         other => panic!("no parser for {other}"),
     }
 }
@@ -51,7 +53,7 @@ struct Fixture {
     refused: bool,
 }
 
-const ENDINGS: [&str; 3] = ["haproxy.cfg", "nginx.conf", "envoy.yaml"];
+const ENDINGS: [&str; 5] = ["haproxy.cfg", "nginx.conf", "envoy.yaml", "traefik.yaml", "caddy.json"];
 
 impl Fixture {
     /// Every fixture of a rule whose name begins with `verdict`.

@@ -73,7 +73,8 @@ fn why_out(kind: BalancerKind, algorithm: &Algorithm, server: &Server) -> Option
     use crate::balancer::state::Admin;
     match server.effective_admin() {
         Admin::Drain => return Some("draining"),
-        Admin::Maintenance => return Some("in maintenance"),
+        Admin::Maintenance if kind == BalancerKind::Haproxy => return Some("in maintenance"),
+        Admin::Maintenance => return Some("taken out"),
         Admin::Ready => {}
     }
     if server.effective_weight() == 0 && zero_takes_out(kind, algorithm) {
@@ -162,6 +163,28 @@ pub(super) fn server_names(servers: &[&Server]) -> String {
 /// "1 server", "3 servers".
 pub(super) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// "all 3 servers", "2 of 3 servers".
+pub(super) fn part(some: usize, all: usize) -> String {
+    match all {
+        1 => "the only server".to_owned(),
+        all if some == all => format!("all {all} servers"),
+        all => format!("{some} of {all} servers"),
+    }
+}
+
+/// A share for people: no decimals, but never 100 for what is not all, nor 0 for what is some.
+pub(super) fn percent(share: f64) -> String {
+    let rounded = share.round();
+    let exact = (share - rounded).abs() < 1e-9;
+    if !exact && (rounded <= 0.0 || rounded >= 100.0) { format!("{share:.1} %") } else { format!("{rounded:.0} %") }
+}
+
+/// The first letter as at the beginning of a sentence.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Milliseconds in the largest unit that leaves a short number: `500 ms`, `2.5 s`, `3 min`.

@@ -1,6 +1,6 @@
 //! Weights: extreme ones, ones that nobody regards, and ones that differ between file and running process.
 
-use super::view::{count, names, size};
+use super::view::{capital, count, names, part, percent, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Family, Server};
 use crate::domain::balancer::BalancerKind;
@@ -43,14 +43,15 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
         let share = 100.0 * f64::from(heaviest.effective_weight()) / total;
         let message = format!(
-            "{} of pool {} has weight {}, {ratio:.0} times the median of {}: {share:.0} % of the traffic of {} goes there.",
+            "{} of pool {} has weight {}, {ratio:.0} times the median of {median}: {} of the traffic of {} goes there.",
             heaviest.name,
             view.pool.name,
             heaviest.effective_weight(),
-            median,
+            percent(share),
             count(servers.len(), "server")
         );
-        let remedy = format!("Check that {} carries {share:.0} % of the load of a peak, or even the weights out.", heaviest.name);
+        let remedy =
+            format!("Check that {} carries {} of the load of a peak, or even the weights out.", heaviest.name, percent(share));
         let place = heaviest.weight.as_ref().map_or(&heaviest.place, |weight| &weight.place);
         found.push(
             Finding::pool(view.pool, message, remedy)
@@ -154,7 +155,7 @@ fn drifted(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         }
         let message = format!(
             "{} of pool {} run otherwise than the file says: {}.",
-            count(told.len(), "server"),
+            capital(&part(told.len(), view.pool.servers.len())),
             view.pool.name,
             names(told.iter().map(String::as_str))
         );
