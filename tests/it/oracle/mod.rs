@@ -5,6 +5,7 @@
 mod commands;
 mod haproxy;
 mod haproxy_configs;
+mod rules;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
