@@ -113,7 +113,8 @@ fn look(command: &Check) -> Result<Report, String> {
         let strangers = reader.lay_state(&mut model, path)?;
         if !strangers.is_empty() {
             let told = shorten(&strangers.join(", "), 300);
-            let text = format!("the state tells of servers that the config does not have: {told}; is it the state of this config?");
+            let text =
+                format!("the state tells of servers that the config does not have: {told}; is it the state of this config?");
             remarks.push((Gravity::Warning, text));
         }
     }

@@ -225,7 +225,9 @@ fn state_is_laid_over_the_config() {
     assert!(refusal(&dir, &["check", "a.cfg", "--state", "nonsense.txt"]).contains("nonsense.txt is not the state of HAProxy"));
     let other = state.replace("web3", "web9").replace("10.0.0.3", "10.0.0.9");
     fs::write(dir.path().join("state.txt"), other).expect("written");
-    assert!(run(&dir, &["check", "a.cfg", "--state", "state.txt"]).out.contains("servers that the config does not have: web/web9"));
+    assert!(
+        run(&dir, &["check", "a.cfg", "--state", "state.txt"]).out.contains("servers that the config does not have: web/web9")
+    );
 }
 
 #[test]
@@ -256,7 +258,8 @@ fn rules_are_explained() {
 #[test]
 fn standard_input_folders_and_several_files_are_one_config() {
     let (defaults, rest) = RISKY.split_at(RISKY.find("frontend").expect("there"));
-    let dir = folder(&[("conf/10-defaults.cfg", defaults), ("conf/20-web.cfg", rest), ("conf/notes.txt", "x"), ("conf/.x.cfg", "x")]);
+    let dir =
+        folder(&[("conf/10-defaults.cfg", defaults), ("conf/20-web.cfg", rest), ("conf/notes.txt", "x"), ("conf/.x.cfg", "x")]);
     let shown = |ran: Ran| {
         assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
         let all = ran.json();
@@ -356,7 +359,8 @@ fn includes_are_followed_within_their_folder_alone() {
     fs::write(dir.path().join("etc/b.conf"), "include a.conf;\ninclude a.conf;\n").expect("written");
     told("a.conf");
     // A dump tells of another machine: what it does not hold is not looked for here.
-    let dump = format!("# configuration file {}/etc/nginx.conf:\n{}", dir.path().display(), main.replace("conf.d/*", "conf.d/web"));
+    let dump =
+        format!("# configuration file {}/etc/nginx.conf:\n{}", dir.path().display(), main.replace("conf.d/*", "conf.d/web"));
     let ran = run_with(dir.path(), &["check", "-", "--format", "json"], &dump);
     assert_eq!(ran.json()["files"].as_array().map(Vec::len), Some(1), "{}", ran.out);
 }
@@ -389,10 +393,11 @@ fn depth_and_bombs_end() {
 
 #[test]
 fn the_balancer_itself_is_asked_where_that_is_wanted() {
-    let dir = folder(&[("a.cfg", &healthy()), ("bin/haproxy", "")]);
+    let dir = folder(&[("a.cfg", &RISKY.replace("weight 0", "weight 100")), ("bin/haproxy", "")]);
     let program = dir.path().join("bin/haproxy");
     let answer = |script: &str| {
-        fs::write(&program, format!("#!/bin/sh\n[ \"$1\" = -v ] && echo 'HAProxy version 2.8.25' && exit 0\n{script}\n")).expect("written");
+        fs::write(&program, format!("#!/bin/sh\n[ \"$1\" = -v ] && echo 'HAProxy version 2.8.25' && exit 0\n{script}\n"))
+            .expect("written");
         fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("made to run");
         let path = format!("{}:{}", dir.path().join("bin").display(), std::env::var("PATH").unwrap_or_default());
         let output = Command::new(env!("CARGO_BIN_EXE_afterload"))
@@ -405,7 +410,7 @@ fn the_balancer_itself_is_asked_where_that_is_wanted() {
     };
     let (code, out) = answer("exit 0");
     assert!(code == Some(0) && out.contains("haproxy -c (2.8.25) takes the config"), "{out}");
-    let (code, out) = answer(&format!("echo '[ALERT] parsing: stats auth mk:{SECRET}'; exit 1"));
+    let (code, out) = answer(&format!("echo '[ALERT] a.cfg:10: what is mk:{SECRET}?'; exit 1"));
     assert!(code == Some(2) && out.contains("haproxy -c (2.8.25) refuses the config") && !out.contains(SECRET), "{out}");
     assert!(refusal(&dir, &["check", "-", "--validate"]).contains("empty"));
 }

@@ -5,6 +5,7 @@ mod check;
 mod hooks;
 mod incidents;
 mod kill;
+mod oracle;
 mod people;
 mod recording;
 mod store;

@@ -51,7 +51,7 @@ pub fn listener(reader: &Reader<'_>, node: &Node<'_>) -> Chains {
                 Some(port) => format!("*:{port}"),
                 None => address,
             };
-            chains.listener.binds.push(Bind { address, tls: false, place: reader.place(at) });
+            chains.listener.binds.push(Bind { address, place: reader.place(at), ..Bind::default() });
         }
         let protocol = at.get("socket_address").and_then(|socket| socket.get("protocol")).and_then(Node::text);
         if protocol == Some("UDP") && fields.get("udp_listener_config").is_none_or(|udp| udp.get("quic_options").is_none()) {

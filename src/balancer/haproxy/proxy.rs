@@ -51,6 +51,7 @@ impl Reader<'_> {
             "stick" => self.stick(draft, words),
             "stick-table" => self.stick_table(draft, words),
             "http-request" | "http-response" | "http-after-response" | "tcp-request" | "tcp-response" | "redirect" => {
+                draft.given.l7_retry_bounded |= words.get(1) == "disable-l7-retry";
                 self.rule(draft, words)
             }
             "http-check" | "tcp-check" => self.check_rule(&mut draft.given, words),
@@ -217,7 +218,13 @@ impl Reader<'_> {
             if let Some(text) = address::port_fault(&found, true).filter(|_| !words.variable(1)) {
                 self.told.error(words.at(1), text);
             }
-            draft.binds.push(Bind { address: printable(&found.listened()), tls, maxconn: maxconn.clone(), place: words.whole() });
+            draft.binds.push(Bind {
+                address: printable(&found.listened()),
+                tls,
+                maxconn: maxconn.clone(),
+                place: words.whole(),
+                ..Default::default()
+            });
         }
     }
 

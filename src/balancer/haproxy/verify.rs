@@ -8,7 +8,7 @@ use super::draft::{Draft, Kind};
 use super::reader::{Names, Reader};
 use super::words::shown;
 use crate::balancer::model::{
-    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Route, Setting, Target, Timeouts,
+    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
 
@@ -111,6 +111,7 @@ impl Reader<'_> {
                 maxconn,
                 timeouts,
                 place: place.clone(),
+                ..Default::default()
             });
         }
         if draft.kind.balances() {
@@ -185,7 +186,7 @@ impl Reader<'_> {
             passive,
             limits: given.limits,
             timeouts: Timeouts { connect, server, queue, tunnel, check: check_time, ..Default::default() },
-            retry: given.retry,
+            retry: Retry { non_idempotent: sends_again(&given.retry.on) && !given.l7_retry_bounded, ..given.retry },
             all_backups: given.all_backups,
             server_rules: draft.server_rules,
             servers,
@@ -339,4 +340,9 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a request that a server has seen may be sent again: HAProxy asks for no method there (manual, `retry-on`).
+fn sends_again(on: &[String]) -> bool {
+    on.iter().any(|when| !matches!(when.as_str(), "none" | "conn-failure" | "0rtt-rejected" | "425"))
 }

@@ -23,17 +23,18 @@ pub fn render(report: &Report) -> String {
     rules.dedup_by_key(|rule| rule.id);
     let mut seen = HashMap::new();
     let notices = [Gravity::Error, Gravity::Warning].into_iter().flat_map(|gravity| report.notices(gravity));
-    let mut results: Vec<Value> =
-        notices.filter(|notice| report.source(&notice.place).is_some()).map(|notice| noticed(report, notice, &mut seen)).collect();
+    let mut results: Vec<Value> = notices
+        .filter(|notice| report.source(&notice.place).is_some())
+        .map(|notice| noticed(report, notice, &mut seen))
+        .collect();
     results.extend(report.findings.iter().map(|finding| {
         // The rule for `config` comes first.
         let index = rules.iter().position(|rule| rule.id == finding.rule).map(|at| at + 1);
         found(report, finding, index, &mut seen)
     }));
     let placeless = report.model.notices.iter().filter(|notice| report.source(&notice.place).is_none());
-    let told: Vec<Value> = placeless
-        .map(|notice| json!({"level": gravity(notice.gravity), "message": {"text": notice.text}}))
-        .collect();
+    let told: Vec<Value> =
+        placeless.map(|notice| json!({"level": gravity(notice.gravity), "message": {"text": notice.text}})).collect();
     let described: Vec<Value> = std::iter::once(config_rule()).chain(rules.iter().map(|rule| describe(rule))).collect();
     let outcome = report.outcome();
     log(described, results, told, outcome != Outcome::Refused, outcome.exit())
@@ -74,8 +75,10 @@ fn config_rule() -> Value {
 }
 
 fn describe(rule: &Rule) -> Value {
-    let markdown =
-        format!("{}\n\n**Remedy** {}\n\n**False positives** {}\n\n**Prevents** {}", rule.why, rule.remedy, rule.false_positives, rule.prevents);
+    let markdown = format!(
+        "{}\n\n**Remedy** {}\n\n**False positives** {}\n\n**Prevents** {}",
+        rule.why, rule.remedy, rule.false_positives, rule.prevents
+    );
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.title},

@@ -103,7 +103,9 @@ fn draw<'a>(report: &Report, renderer: &Renderer, all: impl Iterator<Item = Diag
             group = shown(group, report, place, at == 0);
         }
         if one.places.len() > MOST_PLACES + 1 {
-            group = group.element(Level::NOTE.message(format!("and {}", count(one.places.len() - MOST_PLACES - 1, "more place", "more places"))));
+            group = group.element(
+                Level::NOTE.message(format!("and {}", count(one.places.len() - MOST_PLACES - 1, "more place", "more places"))),
+            );
         }
         if !one.remedy.is_empty() {
             group = group.element(Level::HELP.message(lines(one.remedy)));
@@ -174,7 +176,8 @@ pub fn summary(report: &Report) -> String {
     let version = report.model.version.as_deref().map_or(String::new(), |version| format!(" {}", shorten(version, 40)));
     let notices = |gravity| report.notices(gravity).count();
     let mut found = Vec::new();
-    for (number, one, many) in [(notices(Gravity::Error), "error", "errors"), (notices(Gravity::Warning), "warning", "warnings")] {
+    for (number, one, many) in [(notices(Gravity::Error), "error", "errors"), (notices(Gravity::Warning), "warning", "warnings")]
+    {
         found.extend((number > 0).then(|| count(number, one, many)));
     }
     let counts = SEVERITIES.map(|severity| (report.count(severity), severity.said()));
