@@ -35,6 +35,7 @@ fn parse(ending: &str, text: &str) -> Model {
     let sources = [Source::new("fixture", text)];
     match ending {
         "haproxy.cfg" => haproxy::parse(&sources, &mut NoFiles, version),
+        "nginx.conf" => crate::balancer::nginx::parse(&sources, &mut NoFiles, version),
         "envoy.yaml" => crate::balancer::envoy::parse(&sources, &mut NoFiles, version),
         other => panic!("no parser for {other}"),
     }
@@ -166,4 +167,129 @@ fn identities_tell_findings_of_one_config_apart_and_hold_no_lines() {
         "LB050///open files"
     );
     assert_eq!(Finding { rule: "LB001".into(), pool: Some("web".into()), ..Finding::default() }.identity(), "LB001/web");
+}
+
+#[test]
+fn the_catalogue_is_in_order_and_every_rule_says_what_people_need() {
+    assert!(CATALOGUE.is_sorted_by(|a, b| a.id < b.id), "ids in order, each once");
+    let ids: Vec<String> = (1..=CATALOGUE.len()).map(|number| format!("LB{number:03}")).collect();
+    assert_eq!(CATALOGUE.iter().map(|rule| rule.id).collect::<Vec<_>>(), ids);
+    for rule in CATALOGUE {
+        assert_eq!(super::rule(rule.id).map(|found| found.title), Some(rule.title));
+        assert_eq!(rule.check.is_none(), matches!(rule.needs, Needs::Traffic | Needs::Peer), "{}", rule.id);
+        assert!(!rule.kinds.is_empty() && !rule.title.ends_with('.'), "{}", rule.id);
+        for words in [rule.prevents, rule.why, rule.remedy, rule.false_positives] {
+            assert!(words.len() > 3 && words.ends_with('.') && !words.contains("  "), "{}: {words}", rule.id);
+        }
+    }
+    assert!(super::rule("LB000").is_none() && super::rule("lb001").is_none() && super::rule("").is_none());
+}
+
+/// `docs/rules.md` is the catalogue.
+#[test]
+fn handbook() {
+    let path = root().join("docs/rules.md");
+    let page = super::handbook();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&path, &page).expect("docs/rules.md can be written");
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(page.lines()).find(|(kept, page)| kept != page);
+    assert!(kept == page, "docs/rules.md is not the catalogue (first other line: {differs:?}); write it again with `just bless`");
+    for rule in CATALOGUE {
+        assert!(page.contains(&format!("<a id=\"{}\"></a>", rule.id.to_lowercase())), "{}", rule.id);
+    }
+}
+
+#[test]
+fn one_rule_is_explained_in_plain_text() {
+    let rule = super::rule("LB003").expect("a rule");
+    insta::assert_snapshot!(explain(rule));
+}
+
+fn case(model: &Model) -> Case<'_> {
+    Case { model, has_state: false, before: None }
+}
+
+fn settings(rule: &str, parameters: &[(&str, f64)], pools: &[&str]) -> BTreeMap<String, Settings> {
+    let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let pools = pools.iter().map(|pool| (*pool).to_owned()).collect();
+    BTreeMap::from([(rule.to_owned(), Settings { parameters, pools })])
+}
+
+const TWO_POOLS: &str = "defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n\
+    frontend in\n  bind :80\n  use_backend api if { path_beg /api }\n  default_backend web\n\
+    backend web\n  server w1 10.0.0.1:80 check weight 30 maxconn 9\n  server w2 10.0.0.2:80 check weight 10 maxconn 9\n  server w3 10.0.0.3:80 check weight 10 maxconn 9\n\
+    backend api\n  server a1 10.0.0.4:80 check weight 30 maxconn 9\n  server a2 10.0.0.5:80 check weight 10 maxconn 9\n  server a3 10.0.0.6:80 check weight 10 maxconn 9\n";
+
+#[test]
+fn a_guard_may_set_parameters_and_pools() {
+    let model = parse("haproxy.cfg", TWO_POOLS);
+    let pools = |settings: &BTreeMap<String, Settings>| -> Vec<String> {
+        assert_eq!(check_settings(settings), Ok(()));
+        let findings = audit(&case(&model), settings);
+        findings.into_iter().filter(|finding| finding.rule == "LB005").filter_map(|finding| finding.pool).collect()
+    };
+    assert_eq!(pools(&BTreeMap::new()), Vec::<String>::new(), "30 is three times the median");
+    assert_eq!(pools(&settings("LB005", &[("ratio", 3.0)], &[])), ["web", "api"]);
+    assert_eq!(pools(&settings("LB005", &[("ratio", 3.0)], &["api", "gone"])), ["api"]);
+    assert_eq!(pools(&settings("LB005", &[("ratio", 3.1)], &[])), Vec::<String>::new());
+    // A finding that is about no pool is not within a scope of pools.
+    let open = format!("global\n  maxconn 10\n  stats socket ipv4@0.0.0.0:9999 level admin\n{TWO_POOLS}");
+    let model = parse("haproxy.cfg", &open);
+    let told = |settings| audit(&case(&model), &settings).iter().any(|finding| finding.rule == "LB059");
+    assert!(told(BTreeMap::new()) && !told(settings("LB059", &[], &["web"])));
+}
+
+#[test]
+fn settings_that_name_nothing_are_refused_in_words() {
+    let refused = |rule, parameters: &[(&str, f64)]| check_settings(&settings(rule, parameters, &[])).expect_err("refused");
+    assert_eq!(refused("LB999", &[]), "there is no rule LB999; rules are called LB001, LB002 and so on");
+    assert_eq!(refused("LB005", &[("rato", 3.0)]), "rule LB005 has no parameter rato; it has ratio");
+    assert_eq!(refused("LB002", &[("x", 3.0)]), "rule LB002 has no parameter x; it has none");
+    assert_eq!(
+        refused("LB005", &[("ratio", f64::NAN)]),
+        "parameter ratio of rule LB005 is NaN; write a number that is not below 0"
+    );
+    assert!(check_settings(&settings("LB005", &[("ratio", -1.0)], &[])).is_err());
+}
+
+#[test]
+fn findings_come_gravest_first_then_by_place_and_always_alike() {
+    let text = TWO_POOLS
+        .replace("server a2 10.0.0.5:80 check weight 10", "server a2 10.0.0.5:80 weight 0")
+        .replace("server a3 10.0.0.6:80 check weight 10", "server a3 10.0.0.6:80 weight 0");
+    let model = parse("haproxy.cfg", &text);
+    let findings = audit(&case(&model), &BTreeMap::new());
+    assert_eq!(findings.first().map(|finding| finding.rule.as_str()), Some("LB001"));
+    let keys: Vec<_> = findings.iter().map(|f| (std::cmp::Reverse(f.severity), f.places.first().map(|p| p.line))).collect();
+    assert!(findings.len() > 3 && keys.is_sorted(), "{keys:?}");
+    assert_eq!(findings, audit(&case(&model), &BTreeMap::new()));
+    let ceiling = |finding: &Finding| super::rule(&finding.rule).is_some_and(|rule| finding.severity <= rule.severity);
+    assert!(findings.iter().all(ceiling));
+}
+
+#[test]
+fn a_rule_is_silent_where_it_cannot_see() {
+    let model = parse("haproxy.cfg", &TWO_POOLS.replace("weight 30", "weight 0"));
+    for rule in CATALOGUE.iter().filter(|rule| matches!(rule.needs, Needs::State | Needs::Change | Needs::Peer | Needs::Traffic))
+    {
+        assert!(audit(&case(&model), &BTreeMap::new()).iter().all(|finding| finding.rule != rule.id), "{}", rule.id);
+    }
+    let foreign = Model { kind: BalancerKind::Traefik, ..model.clone() };
+    for finding in audit(&case(&foreign), &BTreeMap::new()) {
+        assert!(super::rule(&finding.rule).is_some_and(|rule| rule.kinds.contains(&BalancerKind::Traefik)), "{finding:?}");
+    }
+}
+
+#[test]
+fn two_balancers_are_compared_from_both_sides() {
+    let other = TWO_POOLS
+        .replace("backend api\n", "backend app\n")
+        .replace("use_backend api", "use_backend app")
+        .replace("server w3 10.0.0.3:80 check weight 10", "server w3 10.0.0.3:80 check weight 1");
+    let (one, other) = (parse("haproxy.cfg", TWO_POOLS), parse("haproxy.cfg", &other.replace("bind :80", "bind :81")));
+    let told: Vec<String> = divergence(&one, &other).into_iter().map(|finding| finding.message).collect();
+    insta::assert_debug_snapshot!(told);
+    assert_eq!(divergence(&one, &one), []);
 }

@@ -383,6 +383,7 @@ impl<'a> Walker<'a> {
                 server.tls_verified = verified;
             }
         }
+        pool.limits.keepalive_inert |= inert.is_some() && self.version.is_some();
         if let (Some(why), Some(keepalive)) = (inert, &pool.limits.keepalive) {
             let newer = self.version.is_some();
             let gravity = if newer { Gravity::Warning } else { Gravity::Note };
