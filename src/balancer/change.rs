@@ -88,7 +88,7 @@ pub enum Edit {
     /// Positions count among the routes of this listener, called by its name before.
     Routes {
         listener: String,
-        edit: ListEdit<Route, Target>,
+        edit: ListEdit<Route, RoutePart>,
     },
     Pools(ListEdit<Pool, PoolPart>),
     Servers {
@@ -138,6 +138,12 @@ pub enum ListenerPart {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub enum RoutePart {
+    Target(Target),
+    Definitions(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub enum PoolPart {
     Name(String),
     Mode(Mode),
@@ -150,6 +156,8 @@ pub enum PoolPart {
     Retry(Retry),
     Scope(Scope),
     AllBackups(bool),
+    ServerRules(Vec<Setting<String>>),
+    KeepaliveInert(bool),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -162,6 +170,7 @@ pub enum ServerPart {
     Check(Option<Check>),
     Passive(Option<Passive>),
     Slots(Option<u64>),
+    SlotsLow(Option<u64>),
     Queue(Option<u64>),
     SlowStart(Option<u64>),
     Cookie(Option<String>),
@@ -191,6 +200,7 @@ pub enum Bound {
     Connections,
     Requests,
     Queue,
+    Retries,
     Keepalive,
 }
 
@@ -230,6 +240,7 @@ impl Bound {
             Self::Connections => &limits.connections,
             Self::Requests => &limits.requests,
             Self::Queue => &limits.queue,
+            Self::Retries => &limits.retries,
             Self::Keepalive => &limits.keepalive,
         }
     }
@@ -239,6 +250,7 @@ impl Bound {
             Self::Connections => &mut limits.connections,
             Self::Requests => &mut limits.requests,
             Self::Queue => &mut limits.queue,
+            Self::Retries => &mut limits.retries,
             Self::Keepalive => &mut limits.keepalive,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::defaults::Defaults;
-use crate::balancer::change::{Change, Edit, ListEdit, ListenerPart, PoolPart, ServerPart};
+use crate::balancer::change::{Change, Edit, ListEdit, ListenerPart, PoolPart, RoutePart, ServerPart};
 use crate::balancer::model::{Listener, Model, Pool, Route, Server, Target};
 
 /// `before` with every edit of `changes` done. With all changes of `diff(before, after)` it means what `after`
@@ -14,7 +14,7 @@ pub fn apply(before: &Model, changes: &[Change]) -> Model {
     let mut model = Defaults::of(before).model(before);
     let mut listeners: Vec<&ListEdit<Listener, ListenerPart>> = Vec::new();
     let mut pools: Vec<&ListEdit<Pool, PoolPart>> = Vec::new();
-    let mut routes: BTreeMap<&str, Vec<&ListEdit<Route, Target>>> = BTreeMap::new();
+    let mut routes: BTreeMap<&str, Vec<&ListEdit<Route, RoutePart>>> = BTreeMap::new();
     let mut servers: BTreeMap<usize, Vec<&ListEdit<Server, ServerPart>>> = BTreeMap::new();
     for edit in changes.iter().flat_map(|change| &change.edits) {
         match edit {
@@ -43,7 +43,7 @@ fn refer(
     model: &mut Model,
     pools: &[&ListEdit<Pool, PoolPart>],
     listeners: &[&ListEdit<Listener, ListenerPart>],
-    edits: &mut BTreeMap<&str, Vec<&ListEdit<Route, Target>>>,
+    edits: &mut BTreeMap<&str, Vec<&ListEdit<Route, RoutePart>>>,
 ) {
     let mut pool_names = HashMap::new();
     for edit in pools {
@@ -71,7 +71,10 @@ fn refer(
     for name in order {
         let mut routes = by_listener.remove(&name).unwrap_or_default();
         if let Some(edits) = edits.remove(name.as_str()) {
-            list(&mut routes, &edits, |route, target: &Target| route.target.clone_from(target));
+            list(&mut routes, &edits, |route, part| match part {
+                RoutePart::Target(to) => route.target.clone_from(to),
+                RoutePart::Definitions(to) => route.definitions.clone_from(to),
+            });
         }
         let new = listener_names.get(name.as_str()).copied();
         model.routes.extend(routes.into_iter().map(|route| Route { listener: new.unwrap_or(&name).to_owned(), ..route }));

@@ -71,6 +71,9 @@ impl Defaults {
     pub fn listener(&self, listener: &Listener) -> Listener {
         let mut listener = listener.clone();
         unlimited(&mut listener.maxconn);
+        for bind in &mut listener.binds {
+            unlimited(&mut bind.maxconn);
+        }
         self.timeouts(&mut listener.timeouts, true);
         listener
     }
@@ -97,6 +100,9 @@ impl Defaults {
         for persistence in &mut laid.persistence {
             persistence.said = plain(&persistence.said);
         }
+        for rule in &mut laid.server_rules {
+            rule.value = plain(&rule.value);
+        }
         self.check(laid.check.as_mut());
         self.passive(&mut laid.passive);
         self.timeouts(&mut laid.timeouts, false);
@@ -120,6 +126,7 @@ impl Defaults {
                 for limit in [&mut laid.limits.connections, &mut laid.limits.requests, &mut laid.limits.queue] {
                     or(limit, 1024);
                 }
+                or(&mut laid.limits.retries, 3);
                 if !retry.on.is_empty() {
                     or(&mut retry.count, 1);
                 }
@@ -136,7 +143,7 @@ impl Defaults {
     pub fn server(&self, server: &Server) -> Server {
         let mut server = Server { now: None, ..server.clone() };
         server.weight.get_or_insert_with(|| Setting::new(1, Place::default()));
-        for limit in [&mut server.slots, &mut server.queue, &mut server.slow_start_ms] {
+        for limit in [&mut server.slots, &mut server.slots_low, &mut server.queue, &mut server.slow_start_ms] {
             unlimited(limit);
         }
         self.check(server.check.as_mut());

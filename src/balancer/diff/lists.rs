@@ -7,8 +7,8 @@ use super::defaults::plain;
 use super::group::Item;
 use super::matching::Matched;
 use super::words::{self, Said, value, verb};
-use crate::balancer::change::{ChangeKind, Edit, ListEdit, ProcessPart};
-use crate::balancer::model::{AdminSurface, Model, Persistence, PersistenceKind, Route};
+use crate::balancer::change::{ChangeKind, Edit, ListEdit, ProcessPart, RoutePart};
+use crate::balancer::model::{AdminSurface, Bind, Model, Persistence, PersistenceKind, Route, Setting};
 use crate::domain::balancer::BalancerKind;
 
 /// What says on which server a client stays: removed, added, another key, another order.
@@ -83,6 +83,56 @@ pub fn surfaces(old: &ProcessPart, new: &ProcessPart) -> Vec<(ChangeKind, Said)>
         out.push("order of admin surfaces changed".to_owned());
     }
     out.into_iter().map(|text| (ChangeKind::Process, Said::Clause(text))).collect()
+}
+
+/// Where a listener listens now and did not, and the other way round; what its addresses ask for.
+pub fn binds(old: &[Bind], new: &[Bind]) -> Vec<(ChangeKind, Said)> {
+    let find = |binds: &[Bind], address: &str| binds.iter().find(|bind| bind.address == address).cloned();
+    let missing = |from: &[Bind], other: &[Bind]| -> Vec<String> {
+        from.iter().filter(|bind| find(other, &bind.address).is_none()).map(|bind| bind.address.clone()).collect()
+    };
+    let tls = |now: bool| -> Vec<String> {
+        let turned = |bind: &&Bind| bind.tls == now && find(old, &bind.address).is_some_and(|old| old.tls != now);
+        new.iter().filter(turned).map(|bind| bind.address.clone()).collect()
+    };
+    let mut out: Vec<(ChangeKind, Said)> = [
+        (ChangeKind::Listener, "no longer listens on", missing(old, new)),
+        (ChangeKind::Listener, "now listens on", missing(new, old)),
+        (ChangeKind::Tls, "no longer asks for TLS on", tls(false)),
+        (ChangeKind::Tls, "now asks for TLS on", tls(true)),
+    ]
+    .into_iter()
+    .filter(|(_, _, addresses)| !addresses.is_empty())
+    .map(|(kind, said, addresses)| (kind, verb("addresses", format!("{said} {}", words::listed(&addresses)))))
+    .collect();
+    let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
+    for now in new {
+        if let Some(was) = find(old, &now.address)
+            && limit(&was) != limit(now)
+        {
+            let change = words::arrow(limit(&was), limit(now), words::number);
+            out.push((ChangeKind::Limit, value(format!("maxconn of {}", now.address), change)));
+        }
+    }
+    if out.is_empty() {
+        out.push((ChangeKind::Other, value("order of addresses", "changed")));
+    }
+    out
+}
+
+/// Rules that pick a server before the algorithm does.
+pub fn server_rules(old: &[Setting<String>], new: &[Setting<String>]) -> Vec<(ChangeKind, Said)> {
+    let missing = |from: &[Setting<String>], other: &[Setting<String>], what: &str| -> Vec<(ChangeKind, Said)> {
+        let has = |rule: &Setting<String>| other.iter().any(|o| plain(&o.value) == plain(&rule.value));
+        let said = |rule: &Setting<String>| Said::Clause(format!("rule “{}” {what}", rule.value));
+        from.iter().filter(|rule| !has(rule)).map(|rule| (ChangeKind::Route, said(rule))).collect()
+    };
+    let mut out = missing(old, new, "removed");
+    out.extend(missing(new, old, "added"));
+    if out.is_empty() {
+        out.push((ChangeKind::Order, Said::Clause("order of the rules that pick a server changed".to_owned())));
+    }
+    out
 }
 
 /// Routes of every listener: added, removed, led elsewhere, in another order. A pool's new name is no change of a
@@ -180,8 +230,22 @@ fn of_listener<'a>(
             let label =
                 old.condition.clone().map_or_else(|| "default route".to_owned(), |condition| format!("route {condition}"));
             let change = format!("{} → {}", words::target(&old.target), words::target(&new.target));
-            let edit = ListEdit::Changed { at: *old_at, before: target, after: new.target.clone() };
-            push(ChangeKind::Route, value(label, change), edit, Some(old), Some(new));
+            let (before, after) = (RoutePart::Target(target), RoutePart::Target(new.target.clone()));
+            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+        }
+        let meant = |route: &Route| route.definitions.iter().map(|definition| plain(definition)).collect::<Vec<_>>();
+        if meant(old) != meant(new) {
+            let missing = |from: &Route, other: &Route| {
+                let other = meant(other);
+                let left = from.definitions.iter().filter(|definition| !other.contains(&plain(definition)));
+                left.map(|definition| format!("“{definition}”")).collect::<Vec<_>>()
+            };
+            let none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { words::listed(&list) };
+            let change = format!("{} → {}", none(missing(old, new)), none(missing(new, old)));
+            let (before, after) =
+                (RoutePart::Definitions(old.definitions.clone()), RoutePart::Definitions(new.definitions.clone()));
+            let label = format!("condition of the route to {}{}", words::target(&new.target), when(new));
+            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
         }
     }
     let kept = matched.kept();

@@ -74,6 +74,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
             retry: _,
             scope: _,
             all_backups: _,
+            server_rules: _,
             servers: _,
             place: _,
         } = p;
@@ -84,12 +85,14 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::Check(p.check.clone()),
     |p| PoolPart::Passive(p.passive.clone()),
     |p| {
-        let Limits { connections, requests: _, queue: _, keepalive: _ } = &p.limits;
+        let Limits { connections, requests: _, queue: _, retries: _, keepalive: _, keepalive_inert: _ } = &p.limits;
         PoolPart::Limit(Bound::Connections, value(connections))
     },
     |p| PoolPart::Limit(Bound::Requests, value(&p.limits.requests)),
     |p| PoolPart::Limit(Bound::Queue, value(&p.limits.queue)),
+    |p| PoolPart::Limit(Bound::Retries, value(&p.limits.retries)),
     |p| PoolPart::Limit(Bound::Keepalive, value(&p.limits.keepalive)),
+    |p| PoolPart::KeepaliveInert(p.limits.keepalive_inert),
     |p| PoolPart::Timeout(Timer::Client, value(&p.timeouts.client)),
     |p| PoolPart::Timeout(Timer::Connect, value(&p.timeouts.connect)),
     |p| PoolPart::Timeout(Timer::Server, value(&p.timeouts.server)),
@@ -102,6 +105,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::Retry(p.retry.clone()),
     |p| PoolPart::Scope(p.scope),
     |p| PoolPart::AllBackups(p.all_backups),
+    |p| PoolPart::ServerRules(p.server_rules.clone()),
 ];
 
 pub const SERVER: &[Reads<Server, ServerPart>] = &[
@@ -115,6 +119,7 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
             check: _,
             passive: _,
             slots: _,
+            slots_low: _,
             queue: _,
             slow_start_ms: _,
             cookie: _,
@@ -132,6 +137,7 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
     |s| ServerPart::Admin(s.admin),
     |s| ServerPart::Role(s.role),
     |s| ServerPart::Slots(value(&s.slots)),
+    |s| ServerPart::SlotsLow(value(&s.slots_low)),
     |s| ServerPart::Queue(value(&s.queue)),
     |s| ServerPart::Check(s.check.clone()),
     |s| ServerPart::Passive(s.passive.clone()),
@@ -202,12 +208,16 @@ impl PoolPart {
             Self::Retry(to) => pool.retry.clone_from(to),
             Self::Scope(to) => pool.scope = *to,
             Self::AllBackups(to) => pool.all_backups = *to,
+            Self::ServerRules(to) => pool.server_rules.clone_from(to),
+            Self::KeepaliveInert(to) => pool.limits.keepalive_inert = *to,
         }
     }
 
     pub fn place<'a>(&self, pool: &'a Pool) -> &'a Place {
         let own = match self {
             Self::Name(_) | Self::Mode(_) | Self::Scope(_) | Self::AllBackups(_) => None,
+            Self::ServerRules(_) => pool.server_rules.first().map(|rule| &rule.place),
+            Self::KeepaliveInert(_) => place(&pool.limits.keepalive),
             Self::Algorithm(_) => Some(&pool.algorithm.place).filter(|_| pool.algorithm.written),
             Self::Persistence(_) => pool.persistence.first().map(|persistence| &persistence.place),
             Self::Check(_) => pool.check.as_ref().map(|check| &check.place),
@@ -231,6 +241,7 @@ impl ServerPart {
             Self::Check(to) => server.check.clone_from(to),
             Self::Passive(to) => server.passive.clone_from(to),
             Self::Slots(to) => server.slots = set(to),
+            Self::SlotsLow(to) => server.slots_low = set(to),
             Self::Queue(to) => server.queue = set(to),
             Self::SlowStart(to) => server.slow_start_ms = set(to),
             Self::Cookie(to) => server.cookie.clone_from(to),
@@ -247,6 +258,7 @@ impl ServerPart {
             Self::Check(_) => server.check.as_ref().map(|check| &check.place),
             Self::Passive(_) => server.passive.as_ref().map(|passive| &passive.place),
             Self::Slots(_) => place(&server.slots),
+            Self::SlotsLow(_) => place(&server.slots_low),
             Self::Queue(_) => place(&server.queue),
             Self::SlowStart(_) => place(&server.slow_start_ms),
             _ => None,

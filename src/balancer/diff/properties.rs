@@ -82,11 +82,11 @@ fn server() -> impl Strategy<Value = Server> {
         setting(number()),
         setting(number()),
     );
-    let second = (of(name()), any::<bool>(), of(any::<bool>()), any::<bool>(), of(name()));
+    let second = (setting(number()), of(name()), any::<bool>(), of(any::<bool>()), any::<bool>(), of(name()));
     (first, second).prop_map(
         |(
             (name, address, weight, backup, admin, check, passive, slots, queue, slow_start_ms),
-            (cookie, tls, tls_verified, followed, tracks),
+            (slots_low, cookie, tls, tls_verified, followed, tracks),
         )| Server {
             name,
             address: address.to_owned(),
@@ -96,6 +96,7 @@ fn server() -> impl Strategy<Value = Server> {
             check,
             passive,
             slots,
+            slots_low,
             queue,
             slow_start_ms,
             cookie,
@@ -152,7 +153,9 @@ fn persistence() -> impl Strategy<Value = Persistence> {
 }
 
 fn pool() -> impl Strategy<Value = Pool> {
-    let limits = vec(setting(number()), 4).prop_map(|mut all| Limits {
+    let limits = (vec(setting(number()), 5), any::<bool>()).prop_map(|(mut all, keepalive_inert)| Limits {
+        retries: all.pop().flatten(),
+        keepalive_inert,
         connections: all.pop().flatten(),
         requests: all.pop().flatten(),
         queue: all.pop().flatten(),
@@ -168,11 +171,20 @@ fn pool() -> impl Strategy<Value = Pool> {
             place: Place::default(),
         },
     );
+    let rule = name().prop_map(|rule| Setting::new(rule, Place::default()));
     let modes = select(vec![Mode::Http, Mode::Tcp]);
     let scopes = select(vec![Scope::Process, Scope::Worker]);
     let first = (name(), modes, algorithm(), vec(persistence(), 0..3), checks(), passives(), limits);
-    (first, timeouts(), retry, scopes, any::<bool>(), vec(server(), 0..6)).prop_map(
-        |((name, mode, algorithm, persistence, check, passive, limits), timeouts, retry, scope, all_backups, servers)| Pool {
+    (first, timeouts(), retry, scopes, any::<bool>(), vec(rule, 0..3), vec(server(), 0..6)).prop_map(
+        |(
+            (name, mode, algorithm, persistence, check, passive, limits),
+            timeouts,
+            retry,
+            scope,
+            all_backups,
+            server_rules,
+            servers,
+        )| Pool {
             name,
             mode,
             algorithm,
@@ -184,6 +196,7 @@ fn pool() -> impl Strategy<Value = Pool> {
             retry,
             scope,
             all_backups,
+            server_rules,
             servers,
             place: Place::default(),
         },
@@ -200,16 +213,13 @@ fn target() -> impl Strategy<Value = Target> {
     ]
 }
 
-fn listener() -> impl Strategy<Value = (Listener, Vec<(Option<String>, Target)>)> {
-    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>()).prop_map(|(address, tls)| Bind {
-        address: address.to_owned(),
-        tls,
-        place: Place::default(),
-    });
+fn listener() -> impl Strategy<Value = (Listener, Vec<(Option<String>, Vec<String>, Target)>)> {
+    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>(), setting(number()))
+        .prop_map(|(address, tls, maxconn)| Bind { address: address.to_owned(), tls, maxconn, place: Place::default() });
     let conditions = of(select(vec!["if x", "if y", "location ~ z", "if  y"]).prop_map(str::to_owned));
     let listener = (name(), vec(bind, 0..3), setting(number()), timeouts())
         .prop_map(|(name, binds, maxconn, timeouts)| Listener { name, binds, maxconn, timeouts, ..Listener::default() });
-    (listener, vec((conditions, target()), 0..5))
+    (listener, vec((conditions, vec(name(), 0..2), target()), 0..5))
 }
 
 pub fn model() -> impl Strategy<Value = Model> {
@@ -234,9 +244,10 @@ pub fn model() -> impl Strategy<Value = Model> {
     (kinds, versions, process, vec(listener(), 0..4), vec(pool(), 0..5)).prop_map(|(kind, version, process, listeners, pools)| {
         let mut model = Model { kind, version: Some(version.to_owned()), process, pools, ..Model::default() };
         for (listener, routes) in listeners {
-            model.routes.extend(routes.into_iter().map(|(condition, target)| Route {
+            model.routes.extend(routes.into_iter().map(|(condition, definitions, target)| Route {
                 listener: listener.name.clone(),
                 condition,
+                definitions,
                 target,
                 place: Place::default(),
             }));

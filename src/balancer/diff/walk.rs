@@ -112,6 +112,7 @@ impl<'a> Walk<'a> {
             }
             let said = match &before {
                 PoolPart::Persistence(_) => lists::persistence(&old.persistence, &new.persistence),
+                PoolPart::ServerRules(_) => lists::server_rules(&old.server_rules, &new.server_rules),
                 _ => vec![words::pool(self.new.kind, &before, &after)],
             };
             let places = (before.place(old), after.place(new));
@@ -273,10 +274,7 @@ impl<'a> Walk<'a> {
             let places = (before.place(old), after.place(new));
             let mut said: Vec<(ChangeKind, Said)> = Vec::new();
             if let (ListenerPart::Binds(from), ListenerPart::Binds(to)) = (&before, &after) {
-                said.extend(words::binds(from, to).into_iter().map(|(kind, verb)| (kind, words::verb("addresses", verb))));
-                if said.is_empty() {
-                    said.push((ChangeKind::Other, value("order of addresses", "changed")));
-                }
+                said = lists::binds(from, to);
             } else {
                 let (kind, text) = words::listener(&before, &after);
                 let unwritten = parts::LISTENER[number](old) == parts::LISTENER[number](new);

@@ -3,7 +3,7 @@
 use crate::balancer::change::ChangeKind;
 use crate::balancer::change::{Bound, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
 use crate::balancer::model::{
-    Algorithm, Bind, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
+    Algorithm, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
 };
 use crate::domain::balancer::BalancerKind;
 
@@ -44,7 +44,7 @@ pub fn verb(label: &'static str, verb: impl Into<String>) -> Said {
 }
 
 /// "none → 200".
-fn arrow<T>(from: Option<T>, to: Option<T>, said: impl Fn(T) -> String) -> String {
+pub fn arrow<T>(from: Option<T>, to: Option<T>, said: impl Fn(T) -> String) -> String {
     let said = |value: Option<T>| value.map_or_else(|| "none".to_owned(), &said);
     format!("{} → {}", said(from), said(to))
 }
@@ -126,6 +126,8 @@ fn bound(kind: BalancerKind, bound: Bound) -> &'static str {
         (Bound::Connections, _) => "connection limit",
         (Bound::Requests, BalancerKind::Envoy) => "max_requests",
         (Bound::Requests, _) => "request limit",
+        (Bound::Retries, BalancerKind::Envoy) => "max_retries",
+        (Bound::Retries, _) => "retries at once",
         (Bound::Queue, BalancerKind::Envoy) => "max_pending_requests",
         (Bound::Queue, _) => "queue limit",
         (Bound::Keepalive, _) => "idle connections kept",
@@ -283,6 +285,7 @@ pub fn server(kind: BalancerKind, old: &ServerPart, new: &ServerPart) -> (Change
             (ChangeKind::Role, verb("role", if *to == Role::Backup { "now backup" } else { "no longer backup" }))
         }
         (P::Slots(from), P::Slots(to)) => (ChangeKind::Limit, value(slots(kind), arrow(*from, *to, number))),
+        (P::SlotsLow(from), P::SlotsLow(to)) => (ChangeKind::Limit, value("minconn", arrow(*from, *to, number))),
         (P::Queue(from), P::Queue(to)) => (ChangeKind::Limit, value("maxqueue", arrow(*from, *to, number))),
         (P::SlowStart(from), P::SlowStart(to)) => (ChangeKind::Limit, value("slow start", arrow(*from, *to, duration))),
         (P::Check(from), P::Check(to)) => (ChangeKind::HealthCheck, check(from, to)),
@@ -347,6 +350,10 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
             };
             (ChangeKind::Other, value("counters kept per", format!("{} → {}", said(*from), said(*to))))
         }
+        (P::KeepaliveInert(_), P::KeepaliveInert(to)) => {
+            let said = on(*to, "connections to servers now closed after each request", "connections to servers now kept open");
+            (ChangeKind::Limit, Said::Clause(said))
+        }
         (P::AllBackups(_), P::AllBackups(to)) => (
             ChangeKind::Role,
             Said::Clause(on(*to, "all backup servers now serve together", "only the first backup server serves now")),
@@ -363,28 +370,6 @@ pub fn listener(old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
         (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
         _ => (ChangeKind::Listener, value("settings", "changed")),
     }
-}
-
-/// Where it listens now and did not, and the other way round.
-pub fn binds(old: &[Bind], new: &[Bind]) -> Vec<(ChangeKind, String)> {
-    let find = |binds: &[Bind], address: &str| binds.iter().find(|bind| bind.address == address).cloned();
-    let missing = |from: &[Bind], other: &[Bind]| -> Vec<String> {
-        from.iter().filter(|bind| find(other, &bind.address).is_none()).map(|bind| bind.address.clone()).collect()
-    };
-    let tls = |now: bool| -> Vec<String> {
-        let turned = |bind: &&Bind| bind.tls == now && find(old, &bind.address).is_some_and(|old| old.tls != now);
-        new.iter().filter(turned).map(|bind| bind.address.clone()).collect()
-    };
-    [
-        (ChangeKind::Listener, "no longer listens on", missing(old, new)),
-        (ChangeKind::Listener, "now listens on", missing(new, old)),
-        (ChangeKind::Tls, "no longer asks for TLS on", tls(false)),
-        (ChangeKind::Tls, "now asks for TLS on", tls(true)),
-    ]
-    .into_iter()
-    .filter(|(_, _, addresses)| !addresses.is_empty())
-    .map(|(kind, verb, addresses)| (kind, format!("{verb} {}", listed(&addresses))))
-    .collect()
 }
 
 pub fn process(kind: BalancerKind, old: &ProcessPart, new: &ProcessPart) -> Said {

@@ -126,7 +126,13 @@ impl Declared {
                 _ => {}
             }
             if declares(name) {
-                self.variables.extend(arguments().filter_map(|text| text.strip_prefix('$')).map(str::to_owned));
+                let one = match name {
+                    "set" | "auth_request_set" | "js_set" | "js_var" | "perl_set" => 0..1,
+                    "map" | "split_clients" | "keyval" => 1..2,
+                    _ => 0..usize::MAX,
+                };
+                let found = arguments().enumerate().filter(|(index, _)| one.contains(index));
+                self.variables.extend(found.filter_map(|(_, text)| text.strip_prefix('$')).map(str::to_owned));
             }
             for text in arguments().chain([name]).filter(|text| text.contains("(?")) {
                 self.captures(text);

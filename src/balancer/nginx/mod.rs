@@ -5,6 +5,7 @@
 //! hosts exist, and whether PCRE takes a pattern, is not looked at.
 
 mod blocks;
+mod buffers;
 pub mod catalogue;
 mod check;
 mod declared;
@@ -15,6 +16,7 @@ pub mod load;
 mod passes;
 mod routes;
 mod rules;
+pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod tree;

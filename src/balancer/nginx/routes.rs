@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::blocks::{self, Match};
+use super::buffers;
 use super::declared::Declared;
 use super::levels::Levels;
 use super::listen;
@@ -114,6 +115,9 @@ impl<'a> Walker<'a> {
             listener.binds.iter_mut().for_each(|bind| bind.tls = true);
         }
         self.certificate(server, &listener);
+        if mode == Mode::Http {
+            buffers::check(self.config, &self.levels, server, true);
+        }
         let near = |bind: &Bind| ["127.", "[::1]", "unix:", "localhost"].iter().any(|start| bind.address.starts_with(start));
         self.local = !listener.binds.is_empty() && listener.binds.iter().all(near);
         listener.timeouts = self.levels.client(self.config);
@@ -201,6 +205,7 @@ impl<'a> Walker<'a> {
 
     fn location(&mut self, location: &'a Directive, condition: Option<String>) -> Vec<Route> {
         self.levels.enter(location.block());
+        buffers::check(self.config, &self.levels, location, false);
         let mut routes = Vec::new();
         for directive in location.block().iter().filter(|directive| directive.is("if") || directive.is("limit_except")) {
             routes.extend(self.inner(directive, format!("{} {}", said(location), said(directive))));
@@ -269,6 +274,7 @@ impl<'a> Walker<'a> {
     fn target(&mut self, pass: &'a Directive) -> Target {
         let name = pass.name.text.as_str();
         let text = pass.argument(0).unwrap_or_default();
+        self.trust(pass, text);
         let scheme_end = text.find("://").map_or(0, |at| at + 3);
         let host = text[scheme_end..].split('/').next().unwrap_or_default();
         if !host.contains('$') {
@@ -289,6 +295,20 @@ impl<'a> Walker<'a> {
             }
         }
         Target::Dynamic { expression: text.to_owned(), candidates }
+    }
+
+    /// Refuses certificates that are to be verified by nothing.
+    fn trust(&mut self, pass: &Directive, text: &str) {
+        let protocol = pass.name.text.trim_end_matches("_pass");
+        let tls = text.contains('$') || passes::scheme(&pass.name.text, text, self.stream).is_ok_and(|(tls, _)| tls);
+        let tls = if self.stream { self.levels.is_on("proxy_ssl") == Some(true) } else { tls };
+        let verify = self.levels.is_on(&format!("{protocol}_ssl_verify")) == Some(true);
+        if tls && verify && self.config.complete && self.levels.one(&format!("{protocol}_ssl_trusted_certificate")).is_none() {
+            let text = format!(
+                "{protocol}_ssl_verify is on, but nothing says whom to trust: add {protocol}_ssl_trusted_certificate FILE;"
+            );
+            self.config.error(pass, text);
+        }
     }
 
     /// The pool that an address names, made if it is none of the upstreams; with the limits that hold here.

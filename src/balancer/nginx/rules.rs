@@ -128,6 +128,15 @@ pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, co
         "proxy_cache_valid" | "fastcgi_cache_valid" => cache_valid(directive),
         "map" | "split_clients" => destination(directive, 1),
         "geo" => destination(directive, directive.arguments.len() - 1),
+        "root" | "alias" => each(directive, 0, |text| !is_own_root(text), "a path without $document_root and $realpath_root"),
+        "limit_rate" | "limit_rate_after" => {
+            each(directive, 0, |text| text.contains('$') || values::size(text, false).is_some(), "a size such as 1m")
+        }
+        "open_file_cache" => each(directive, 0, is_file_cache, "off, max=NUMBER and inactive=TIME"),
+        "proxy_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind" | "grpc_bind" | "memcached_bind" => bind(directive),
+        "memcached_pass" if !declared.knows("memcached_key") => {
+            Some((0, "memcached_pass needs set $memcached_key KEY;".to_owned()))
+        }
         _ if passes::PASSES.contains(&name) => passes::refused(declared, directive, context),
         _ => None,
     };
@@ -387,6 +396,30 @@ fn is_resolver(text: &str) -> bool {
         Some(("status_zone", zone)) => !zone.is_empty(),
         _ => values::Address::parse(text, false).is_ok(),
     }
+}
+
+/// Whether a path is made of the variables that it would set itself.
+fn is_own_root(text: &str) -> bool {
+    ["document_root", "realpath_root"]
+        .iter()
+        .any(|name| text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}")))
+}
+
+fn is_file_cache(text: &str) -> bool {
+    match text.split_once('=') {
+        Some(("max", number)) => values::number(number).is_some_and(|number| number > 0),
+        Some(("inactive", time)) => values::seconds(time).is_some(),
+        _ => text == "off",
+    }
+}
+
+fn bind(directive: &Directive) -> Refused {
+    let text = directive.argument(0)?;
+    let address = values::Address::parse(text, false).is_ok_and(|address| address.literal && address.host != "*");
+    if text != "off" && !text.contains('$') && !address {
+        return Some((0, format!("{} takes an address of this machine or off, not {text:?}", directive.name.text)));
+    }
+    each(directive, 1, |word| word == "transparent", "transparent")
 }
 
 fn redirect(directive: &Directive) -> Refused {
