@@ -6,6 +6,7 @@ mod commands;
 mod haproxy;
 mod haproxy_configs;
 mod rules;
+pub mod nginx;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
