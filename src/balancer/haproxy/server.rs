@@ -83,6 +83,8 @@ impl Reader<'_> {
         server.server.place = words.whole();
         self.address(&mut server, words, 3);
         self.parameters(&mut server, words, 4, false);
+        // Ids are given out one after the other from here on.
+        server.id = None;
         for number in low..=high {
             if self.from_templates == MAX_FROM_TEMPLATES {
                 return self
