@@ -87,7 +87,7 @@ impl<'a> Walker<'a> {
                         let port = (!self.stream && mode == Mode::Http).then_some(80);
                         let address = upstream::with_port(&listen.address, port);
                         let place = self.config.at(directive);
-                        listener.binds.push(Bind { address, tls: listen.tls, default_server: listen.default_server, place });
+                        listener.binds.push(Bind { address, tls: listen.tls, default_server: listen.default_server, place, ..Bind::default() });
                     }
                     Err(_) => {
                         let address = directive.argument(0).unwrap_or_default().to_owned();
@@ -180,7 +180,7 @@ impl<'a> Walker<'a> {
     }
 
     fn route(&self, directive: &Directive, condition: Option<String>, target: Target) -> Route {
-        Route { listener: String::new(), condition, target, place: self.config.at(directive) }
+        Route { listener: String::new(), condition, target, place: self.config.at(directive), ..Route::default() }
     }
 
     /// Routes of the locations of one block, in the order in which nginx tries them.
@@ -209,7 +209,7 @@ impl<'a> Walker<'a> {
         let target = self
             .answer(location)
             .unwrap_or_else(|| Target::Other { said: self.levels.one("root").map_or_else(|| "files".to_owned(), said) });
-        routes.push(Route { listener: String::new(), condition, target, place });
+        routes.push(Route { listener: String::new(), condition, target, place, ..Route::default() });
         self.surfaces(location);
         self.levels.leave();
         routes

@@ -7,17 +7,15 @@ mod commands;
 mod envoy;
 mod haproxy;
 mod haproxy_configs;
+pub mod nginx;
 mod rules;
 mod traefik;
-pub mod nginx;
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
-
 
 /// The path of a balancer (`haproxy`, `nginx`, `envoy`, `traefik`, `caddy`) or of `crossplane`.
 pub fn program(name: &str) -> PathBuf {
