@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::view::{View, capital, count, names, part, percent, server_names, size};
+use super::view::{View, capital, count, is_down, names, part, percent, server_names, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Resolution, Server};
-use crate::balancer::state::Health;
 use crate::domain::balancer::BalancerKind;
 
 pub const LB001: Rule = Rule {
@@ -57,7 +56,7 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
                 "{} gets {} of the traffic of pool {pool}: its weight is {} and the other {} have {} together.",
                 heaviest.name,
                 percent(share),
-                heaviest.effective_weight(),
+                view.weight(heaviest),
                 count(active.len() - 1, "server"),
                 total - view.capacity(heaviest)
             )
@@ -194,8 +193,7 @@ pub const LB041: Rule = Rule {
 fn mostly_dead(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers = &view.pool.servers;
-        let is_down = |server: &&Server| server.now.as_ref().and_then(|now| now.health) == Some(Health::Down);
-        let down: Vec<&Server> = servers.iter().filter(is_down).collect();
+        let down: Vec<&Server> = servers.iter().filter(|server| is_down(server)).collect();
         if servers.is_empty() {
             continue;
         }

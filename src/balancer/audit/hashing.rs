@@ -135,9 +135,9 @@ fn few_points(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers: Vec<&Server> = view.active().filter(|server| view.usable(server)).collect();
         let Some(hash) = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Ring && servers.len() > 1) else { continue };
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
-        let Some(lightest) = servers.iter().min_by_key(|server| server.effective_weight()) else { continue };
-        let weight = f64::from(lightest.effective_weight());
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
+        let Some(lightest) = servers.iter().min_by_key(|server| view.weight(server)) else { continue };
+        let weight = f64::from(view.weight(lightest));
         let points = match case.model.kind {
             BalancerKind::Haproxy => POINTS_PER_WEIGHT * weight,
             _ => number(hash.table_size.unwrap_or(ENVOY_RING)) * weight / total,
@@ -198,7 +198,7 @@ fn degenerate_hash(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding
             continue;
         }
         let shares = hrw_counts(&servers);
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
         let of = |at: usize| f64::from(SAMPLE) * f64::from(servers[at].effective_weight()) / total;
         // Above what chance does to a fair hash: four standard deviations.
         let off = |at: &usize| shares[*at] > settings.number("times") * of(*at) && shares[*at] > of(*at) + 4.0 * of(*at).sqrt();

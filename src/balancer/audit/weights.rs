@@ -32,21 +32,21 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         if servers.len() < 2 {
             continue;
         }
-        servers.sort_by_key(|server| server.effective_weight());
+        servers.sort_by_key(|server| view.weight(server));
         // The lower one of two in the middle: of two servers, the other one.
-        let median = servers[(servers.len() - 1) / 2].effective_weight();
+        let median = view.weight(servers[(servers.len() - 1) / 2]);
         let heaviest = servers[servers.len() - 1];
-        let ratio = f64::from(heaviest.effective_weight()) / f64::from(median);
+        let ratio = f64::from(view.weight(heaviest)) / f64::from(median);
         if ratio < settings.number("ratio") {
             continue;
         }
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
-        let share = 100.0 * f64::from(heaviest.effective_weight()) / total;
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
+        let share = 100.0 * f64::from(view.weight(heaviest)) / total;
         let message = format!(
             "{} of pool {} has weight {}, {ratio:.0} times the median of {median}: {} of the traffic of {} goes there.",
             heaviest.name,
             view.pool.name,
-            heaviest.effective_weight(),
+            view.weight(heaviest),
             percent(share),
             count(servers.len(), "server")
         );
@@ -56,7 +56,7 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         found.push(
             Finding::pool(view.pool, message, remedy)
                 .at(place)
-                .with("weight", f64::from(heaviest.effective_weight()))
+                .with("weight", f64::from(view.weight(heaviest)))
                 .with("median", f64::from(median))
                 .with("ratio", ratio)
                 .with("share_percent", share),
