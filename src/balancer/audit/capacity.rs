@@ -47,7 +47,7 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
             format!(
                 "Only {} of {} of pool {pool} gets new traffic {}: {}.",
                 heaviest.name,
-                count(active.len(), "server"),
+                count(active.len(), if view.backups().next().is_some() { "active server" } else { "server" }),
                 if case.has_state { "now" } else { "by the config" },
                 said_out(view, &active)
             )

@@ -194,7 +194,9 @@ fn nervous_check(kind: BalancerKind, pool: &Pool) -> Option<Finding> {
             true => "Ask for 2 or 3 failures in a row.",
             false => "Make the timeout shorter than the interval.",
         };
-        let mut finding = Finding::pool(pool, message, remedy).at(&check.place);
+        // One is Caddy's default, and not somebody's choice.
+        let grade = if single && kind == BalancerKind::Caddy { Severity::Medium } else { Severity::High };
+        let mut finding = Finding::pool(pool, message, remedy).at(&check.place).graded(grade);
         for (name, value) in [("fall", check.fall), ("timeout_ms", check.timeout_ms), ("interval_ms", check.interval_ms)] {
             if let Some(value) = value {
                 finding = finding.with(name, number(value));

@@ -318,3 +318,45 @@ fn worst_without_one(weights: &[f64]) -> Option<(usize, usize, f64, f64)> {
     }
     worst.filter(|(.., share, fair)| share.is_finite() && fair.is_finite())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancer::model::Setting;
+
+    fn counts(servers: &[(&str, u32)]) -> Vec<f64> {
+        let made = servers.iter().map(|(address, weight)| Server {
+            address: (*address).to_owned(),
+            weight: Some(Setting::new(*weight, Default::default())),
+            ..Server::default()
+        });
+        let made: Vec<Server> = made.collect();
+        hrw_counts(&made.iter().collect::<Vec<_>>())
+    }
+
+    /// What Traefik 3.7.15 did with 300 clients: all to the first with weights 5, 3 and 1, about a half, a quarter and a
+    /// quarter without; and nearly even shares where the addresses differ earlier.
+    #[test]
+    fn rendezvous_over_late_differences_goes_as_traefik_went() {
+        let urls = ["http://127.0.0.1:9001", "http://127.0.0.1:9002", "http://127.0.0.1:9003"];
+        assert_eq!(counts(&[(urls[0], 5), (urls[1], 3), (urls[2], 1)]), [400.0, 0.0, 0.0]);
+        let shares: Vec<f64> = counts(&urls.map(|url| (url, 1))).iter().map(|count| count / 400.0).collect();
+        assert!(shares.iter().any(|share| (0.4..0.6).contains(share)), "{shares:?}");
+        let apart = counts(&["http://10.0.0.1:8080", "http://10.0.0.2:8080", "http://10.0.0.3:8080"].map(|url| (url, 1)));
+        assert!(apart.iter().all(|count| (100.0..170.0).contains(count)), "{apart:?}");
+    }
+
+    /// Offset basis and one round of FNV-1a with 64 bits, from its reference.
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        assert_eq!(fnv1a(FNV_START, b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(FNV_START, b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn caddy_takes_positions_modulo_the_servers_left() {
+        // Weights 6, 1, 1 and the first down: positions 0 and 2 fall on the second, 1 on the third.
+        assert_eq!(worst_without_one(&[6.0, 1.0, 1.0]), Some((0, 1, 7.0 / 8.0, 0.5)));
+        assert_eq!(worst_without_one(&[0.0, 0.0, 0.0]), None);
+    }
+}

@@ -20,7 +20,8 @@ pub const LB009: Rule = Rule {
                with round robin over nodes that keep writes to themselves: every read after a write was stale.",
     why: "Something in the config says that it matters which server a client reaches, and nothing keeps it there.",
     remedy: "Keep clients by a cookie, or move what the servers keep to a store that they share.",
-    false_positives: "Leftovers of an earlier set-up; sessions in a shared store.",
+    false_positives: "Leftovers of an earlier set-up; sessions in a shared store. Graded medium where only another pool with the same \
+                      servers tells.",
     kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[],
@@ -41,12 +42,12 @@ fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Find
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1 && !keeps_clients(pool)) {
         let cookies = pool.servers.iter().filter(|server| server.cookie.is_some()).count();
         let twin = pool.servers.iter().find_map(|server| sticky.get(server.address.as_str()));
-        let evidence = if cookies > 0 {
-            format!("{} have a cookie or route value", count(cookies, "server"))
-        } else if let Some(twin) = twin {
-            format!("pool {} keeps clients on the same servers", twin.name)
+        let (evidence, grade) = if cookies > 0 {
+            (format!("{} have a cookie or route value", count(cookies, "server")), Severity::High)
         } else if let Some(condition) = long_poll.get(pool.name.as_str()) {
-            format!("the route `{condition}` leads there, and Socket.IO needs each client on one server")
+            (format!("the route `{condition}` leads there, and Socket.IO needs each client on one server"), Severity::High)
+        } else if let Some(twin) = twin {
+            (format!("pool {} keeps clients on the same servers", twin.name), Severity::Medium)
         } else {
             continue;
         };
@@ -60,7 +61,7 @@ fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Find
             BalancerKind::Nginx => "Add `sticky cookie NAME` or `ip_hash` to the upstream, or take the leftovers away.",
             _ => "Add a sticky cookie or a hash of the client, or take the leftovers away.",
         };
-        found.push(Finding::pool(pool, message, remedy).with("servers", size(pool.servers.len())));
+        found.push(Finding::pool(pool, message, remedy).graded(grade).with("servers", size(pool.servers.len())));
     }
 }
 

@@ -181,10 +181,11 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// "all 3 servers", "2 of 3 servers".
+/// "all 3 servers", "both servers", "2 of 3 servers".
 pub(super) fn part(some: usize, all: usize) -> String {
     match all {
         1 => "the only server".to_owned(),
+        2 if some == 2 => "both servers".to_owned(),
         all if some == all => format!("all {all} servers"),
         all => format!("{some} of {all} servers"),
     }
