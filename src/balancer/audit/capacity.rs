@@ -1,6 +1,6 @@
 //! Who can serve at all: pools with one server or none, lists of servers that are mostly dead.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::view::{View, capital, count, is_down, names, part, percent, server_names, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
@@ -241,8 +241,8 @@ pub const LB048: Rule = Rule {
 
 fn emptied(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let routed = case.routed();
-    let own: BTreeSet<&str> = case.model.listeners.iter().map(|listener| listener.name.as_str()).collect();
-    let before: BTreeMap<&str, usize> =
+    let own: HashSet<&str> = case.model.listeners.iter().map(|listener| listener.name.as_str()).collect();
+    let before: HashMap<&str, usize> =
         case.before.iter().flat_map(|(model, _)| &model.pools).map(|pool| (pool.name.as_str(), pool.servers.len())).collect();
     for pool in case.model.pools.iter().filter(|pool| pool.servers.is_empty()) {
         let had = before.get(pool.name.as_str()).copied().unwrap_or(0);

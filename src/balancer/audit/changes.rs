@@ -1,16 +1,21 @@
 //! What a change takes away: capacity, persistence, defaults, and limits that it lifts.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::view::{View, count, number, server_names, size, version};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Family, Model, Pool, Server, Setting};
 use crate::domain::balancer::BalancerKind;
 
+/// Of the pools in both models those that differ, with the model before.
+fn changed<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Pool, &'a Pool, &'a Model)> {
+    pairs(case).into_iter().filter(|(old, new, _)| old != new)
+}
+
 /// Pools that are in both models, under the same name.
 fn pairs<'a>(case: &Case<'a>) -> Vec<(&'a Pool, &'a Pool, &'a Model)> {
     let Some((before, _)) = case.before else { return Vec::new() };
-    let old: BTreeMap<&str, &Pool> = before.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
+    let old: HashMap<&str, &Pool> = before.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
     let both = case.model.pools.iter().filter_map(|pool| Some((*old.get(pool.name.as_str())?, pool, before)));
     both.collect()
 }
@@ -37,13 +42,13 @@ pub const LB003: Rule = Rule {
 };
 
 fn capacity_removed(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
-    for (old, new, before) in pairs(case) {
+    for (old, new, before) in changed(case) {
         let (was, is) = (View::new(before, old), View::new(case.model, new));
         let total: f64 = was.active().map(|server| was.capacity(server)).sum();
         if total <= 0.0 || is.active().count() == 0 {
             continue;
         }
-        let now: BTreeMap<&str, &Server> = is.active().map(|server| (server.name.as_str(), server)).collect();
+        let now: HashMap<&str, &Server> = is.active().map(|server| (server.name.as_str(), server)).collect();
         let now_of = |server: &Server| now.get(server.name.as_str()).map_or(0.0, |server| is.capacity(server));
         // Weights are relative: what every server lost alike is no loss. A change of what weights mean is none either.
         let scale = was
@@ -102,7 +107,7 @@ fn keeps(pool: &Pool) -> Vec<String> {
 }
 
 fn persistence_changed(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    for (old, new, _) in pairs(case) {
+    for (old, new, _) in changed(case) {
         let (was, is) = (keeps(old), keeps(new));
         let gone: Vec<&str> = was.iter().filter(|kept| !is.contains(kept)).map(String::as_str).collect();
         if gone.is_empty() {
@@ -143,8 +148,8 @@ fn limit_raised(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) 
         let text = |value: Option<&Setting<u64>>| value.map_or(0, |setting| setting.value);
         (text(old), text(new))
     };
-    for (old, new, _) in pairs(case) {
-        let now: BTreeMap<&str, &Server> = new.servers.iter().map(|server| (server.name.as_str(), server)).collect();
+    for (old, new, _) in changed(case) {
+        let now: HashMap<&str, &Server> = new.servers.iter().map(|server| (server.name.as_str(), server)).collect();
         let slots = old.servers.iter().filter_map(|server| {
             let next = now.get(server.name.as_str())?;
             raised(server.slots.as_ref(), next.slots.as_ref()).then_some((server.slots.as_ref(), next.slots.as_ref()))

@@ -84,8 +84,8 @@ const PLACES_MAX: usize = 20;
 pub(super) fn sort(findings: &mut [Finding]) {
     let place = |finding: &Finding| finding.places.first().map_or((usize::MAX, 0, 0), |p| (p.file, p.line, p.column));
     findings.sort_by(|a, b| {
-        let key = |f: &'_ Finding| (Reverse(f.severity), place(f));
-        let names = |f: &'_ Finding| [f.pool.clone(), f.server.clone(), f.subject.clone()];
-        key(a).cmp(&key(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| names(a).cmp(&names(b)))
+        let grave = Reverse(a.severity).cmp(&Reverse(b.severity)).then_with(|| place(a).cmp(&place(b)));
+        let names = || (&a.pool, &a.server, &a.subject).cmp(&(&b.pool, &b.server, &b.subject));
+        grave.then_with(|| a.rule.cmp(&b.rule)).then_with(names)
     });
 }

@@ -1,6 +1,6 @@
 //! How clients are kept on one server: missing, shared too little, ambiguous, or on the wrong key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::view::{count, is_local, is_private, names, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
@@ -29,11 +29,11 @@ pub const LB009: Rule = Rule {
 };
 
 fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let mut sticky: BTreeMap<&str, &Pool> = BTreeMap::new();
+    let mut sticky: HashMap<&str, &Pool> = HashMap::new();
     for pool in case.model.pools.iter().filter(|pool| !pool.persistence.is_empty()) {
         sticky.extend(pool.servers.iter().map(|server| (server.address.as_str(), pool)));
     }
-    let mut long_poll: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut long_poll: HashMap<&str, &str> = HashMap::new();
     for route in &case.model.routes {
         if let Some(condition) = route.condition.as_deref().filter(|condition| condition.contains("socket.io")) {
             long_poll.extend(route.target.pools().into_iter().map(|pool| (pool, condition)));

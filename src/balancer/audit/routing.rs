@@ -1,10 +1,10 @@
 //! Where requests go: names that are looked up once, routes that are never taken, pools that are not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::view::{count, names, server_names, size};
 use super::{Case, Finding, Needs, Rule, Settings, Severity};
-use crate::balancer::model::{Resolution, Route, Server, Target};
+use crate::balancer::model::{Model, Resolution, Route, Server, Target};
 use crate::domain::balancer::BalancerKind;
 
 pub const LB040: Rule = Rule {
@@ -112,7 +112,7 @@ fn said(route: &Route) -> String {
 /// exactly the same. Conditions that are read only sometimes (`.if`) take nothing for sure.
 fn first_dead<'a>(routes: &[&'a Route]) -> Option<(&'a Route, &'a Route)> {
     let mut all: Option<&Route> = None;
-    let mut seen: BTreeMap<&str, &Route> = BTreeMap::new();
+    let mut seen: HashMap<&str, &Route> = HashMap::new();
     for route in routes {
         if let Some(taker) = all.or_else(|| seen.get(route.condition.as_deref()?).copied()) {
             return Some((route, taker));
@@ -145,15 +145,15 @@ pub const LB049: Rule = Rule {
 };
 
 fn unknown_pool(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let pools: BTreeSet<&str> = case.model.pools.iter().map(|pool| pool.name.as_str()).collect();
-    let mut told: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let pools: HashSet<&str> = case.model.pools.iter().map(|pool| pool.name.as_str()).collect();
+    let mut told: HashSet<(&str, &str)> = HashSet::new();
     for route in &case.model.routes {
         for name in route.target.pools() {
             if pools.contains(name) || name.is_empty() || !told.insert((route.listener.as_str(), name)) {
                 continue;
             }
             let message = format!("A route of listener {} leads to pool {name}, which is nowhere.", route.listener);
-            let near = if told.len() > NEAR_MAX { None } else { nearest(name, &pools) };
+            let near = if told.len() > NEAR_MAX { None } else { nearest(name, case.model) };
             let near = near.map(|near| format!(" Is {near} meant?")).unwrap_or_default();
             let finding = Finding::process(
                 &format!("route from {} to {name}", route.listener),
@@ -170,13 +170,13 @@ fn unknown_pool(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
 const NEAR_MAX: usize = 20;
 
 /// A known name that differs only in case, or in one character more or less.
-fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
-    let close = |other: &&&str| {
+fn nearest<'a>(name: &str, model: &'a Model) -> Option<&'a str> {
+    let close = |other: &&str| {
         let (a, b) = (name.to_lowercase(), other.to_lowercase());
         let front = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
         let (a, b): (Vec<char>, Vec<char>) = (a.chars().skip(front).collect(), b.chars().skip(front).collect());
         let back = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
         a.len() - back <= 1 && b.len() - back <= 1
     };
-    known.iter().find(close).copied()
+    model.pools.iter().map(|pool| pool.name.as_str()).find(close)
 }

@@ -1,6 +1,6 @@
 //! Times: missing, endless, far too long, or at odds with the other side.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::view::{is_http, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
@@ -100,7 +100,7 @@ fn no_timeout(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     if !haproxy {
         return;
     }
-    let routed: BTreeSet<&str> = case.model.routes.iter().map(|route| route.listener.as_str()).collect();
+    let routed: HashSet<&str> = case.model.routes.iter().map(|route| route.listener.as_str()).collect();
     let used = |listener: &&Listener| routed.contains(listener.name.as_str());
     for listener in case.model.listeners.iter().filter(used).filter(|listener| lacks(&listener.timeouts.client)) {
         let message = format!("Listener {} has no `timeout client`: it waits for a silent client for ever.", listener.name);

@@ -1,6 +1,6 @@
 //! What rules ask of a pool again and again: who serves, what weights mean there, how to say it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::Case;
 use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Role, Route, Server};
@@ -105,14 +105,14 @@ impl<'a> Case<'a> {
     }
 
     /// Pools that some route can lead to, by name.
-    pub(super) fn routed(&self) -> BTreeSet<&'a str> {
+    pub(super) fn routed(&self) -> HashSet<&'a str> {
         self.model.routes.iter().flat_map(|route| route.target.pools()).collect()
     }
 
     /// Listeners that lead to each pool.
-    pub(super) fn listeners_of(&self) -> BTreeMap<&'a str, Vec<&'a Listener>> {
-        let by_name: BTreeMap<&str, &Listener> = self.model.listeners.iter().map(|l| (l.name.as_str(), l)).collect();
-        let mut found: BTreeMap<&str, Vec<&Listener>> = BTreeMap::new();
+    pub(super) fn listeners_of(&self) -> HashMap<&'a str, Vec<&'a Listener>> {
+        let by_name: HashMap<&str, &Listener> = self.model.listeners.iter().map(|l| (l.name.as_str(), l)).collect();
+        let mut found: HashMap<&str, Vec<&Listener>> = HashMap::new();
         for route in &self.model.routes {
             let Some(listener) = by_name.get(route.listener.as_str()) else { continue };
             for pool in route.target.pools() {
@@ -127,8 +127,8 @@ impl<'a> Case<'a> {
     }
 
     /// Routes in the order in which they are tried, by listener.
-    pub(super) fn routes_by_listener(&self) -> BTreeMap<&'a str, Vec<&'a Route>> {
-        let mut found: BTreeMap<&str, Vec<&Route>> = BTreeMap::new();
+    pub(super) fn routes_by_listener(&self) -> HashMap<&'a str, Vec<&'a Route>> {
+        let mut found: HashMap<&str, Vec<&Route>> = HashMap::new();
         for route in &self.model.routes {
             found.entry(route.listener.as_str()).or_default().push(route);
         }
