@@ -253,9 +253,9 @@ pub const LB031: Rule = Rule {
 fn no_slow_start(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
         let herd = matches!(pool.algorithm.family, Family::LeastConnections | Family::LeastTime);
-        let checked = pool.check.is_some() || pool.servers.iter().any(|server| server.check.is_some());
-        let slow = pool.servers.iter().any(|server| server.slow_start_ms.as_ref().is_some_and(|ms| ms.value > 0));
-        if !herd || !checked || slow {
+        let checked = || pool.servers.iter().any(|server| server.check.is_some());
+        let slow = || pool.servers.iter().any(|server| server.slow_start_ms.as_ref().is_some_and(|ms| ms.value > 0));
+        if !herd || !checked() || slow() {
             continue;
         }
         let algorithm = pool.algorithm.name.as_deref().unwrap_or("least connections");
@@ -295,8 +295,11 @@ fn slow_start_ignored(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             Family::Hash => nginx || algorithm.hash.as_ref().is_some_and(|hash| hash.method == Modulo),
             _ => false,
         };
+        if !fixed {
+            continue;
+        }
         let slow = pool.servers.iter().filter_map(|server| server.slow_start_ms.as_ref()).find(|ms| ms.value > 0);
-        let Some(slow) = slow.filter(|_| fixed) else { continue };
+        let Some(slow) = slow else { continue };
         let name = algorithm.name.as_deref().unwrap_or("its algorithm");
         let message = format!("Pool {} has a slow start of {} and {name} does not regard it.", pool.name, span(slow.value));
         let remedy = "Choose an algorithm that follows weights while running, or take the slow start out.";
