@@ -12,37 +12,6 @@ use super::load::Config;
 use super::rules;
 use super::tree::{Body, Directive};
 
-/// Directives without a typed value that nginx refuses twice in one block.
-const ONCE: [&str; 27] = [
-    "http",
-    "events",
-    "stream",
-    "mail",
-    "user",
-    "worker_processes",
-    "worker_connections",
-    "use",
-    "worker_cpu_affinity",
-    "worker_priority",
-    "keepalive",
-    "sticky",
-    "proxy_pass",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "scgi_pass",
-    "grpc_pass",
-    "memcached_pass",
-    "keepalive_timeout",
-    "try_files",
-    "resolver",
-    "open_file_cache",
-    "expires",
-    "limit_rate",
-    "limit_rate_after",
-    "root",
-    "alias",
-];
-
 pub struct Checker<'a> {
     pub config: &'a mut Config,
     pub declared: &'a Declared,
@@ -52,10 +21,12 @@ impl Checker<'_> {
     /// Checks the directives of one block, which stands in `context`, and all within it.
     pub fn block(&mut self, directives: &[Directive], context: Contexts, parent: Option<&Directive>) {
         let mut seen: HashSet<&str> = HashSet::new();
+        let mut begun = false;
         for directive in directives {
             let Some(entry) = self.entry(directive, context) else { continue };
             let name = directive.name.text.as_str();
-            if (entry.once() || ONCE.contains(&name)) && !seen.insert(if name == "alias" { "root" } else { name }) {
+            let root = matches!(name, "root" | "alias");
+            if (entry.once() || root) && !seen.insert(if root { "root" } else { name }) {
                 self.config.error(directive, format!("{name} stands twice in this block: keep one"));
             }
             if let Some((index, wanted)) = entry.misfit(directive.arguments.iter().map(|word| word.text.as_str())) {
@@ -65,6 +36,10 @@ impl Checker<'_> {
                     self.config.error_in(directive, index, format!("{name} takes {wanted}, not {text:?}"));
                 }
             }
+            if name == "load_module" && begun {
+                self.config.error(directive, "load_module stands too late: move it before the first block");
+            }
+            begun |= entry.block;
             rules::check(self.config, self.declared, directive, context);
             self.inner(directive, context);
         }
