@@ -73,7 +73,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
             let ends = |at: &usize| inside.as_bytes()[*at] == b'\n' || closes(inside, *at, quote);
             (0..inside.len()).find(ends).unwrap_or(inside.len())
         }
-        None => unquoted_length(inside),
+        None => bare_length(inside),
     };
     let word = &inside[..length];
     // `pass=%ST`: a variable of a log format.
@@ -135,7 +135,7 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
         let bare = word.trim_start_matches(['"', '\'', '`', '(', '<']);
         let begin = start + word.len() - bare.len();
         let bare = bare.trim_end_matches(['"', '\'', '`', ')', '>', ',', ';', '.']);
-        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) {
+        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) && !bare.starts_with(['$', '%', '{']) {
             found.push(begin..begin + bare.len());
             named = 0;
         } else if is_secret(bare.trim_end_matches([':', '='])) {
@@ -144,6 +144,13 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
             named = named.saturating_sub(1);
         }
     }
+}
+
+/// See [`unquoted_length`]; brackets and commas at the end belong to what stands around.
+fn bare_length(inside: &str) -> usize {
+    let word = &inside[..unquoted_length(inside)];
+    let bare = word.trim_end_matches([',', ')', '}', ']']);
+    if bare.is_empty() { word.len() } else { bare.len() }
 }
 
 /// Up to white space, a quote or the next parameter; a backslash keeps the character after it.

@@ -46,8 +46,8 @@ pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
         });
     }
     match tree.problems.is_empty() {
-        true => flat::find_in_comments(kind, text, found),
-        false => flat::find(kind, text, found),
+        true => flat::find_in_comments(kind, syntax, text, found),
+        false => flat::find(kind, syntax, text, found),
     }
 }
 

@@ -32,6 +32,7 @@ use std::ops::Range;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::data::Syntax;
 use super::source::Source;
 use crate::domain::balancer::BalancerKind;
 
@@ -111,7 +112,7 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
                 caddyfile::find(part, &mut spans);
                 if part.contains("\":") {
                     // JSON that is broken at its beginning.
-                    flat::find(kind, part, &mut here);
+                    flat::find(kind, Syntax::Json, part, &mut here);
                 }
             }
             BalancerKind::Envoy | BalancerKind::Traefik | BalancerKind::Caddy => data::find(kind, part, &mut here),

@@ -225,7 +225,9 @@ impl Reader<'_> {
             _ if name.ends_with("_by_lua") && last > 0 => self.block_text(&words[last]),
             _ if name.ends_with("certificate_key") || name == "external_account_key" => {
                 for word in &words[1..] {
-                    if let Some(key) = self.text[word.inside.clone()].strip_prefix("data:") {
+                    // Blocks are found by their looks, with the lines around them left.
+                    let key = self.text[word.inside.clone()].strip_prefix("data:");
+                    if let Some(key) = key.filter(|key| !key.starts_with("-----BEGIN ")) {
                         let start = word.inside.end - key.len();
                         let part = value::secret_part(BalancerKind::Nginx, key);
                         self.found.extend(part.map(|part| start + part.start..start + part.end));

@@ -139,7 +139,7 @@ fn long_hostile_text_takes_no_time() {
         "{ hdr(x-token) ",
         "password=\\\"",
     ] {
-        redact(KIND, &part.repeat(200_000 / part.len()), &key());
+        redact(KIND, &part.repeat(60_000 / part.len()), &key());
     }
     // Unoptimised; the bound only catches a quadratic step, which would take minutes.
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
