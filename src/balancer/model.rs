@@ -206,6 +206,9 @@ pub struct Pool {
     /// Rules that pick a server before the algorithm does (HAProxy `use-server`), as written, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub server_rules: Vec<Setting<String>>,
+    /// Whether servers come from elsewhere while it runs (Envoy EDS, Caddy dynamic upstreams), so that none here says
+    /// nothing.
+    pub discovered: bool,
     pub servers: Vec<Server>,
     pub place: Place,
 }

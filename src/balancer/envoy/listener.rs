@@ -1,10 +1,10 @@
 //! Listeners and their filter chains: HTTP connection managers, TCP and UDP proxies.
 
 use super::super::clean_name;
-use super::super::data::{Fields, Node, Reader};
+use super::super::data::{Fields, Node, Reader, compact};
 use super::super::model::{Bind, Listener, Mode, Persistence, Retry, Setting};
 use super::super::source::Place;
-use super::route::{Found, Routes, compact};
+use super::route::{Found, Routes};
 use super::{duration, endpoint, route, short_kind, watched};
 
 /// A listener with the ways that lead from it.
