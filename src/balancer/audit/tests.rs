@@ -51,7 +51,7 @@ struct Fixture {
     refused: bool,
 }
 
-const ENDINGS: [&str; 5] = ["haproxy.cfg", "nginx.conf", "envoy.yaml", "traefik.yaml", "caddy.json"];
+const ENDINGS: [&str; 3] = ["haproxy.cfg", "nginx.conf", "envoy.yaml"];
 
 impl Fixture {
     /// Every fixture of a rule whose name begins with `verdict`.

@@ -282,7 +282,7 @@ fn retry(reader: &Reader<'_>, node: &Node<'_>, changes: bool) -> Retry {
     fields.done();
     // Without a condition nothing is ever tried again.
     let count = if on.is_empty() { None } else { Some(count) };
-    Retry { count, on, redispatch, non_idempotent, budget: false, place: reader.place(node) }
+    Retry { count, on, redispatch, non_idempotent, place: reader.place(node), ..Retry::default() }
 }
 
 /// The `hash_policy` of a route, a TCP proxy or a load balancing policy.
