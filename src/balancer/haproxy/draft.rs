@@ -117,7 +117,5 @@ pub struct Draft {
     pub table: Option<Table>,
     /// Definitions by name; lines of the same name are alternatives.
     pub acls: HashMap<String, Vec<String>>,
-    /// The first line that needs `mode http`, and its words.
-    pub needs_http: Vec<Setting<String>>,
     pub dispatch: bool,
 }

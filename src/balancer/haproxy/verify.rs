@@ -15,6 +15,11 @@ use crate::balancer::source::Place;
 /// What lines name, and what there is.
 #[derive(Default)]
 pub(super) struct Facts {
+    /// Counters that `track-sc` can use.
+    pub counters: u32,
+    pub external_check: bool,
+    /// Proxies by the id that they ask for.
+    pub ids: HashMap<i64, String>,
     pub crlf: bool,
     pub resolvers: Names,
     pub resolvers_used: Vec<Setting<String>>,
@@ -29,11 +34,11 @@ pub(super) struct Facts {
     pub verifies_nothing: bool,
     /// `track`: pool, and what it names.
     pub tracks: Vec<(String, Setting<String>)>,
-    listeners: HashMap<String, Declared>,
-    pools: HashMap<String, Declared>,
+    pub listeners: HashMap<String, Declared>,
+    pub pools: HashMap<String, Declared>,
 }
 
-struct Declared {
+pub(super) struct Declared {
     line: usize,
     when: Option<String>,
     mode: Mode,
@@ -171,6 +176,9 @@ impl Reader<'_> {
             }
             _ => None,
         };
+        if given.check.external && !self.facts.external_check {
+            self.told.error(given.check.place.clone(), "`option external-check` needs `external-check` in the global section");
+        }
         let algorithm = self.algorithm(&given, &draft.place);
         let Timeouts { connect, server, queue, tunnel, check: check_time, .. } = given.timeouts;
         let passive = servers
