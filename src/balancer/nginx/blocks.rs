@@ -41,6 +41,7 @@ pub fn location(directive: &Directive) -> Result<(Match, &str), &str> {
 pub fn check(config: &mut Config, directives: &[Directive], context: Contexts, parent: Option<&Directive>) {
     let mut seen: HashSet<(Match, &str)> = HashSet::new();
     let outer = parent.filter(|_| context == LOCATION).and_then(|parent| location(parent).ok());
+    let mut limits: HashSet<(&str, &str)> = HashSet::new();
     let mut passed = false;
     for directive in directives {
         let name = directive.name.text.as_str();
@@ -68,6 +69,12 @@ pub fn check(config: &mut Config, directives: &[Directive], context: Contexts, p
                 if path && bare {
                     let text = "proxy_pass cannot have a path in a location with a pattern or a name, in if or in limit_except: write the address alone";
                     config.error(directive, text);
+                }
+            }
+            "limit_conn" | "limit_req" => {
+                let zone = directive.arguments.iter().find(|word| name == "limit_conn" || word.text.starts_with("zone="));
+                if zone.is_some_and(|word| !limits.insert((name, word.text.as_str()))) {
+                    config.error(directive, format!("{name} stands twice here with the same zone: keep one"));
                 }
             }
             "proxy_redirect" if !passed && directive.argument(0) == Some("default") => {

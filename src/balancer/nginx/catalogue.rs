@@ -3,7 +3,7 @@
 //!
 //! Each line of `directives.txt` is `name contexts arguments [kind]`: contexts joined by commas; arguments as counts
 //! that are allowed one digit each, `1+` and `2+` for at least so many, `*` for any, with `{` before where a block
-//! follows. A name that several modules define has several lines.
+//! follows; a kind of `once` for what may stand only once in a block. A name that several modules define has several lines.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -111,7 +111,8 @@ enum Count {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Free,
-    Text,
+    /// Not looked at here, but nginx takes the directive only once in a block.
+    Once,
     Flag,
     Number {
         least: u64,
@@ -173,7 +174,7 @@ fn entry(line: &'static str) -> Option<(&'static str, Entry)> {
         "bufs" => Kind::Buffers,
         "enum" => Kind::Word(detail),
         "mask" => Kind::Words(detail),
-        "str" => Kind::Text,
+        "str" | "once" => Kind::Once,
         _ => Kind::Free,
     };
     Some((name, Entry { contexts, block, count, kind }))
@@ -263,7 +264,7 @@ impl Entry {
         let wanted = |fits: bool, what: String| (!fits).then_some((0, what));
         let text = first.unwrap_or_default();
         match self.kind {
-            Kind::Free | Kind::Text => None,
+            Kind::Free | Kind::Once => None,
             Kind::Flag => wanted(text.eq_ignore_ascii_case("on") || text.eq_ignore_ascii_case("off"), "on or off".into()),
             Kind::Number { least, most } => {
                 let fits = values::number(text).is_some_and(|n| (least..=most).contains(&n));

@@ -12,37 +12,6 @@ use super::load::Config;
 use super::rules;
 use super::tree::{Body, Directive};
 
-/// Directives without a typed value that nginx refuses twice in one block.
-const ONCE: [&str; 27] = [
-    "http",
-    "events",
-    "stream",
-    "mail",
-    "user",
-    "worker_processes",
-    "worker_connections",
-    "use",
-    "worker_cpu_affinity",
-    "worker_priority",
-    "keepalive",
-    "sticky",
-    "proxy_pass",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "scgi_pass",
-    "grpc_pass",
-    "memcached_pass",
-    "keepalive_timeout",
-    "try_files",
-    "resolver",
-    "open_file_cache",
-    "expires",
-    "limit_rate",
-    "limit_rate_after",
-    "root",
-    "alias",
-];
-
 pub struct Checker<'a> {
     pub config: &'a mut Config,
     pub declared: &'a Declared,
@@ -55,7 +24,8 @@ impl Checker<'_> {
         for directive in directives {
             let Some(entry) = self.entry(directive, context) else { continue };
             let name = directive.name.text.as_str();
-            if (entry.once() || ONCE.contains(&name)) && !seen.insert(if name == "alias" { "root" } else { name }) {
+            let root = matches!(name, "root" | "alias");
+            if (entry.once() || root) && !seen.insert(if root { "root" } else { name }) {
                 self.config.error(directive, format!("{name} stands twice in this block: keep one"));
             }
             if let Some((index, wanted)) = entry.misfit(directive.arguments.iter().map(|word| word.text.as_str())) {

@@ -5,28 +5,33 @@ use std::ops::Range;
 
 use super::tree::Directive;
 
-/// Variables that nginx itself knows; those that end in `_` are the beginnings of families.
-const VARIABLES: &str = "http_ sent_http_ sent_trailer_ cookie_ arg_ upstream_http_ upstream_trailer_ upstream_cookie_ \
-    proxy_protocol_tlv_ jwt_header_ jwt_claim_ host binary_remote_addr remote_addr remote_port proxy_protocol_addr \
-    proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port server_addr server_port server_protocol scheme \
-    https request_port is_request_port request_uri uri document_uri request document_root realpath_root query_string args \
-    is_args request_filename server_name request_method remote_user bytes_sent body_bytes_sent pipe request_completion \
-    request_body request_body_file request_length request_time request_id status limit_rate connection connection_requests \
-    connection_time nginx_version hostname pid msec time_iso8601 time_local tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd \
-    tcpinfo_rcv_space content_length content_type upstream_addr upstream_status upstream_connect_time upstream_header_time \
-    upstream_response_time upstream_response_length upstream_bytes_received upstream_bytes_sent upstream_cache_status \
-    upstream_cache_last_modified upstream_cache_etag upstream_queue_time upstream_first_byte_time upstream_session_time \
-    upstream_last_server_name date_local date_gmt http2 http3 quic limit_conn_status limit_req_status realip_remote_addr \
-    realip_remote_port ssl_protocol ssl_cipher ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id \
-    ssl_session_reused ssl_early_data ssl_server_name ssl_alpn_protocol ssl_ech_status ssl_ech_outer_server_name \
-    ssl_client_cert ssl_client_raw_cert ssl_client_escaped_cert ssl_client_s_dn ssl_client_i_dn ssl_client_s_dn_legacy \
-    ssl_client_i_dn_legacy ssl_client_serial ssl_client_fingerprint ssl_client_verify ssl_client_v_start ssl_client_v_end \
-    ssl_client_v_remain ssl_client_sigalg proxy_host proxy_port proxy_add_x_forwarded_for fastcgi_script_name \
-    fastcgi_path_info msie modern_browser ancient_browser bytes_received session_time protocol ssl_preread_protocol \
-    ssl_preread_server_name ssl_preread_alpn_protocols gzip_ratio secure_link secure_link_expires uid_got uid_set uid_reset \
-    invalid_referer slice_range connections_active connections_reading connections_writing connections_waiting \
-    session_log_id session_log_binary_id jwt_claims jwt_payload jwt_nowtime spdy spdy_request_priority \
-    echo_ geoip_ otel_ opentelemetry_ brotli_ zstd_ vts_ modsecurity_ sent_body";
+/// Variables that nginx itself knows in `http`; those that end in `_` are the beginnings of families.
+const HTTP_VARIABLES: &str = "http_ sent_http_ sent_trailer_ cookie_ arg_ upstream_http_ upstream_trailer_ upstream_cookie_ \
+    jwt_ host server_protocol scheme https request_port is_request_port request_uri uri document_uri request document_root \
+    realpath_root query_string args is_args request_filename request_method remote_user body_bytes_sent pipe \
+    request_completion request_body request_body_file request_length request_time request_id limit_rate connection_requests \
+    connection_time tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd tcpinfo_rcv_space content_length content_type \
+    upstream_status upstream_header_time upstream_response_time upstream_response_length upstream_cache_status \
+    upstream_cache_last_modified upstream_cache_etag upstream_queue_time upstream_last_server_name date_local date_gmt http2 \
+    http3 quic limit_req_status ssl_client_s_dn_legacy ssl_client_i_dn_legacy proxy_host proxy_port \
+    proxy_add_x_forwarded_for fastcgi_script_name fastcgi_path_info msie modern_browser ancient_browser gzip_ratio \
+    secure_link secure_link_expires uid_got uid_set uid_reset invalid_referer slice_range connections_active \
+    connections_reading connections_writing connections_waiting session_log_id session_log_binary_id spdy \
+    spdy_request_priority echo_ otel_ opentelemetry_ brotli_ zstd_ vts_ modsecurity_";
+
+/// Those of `stream`.
+const STREAM_VARIABLES: &str = "bytes_received session_time protocol upstream_first_byte_time upstream_session_time \
+    ssl_preread_protocol ssl_preread_server_name ssl_preread_alpn_protocols";
+
+/// Those of both.
+const COMMON_VARIABLES: &str = "proxy_protocol_tlv_ binary_remote_addr remote_addr remote_port proxy_protocol_addr \
+    proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port server_addr server_port server_name bytes_sent \
+    status connection nginx_version hostname pid msec time_iso8601 time_local upstream_addr upstream_connect_time \
+    upstream_bytes_received upstream_bytes_sent limit_conn_status realip_remote_addr realip_remote_port ssl_protocol \
+    ssl_cipher ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id ssl_session_reused ssl_early_data \
+    ssl_server_name ssl_alpn_protocol ssl_ech_status ssl_ech_outer_server_name ssl_client_cert ssl_client_raw_cert \
+    ssl_client_escaped_cert ssl_client_s_dn ssl_client_i_dn ssl_client_serial ssl_client_fingerprint ssl_client_verify \
+    ssl_client_v_start ssl_client_v_end ssl_client_v_remain ssl_client_sigalg geoip_";
 
 /// Directives whose arguments name variables that they set.
 fn declares(name: &str) -> bool {
@@ -163,13 +168,14 @@ impl Declared {
         }
     }
 
-    /// Whether nginx can know the variable `name` (without `$`).
-    pub fn knows(&self, name: &str) -> bool {
+    /// Whether nginx can know the variable `name` (without `$`), in `stream` or else in `http`.
+    pub fn knows(&self, name: &str, stream: bool) -> bool {
         let name = name.to_ascii_lowercase();
+        let own = if stream { STREAM_VARIABLES } else { HTTP_VARIABLES };
         let builtin = |known: &str| if known.ends_with('_') { name.starts_with(known) } else { name == known };
         self.open
             || name.bytes().all(|b| b.is_ascii_digit())
-            || VARIABLES.split_ascii_whitespace().any(builtin)
+            || own.split_ascii_whitespace().chain(COMMON_VARIABLES.split_ascii_whitespace()).any(builtin)
             || self.variables.iter().any(|known| known.eq_ignore_ascii_case(&name))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::catalogue::{Contexts, MAIL_SERVER, STREAM, STREAM_SERVER};
+use super::catalogue::{Contexts, MAIL_SERVER, STREAM, STREAM_SERVER, STREAM_UPSTREAM};
 use super::declared::{self, Declared};
 use super::listen;
 use super::load::Config;
@@ -13,7 +13,7 @@ use super::tree::Directive;
 use super::values;
 
 /// Directives in whose arguments, from the given one on, variables are put in.
-const INTERPOLATED: [(&str, usize); 36] = [
+const INTERPOLATED: [(&str, usize); 35] = [
     ("proxy_set_header", 1),
     ("add_header", 1),
     ("add_trailer", 1),
@@ -30,7 +30,6 @@ const INTERPOLATED: [(&str, usize); 36] = [
     ("memcached_pass", 0),
     ("error_page", 1),
     ("try_files", 0),
-    ("hash", 0),
     ("log_format", 1),
     ("access_log", 0),
     ("fastcgi_param", 1),
@@ -90,9 +89,10 @@ const LEVELS: [&str; 15] = [
 /// Checks a directive that stands where it may, with as many arguments as it takes.
 pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, context: Contexts) {
     let name = directive.name.text.as_str();
+    let stream = context & (STREAM | STREAM_SERVER | STREAM_UPSTREAM) != 0;
     if let Some((_, first)) = INTERPOLATED.iter().find(|(known, _)| *known == name) {
         for index in *first..directive.arguments.len() {
-            variables(config, declared, directive, index);
+            variables(config, declared, directive, index, stream);
         }
     }
     let refused = match name {
@@ -134,7 +134,7 @@ pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, co
         }
         "open_file_cache" => each(directive, 0, is_file_cache, "off, max=NUMBER and inactive=TIME"),
         "proxy_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind" | "grpc_bind" | "memcached_bind" => bind(directive),
-        "memcached_pass" if !declared.knows("memcached_key") => {
+        "memcached_pass" if !declared.knows("memcached_key", false) => {
             Some((0, "memcached_pass needs set $memcached_key KEY;".to_owned()))
         }
         _ if passes::PASSES.contains(&name) => passes::refused(declared, directive, context),
@@ -158,14 +158,14 @@ fn each(directive: &Directive, first: usize, fits: impl Fn(&str) -> bool, wanted
     Some((index, format!("{name} takes {wanted} here, not {:?}", word.text)))
 }
 
-fn variables(config: &mut Config, declared: &Declared, directive: &Directive, index: usize) {
+fn variables(config: &mut Config, declared: &Declared, directive: &Directive, index: usize, stream: bool) {
     let text = directive.argument(index).unwrap_or_default();
     match declared::variables(text) {
         Err(_) => {
             config.error_in(directive, index, "a $ without the name of a variable: write the name after it, or take it away")
         }
         Ok(found) => {
-            if let Some((_, name)) = found.into_iter().find(|(_, name)| !declared.knows(name)) {
+            if let Some((_, name)) = found.into_iter().find(|(_, name)| !declared.knows(name, stream)) {
                 let text = format!("unknown variable ${name}: declare it with set or map, or correct its name");
                 config.error_in(directive, index, text);
             }
@@ -244,13 +244,13 @@ fn condition(config: &mut Config, declared: &Declared, directive: &Directive) ->
     let (index, subject) = words[0];
     let value = words.last().map_or((0, ""), |word| *word);
     if subject.len() > 1 && subject.starts_with('$') {
-        if !declared.knows(&subject[1..]) {
+        if !declared.knows(&subject[1..], false) {
             return Some((index, format!("unknown variable {subject}: declare it with set or map, or correct its name")));
         }
         return match words.as_slice() {
             [_] => None,
             [_, (_, "=" | "!="), _] => {
-                variables(config, declared, directive, value.0);
+                variables(config, declared, directive, value.0, false);
                 None
             }
             [_, (_, "~" | "~*" | "!~" | "!~*"), (index, pattern)] => pattern_fault(pattern).map(|why| (*index, why.to_owned())),

@@ -75,7 +75,7 @@ pub fn read(config: &mut Config, around: &Around<'_>, upstream: &Directive) -> P
             "sticky" | "session_sticky" | "jvm_route" => sticky(config, around.declared, &mut pool, directive),
             "check" => pool.check = Some(third_party_check(config, directive)),
             name => {
-                if let Some(algorithm) = algorithm(config, around.declared, directive) {
+                if let Some(algorithm) = algorithm(config, around, directive) {
                     if pool.algorithm.written {
                         config.warn(directive, format!("{name} takes the place of the method before it: keep one"));
                     }
@@ -267,7 +267,7 @@ fn distinct(taken: &mut HashMap<String, usize>, written: &str) -> String {
 }
 
 /// The method that a directive chooses, if it chooses one.
-fn algorithm(config: &mut Config, declared: &Declared, directive: &Directive) -> Option<Algorithm> {
+fn algorithm(config: &mut Config, around: &Around<'_>, directive: &Directive) -> Option<Algorithm> {
     let name = directive.name.text.as_str();
     let words: Vec<&str> = std::iter::once(name).chain(directive.arguments.iter().map(|word| word.text.as_str())).collect();
     let mut algorithm =
@@ -289,7 +289,9 @@ fn algorithm(config: &mut Config, declared: &Declared, directive: &Directive) ->
         }
         "hash" => {
             let expression = directive.argument(0).unwrap_or_default().to_owned();
-            if declared::variables(&expression).is_ok_and(|found| found.iter().any(|(_, name)| !declared.knows(name))) {
+            if declared::variables(&expression)
+                .is_ok_and(|found| found.iter().any(|(_, name)| !around.declared.knows(name, around.stream)))
+            {
                 config.error_in(directive, 0, "hash names a variable that is not declared: correct its name");
             }
             if directive.argument(1).is_some_and(|word| word != "consistent") {
@@ -394,7 +396,9 @@ fn sticky(config: &mut Config, declared: &Declared, pool: &mut Pool, directive: 
         "route" => {
             kept.kind = PersistenceKind::Route;
             kept.key = said[1..].join(" ");
-            if let Some(name) = said[1..].iter().filter_map(|text| text.strip_prefix('$')).find(|name| !declared.knows(name)) {
+            if let Some(name) =
+                said[1..].iter().filter_map(|text| text.strip_prefix('$')).find(|name| !declared.knows(name, false))
+            {
                 config.error(directive, format!("unknown variable ${name}: declare it with map or set, or correct its name"));
             }
         }

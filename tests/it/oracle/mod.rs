@@ -5,6 +5,7 @@
 mod commands;
 mod haproxy;
 mod haproxy_configs;
+pub mod nginx;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
