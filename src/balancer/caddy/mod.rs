@@ -217,7 +217,7 @@ fn http(reader: &Reader<'_>, node: &Node<'_>, model: &mut Model) {
                 let text = format!("servers {other} and {name} listen on one address, {address}: Caddy refuses it");
                 reader.tell(Gravity::Error, place.clone(), text);
             }
-            listener.binds.push(Bind { address, tls, place });
+            listener.binds.push(Bind { address, tls, place, ..Bind::default() });
         }
         model.listeners.push(listener);
         let mut walk = routes::Walk::new(reader, model, &name, server.node.get("named_routes"));

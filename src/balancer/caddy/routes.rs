@@ -120,7 +120,7 @@ impl<'r, 't, 'm> Walk<'r, 't, 'm> {
         }
         let condition = (!conditions.is_empty()).then(|| shorten(&conditions.join("; "), SAID_MAX));
         let place = self.reader.place(node);
-        self.model.routes.push(Route { listener: self.server.to_owned(), condition, target, place });
+        self.model.routes.push(Route { listener: self.server.to_owned(), condition, target, place, ..Route::default() });
     }
 }
 

@@ -81,6 +81,7 @@ pub fn link(parts: Parts, model: &mut Model) {
                 condition: router.condition.clone(),
                 target: target.clone(),
                 place: router.place.clone(),
+                ..Route::default()
             };
             found.entry(name).or_default().push(route);
         }
