@@ -102,7 +102,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Error::unsupported("send JSON, and say so: “Content-Type: application/json”"));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|fault| Error::of_body(fault.status()))?;
-        Ok(Self(patch::read(strict::parse(&bytes)?)?))
+        let value = strict::parse(&bytes)?;
+        // Lists would be read as the fields in their order.
+        if value.is_array() {
+            return Err(Error::bad_request("the body is a list; send one object: {\"field\": value, …}"));
+        }
+        Ok(Self(patch::read(value)?))
     }
 }
 

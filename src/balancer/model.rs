@@ -112,6 +112,8 @@ pub enum Mode {
 #[serde(default)]
 pub struct Listener {
     pub name: String,
+    /// Hosts that it answers for (nginx `server_name`); empty for all, or where routes decide.
+    pub hosts: Vec<String>,
     pub mode: Mode,
     pub binds: Vec<Bind>,
     pub maxconn: Option<Setting<u64>>,
@@ -125,6 +127,11 @@ pub struct Bind {
     /// `address:port`, `[v6]:port`, `unix:/path`; every address is `*`.
     pub address: String,
     pub tls: bool,
+    /// Connections at once of this address alone (HAProxy `bind … maxconn`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maxconn: Option<Setting<u64>>,
+    /// Whether its listener takes requests for hosts that no other one answers for (nginx `default_server`).
+    pub default_server: bool,
     pub place: Place,
 }
 
@@ -136,6 +143,9 @@ pub struct Route {
     /// When it is taken, as the balancer writes it (`if { path -m beg /api }`, `location ~ \.php$`); none for the
     /// route that takes the rest.
     pub condition: Option<String>,
+    /// What the condition's names mean, as written (HAProxy ACLs: `is_api: path_beg /api`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub definitions: Vec<String>,
     pub target: Target,
     pub place: Place,
 }
@@ -193,6 +203,12 @@ pub struct Pool {
     pub scope: Scope,
     /// Whether all backup servers serve together once no active one is left.
     pub all_backups: bool,
+    /// Rules that pick a server before the algorithm does (HAProxy `use-server`), as written, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub server_rules: Vec<Setting<String>>,
+    /// Whether servers come from elsewhere while it runs (Envoy EDS, Caddy dynamic upstreams), so that none here says
+    /// nothing.
+    pub discovered: bool,
     pub servers: Vec<Server>,
     pub place: Place,
 }
@@ -362,8 +378,13 @@ pub struct Limits {
     pub requests: Option<Setting<u64>>,
     /// Requests that may wait for the pool (Envoy `max_pending_requests`, nginx `queue`).
     pub queue: Option<Setting<u64>>,
+    /// Retries at once of the whole pool (Envoy `max_retries`).
+    pub retries: Option<Setting<u64>>,
     /// Idle connections kept to the servers (nginx `keepalive`, `http-reuse` as 0 for never).
     pub keepalive: Option<Setting<u64>>,
+    /// Whether connections are closed after each request all the same (nginx before 1.29.7 without
+    /// `proxy_http_version 1.1` and an emptied `Connection` header).
+    pub keepalive_inert: bool,
 }
 
 /// In milliseconds. None where not written.
@@ -375,6 +396,8 @@ pub struct Timeouts {
     pub connect: Option<Setting<u64>>,
     /// The server's silence (HAProxy `timeout server`, nginx `proxy_read_timeout`).
     pub server: Option<Setting<u64>>,
+    /// The server's slowness in taking the request (nginx `proxy_send_timeout`).
+    pub send: Option<Setting<u64>>,
     /// The whole answer (Envoy route timeout, Traefik `responseHeaderTimeout`).
     pub request: Option<Setting<u64>>,
     /// The client's request headers (HAProxy `timeout http-request`).
@@ -390,6 +413,8 @@ pub struct Timeouts {
 pub struct Retry {
     /// Tries after the first (HAProxy `retries`, nginx `proxy_next_upstream_tries` less one).
     pub count: Option<Setting<u64>>,
+    /// How long after the first try another may begin, in milliseconds (nginx `proxy_next_upstream_timeout`); 0 for ever.
+    pub within: Option<Setting<u64>>,
     /// When it is tried again: the balancer's own words (`conn-failure`, `http_503`, `5xx`).
     pub on: Vec<String>,
     /// Whether another server is tried (HAProxy `option redispatch`).
@@ -448,6 +473,9 @@ pub struct Server {
     pub passive: Option<Passive>,
     /// Connections or requests at once (HAProxy `maxconn`, nginx `max_conns`, Caddy `max_requests`).
     pub slots: Option<Setting<u64>>,
+    /// From where the limit grows up to `slots` with the load of the pool (HAProxy `minconn`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots_low: Option<Setting<u64>>,
     /// Requests that may wait for this server (HAProxy `maxqueue`).
     pub queue: Option<Setting<u64>>,
     pub slow_start_ms: Option<Setting<u64>>,

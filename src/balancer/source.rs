@@ -89,6 +89,11 @@ pub trait Files {
     /// The files that `pattern` (a path, or one with `*`) names, sorted by path, seen from the file called `from`.
     /// The error is one sentence for people.
     fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String>;
+
+    /// Whether it can look at all: if not, what it does not find may well be there.
+    fn opens(&self) -> bool {
+        true
+    }
 }
 
 /// Nothing can be opened: what a config includes stays out, and is told as a notice.
@@ -97,6 +102,10 @@ pub struct NoFiles;
 impl Files for NoFiles {
     fn read(&mut self, _pattern: &str, _from: &str) -> Result<Vec<Source>, String> {
         Err("only the text itself was given, so that files which it includes are not looked at".to_owned())
+    }
+
+    fn opens(&self) -> bool {
+        false
     }
 }
 
@@ -143,20 +152,41 @@ impl Place {
 pub struct Lines {
     /// Byte offset at which each line begins.
     starts: Vec<usize>,
+    /// Characters before each block of the text: a JSON file may be one line of many megabytes.
+    blocks: Vec<usize>,
+}
+
+/// Bytes of a block of [`Lines`].
+const BLOCK: usize = 4096;
+
+/// Characters that begin in `bytes`.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
 }
 
 impl Lines {
     pub fn new(text: &str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { starts }
+        let mut before = 0;
+        let count = |block: &[u8]| {
+            let at = before;
+            before += characters(block);
+            at
+        };
+        let blocks = text.as_bytes().chunks(BLOCK).map(count).collect();
+        Self { starts, blocks }
     }
 
     /// 1-based line and column (in characters) of byte `at` of `text`, the text that this was made from.
     pub fn locate(&self, text: &str, at: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts[line - 1];
-        let before = text.get(start..at).map_or(at.saturating_sub(start), |part| part.chars().count());
-        (line, before + 1)
+        let before = |at: usize| {
+            let block = (at / BLOCK).min(self.blocks.len().saturating_sub(1));
+            let rest = text.as_bytes().get(block * BLOCK..at).unwrap_or_default();
+            self.blocks.get(block).copied().unwrap_or(0) + characters(rest)
+        };
+        (line, before(at) - before(start) + 1)
     }
 
     /// The place of the bytes `span` of `text`, which is file number `file` of the model.
@@ -174,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_dump_of_several_files_comes_apart_and_together_again() {
-        let dump = "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
+        let dump =
+            "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
         let files = Source::split("dump", dump);
         let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
         assert_eq!(told, [("/etc/nginx/nginx.conf", "events {}\n# a comment\n"), ("/etc/nginx/a", "x;\n")]);
@@ -194,6 +225,9 @@ mod tests {
         let place = lines.place(text, 0, at..text.len());
         assert_eq!((place.line, place.column, place.raw.as_str()), (2, 3, "server s1"));
         assert_eq!(lines.locate(text, 3), (1, 3));
+        let long = "\nx".to_owned() + &"ä".repeat(10_000);
+        assert_eq!(Lines::new(&long).locate(&long, long.len()), (2, 10_002));
+        assert_eq!(Lines::new("").locate("", 0), (1, 1));
         assert_eq!(lines.locate(text, text.len()), (3, 1));
     }
 }

@@ -3,8 +3,16 @@
 //! Only what decides where traffic goes is here: two states compare equal exactly when no snapshot is
 //! needed. In real outages weights are changed through the socket and no file changes at all.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::model::{Gravity, Model, Notice};
+use super::source::Place;
+
+/// Pools and servers without a line in the config that are named one by one.
+const MAX_STRANGE: usize = 50;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
@@ -73,8 +81,55 @@ impl Admin {
 }
 
 impl State {
+    /// Whether both send traffic to the same places, whatever health checks found.
+    pub fn decides_as(&self, other: &Self) -> bool {
+        let without_health = |state: &Self| {
+            let mut state = state.clone();
+            state.pools.iter_mut().flat_map(|pool| &mut pool.servers).for_each(|server| server.health = None);
+            state
+        };
+        without_health(self) == without_health(other)
+    }
+
     pub fn pool(&self, name: &str) -> Option<&PoolState> {
         self.pools.iter().find(|pool| pool.name == name)
+    }
+}
+
+impl State {
+    /// Lays what runs over what is written: each server of the model is told what the running balancer says of it,
+    /// found by the names of pool and server. What runs but stands in no file is told as a note and not added.
+    pub fn lay_over(&self, model: &mut Model) {
+        let mut pools: HashMap<&str, &PoolState> = HashMap::new();
+        for pool in &self.pools {
+            pools.entry(&pool.name).or_insert(pool);
+        }
+        let mut strange = Vec::new();
+        let mut written: HashSet<&str> = HashSet::new();
+        for pool in &mut model.pools {
+            written.insert(&pool.name);
+            let Some(running) = pools.get(pool.name.as_str()) else { continue };
+            let mut servers: HashMap<&str, &ServerState> = running.servers.iter().map(|s| (s.name.as_str(), s)).collect();
+            for server in &mut pool.servers {
+                server.now = servers.remove(server.name.as_str()).cloned();
+            }
+            let mut left: Vec<&str> = servers.into_keys().collect();
+            left.sort_unstable();
+            strange.extend(left.into_iter().map(|server| (format!("server {}/{server} runs", pool.name), pool.place.clone())));
+        }
+        for pool in self.pools.iter().filter(|pool| !written.contains(pool.name.as_str()) && !pool.servers.is_empty()) {
+            strange.push((format!("pool {} runs", pool.name), Place::default()));
+        }
+        let count = strange.len();
+        for (what, place) in strange.into_iter().take(MAX_STRANGE) {
+            let text =
+                format!("{what} and stands in no file; it is gone after the next restart, unless something writes it down");
+            model.notices.push(Notice { gravity: Gravity::Note, text, place });
+        }
+        if count > MAX_STRANGE {
+            let text = format!("{} more pools and servers run and stand in no file", count - MAX_STRANGE);
+            model.notices.push(Notice { gravity: Gravity::Note, text, place: Place::default() });
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 #![expect(clippy::print_stderr, reason = "a command line speaks through these")]
 
 mod admin;
+mod check;
+mod configs;
+mod diff;
 mod export;
+mod model;
 mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +34,12 @@ struct Cli {
 enum Command {
     /// Serve pages, API and hooks, and record (the default)
     Serve(Box<Config>),
+    /// Hold a config against the rules: afterload check /etc/haproxy/haproxy.cfg
+    Check(check::Check),
+    /// Print what a config says, as JSON
+    Model(model::ModelCommand),
+    /// Say what one config means otherwise than another
+    Diff(diff::Diff),
     /// Write an incident as Markdown: afterload export INC-42
     Export(export::Export),
     /// API tokens: create, list, revoke
@@ -69,7 +79,7 @@ pub fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fault) => {
             eprintln!("afterload: {fault:#}");
             ExitCode::from(2)
@@ -77,10 +87,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = match cli.command {
         None => serve::run(cli.config).await,
         Some(Command::Serve(config)) => serve::run(*config).await,
+        // Their exit status is their answer.
+        Some(Command::Check(command)) => return Ok(check::run(&command)),
+        Some(Command::Model(command)) => return Ok(model::run(&command)),
+        Some(Command::Diff(command)) => return Ok(diff::run(&command)),
         Some(Command::Export(command)) => export::run(command).await,
         Some(Command::Token(command)) => admin::token(command).await,
         Some(Command::Integration(command)) => admin::integration(command).await,
@@ -92,7 +106,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Migrate(data)) => open(data).await.map(drop),
         Some(Command::Healthcheck(command)) => serve::healthcheck(command).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The app for one command: the same store as the server's, which may be running beside it.

@@ -205,10 +205,14 @@ async fn change(app: &App, actor: &Actor, id: PersonId, apply: impl FnOnce(&mut 
     let mut unit = Unit::begin(app, actor).await?;
     people::one_change(&mut unit.conn).await?;
     let mut person = people::find(&mut unit.conn, id).await?.ok_or_else(PersonId::not_found)?;
+    let admins = people::count_admins(&mut unit.conn).await?;
     apply(&mut person);
     people::set_role(&mut unit.conn, id, person.role).await?;
     people::set_disabled(&mut unit.conn, id, person.disabled_at).await?;
-    keep_an_admin(&mut unit.conn).await?;
+    // Where there is none, any change is a way out of that.
+    if admins > 0 {
+        keep_an_admin(&mut unit.conn).await?;
+    }
     if person.disabled_at.is_some() {
         sessions::remove_of(&mut unit.conn, id, None).await?;
     }

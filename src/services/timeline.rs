@@ -100,10 +100,11 @@ pub(super) async fn record(
     record_fields(app, unit, incident, source, author, fields).await
 }
 
-/// Longest title of an entry that the house makes, in characters: with the ellipsis it fits on a line.
+/// Longest title and body of an entry that the house makes, in characters: with the ellipsis they fit any field.
 const TITLE_MAX: usize = 290;
+const BODY_MAX: usize = 60_000;
 
-/// [`record`] with all fields. Titles are made to fit, never refused.
+/// [`record`] with all fields. Title and body are made to fit, never refused.
 pub(super) async fn record_fields(
     app: &App,
     unit: &mut Unit<'_>,
@@ -115,7 +116,7 @@ pub(super) async fn record_fields(
     // The words are the house's own, the names in them are not. A refusal would undo the whole unit of work, with
     // it the snapshot that the entry tells of, at every poll again.
     fields.title = shorten(&fields.title.replace(char::is_control, " "), TITLE_MAX);
-    fields.body = fields.body.replace('\0', "\u{fffd}");
+    fields.body = shorten(&fields.body.replace('\0', "\u{fffd}"), BODY_MAX);
     let entry = Entry {
         id: EntryId(app.uuid()),
         incident_id: incident,

@@ -64,6 +64,17 @@ impl Error {
         .into()
     }
 
+    /// The one-time setup link after its time.
+    pub fn setup_done() -> Self {
+        Shown::new(
+            StatusCode::NOT_FOUND,
+            "Setup is over",
+            "This server has its first account. Sign in; who has none asks an administrator for one.",
+            "",
+        )
+        .into()
+    }
+
     /// A request that no form or link of ours makes.
     pub fn unreadable(what: String) -> Self {
         Shown::new(StatusCode::BAD_REQUEST, "This request could not be read", what, KEPT).into()

@@ -5,7 +5,7 @@
 use std::borrow::Borrow;
 
 use askama::filters::Safe;
-use chrono::{DateTime, Duration, FixedOffset};
+use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::time::{self, Timestamp};
 
@@ -15,12 +15,19 @@ use crate::domain::time::{self, Timestamp};
 pub struct Zone {
     /// Minutes east of UTC.
     pub minutes: i32,
+    /// The year that needs no saying; 0 when every year is said.
+    pub year: i32,
 }
 
 impl Zone {
     /// Reads the cookie: `utc` or minutes east of UTC.
     pub fn from_cookie(text: &str) -> Self {
-        Self { minutes: text.parse().ok().filter(|minutes: &i32| minutes.abs() <= 14 * 60).unwrap_or(0) }
+        Self { minutes: text.parse().ok().filter(|minutes: &i32| minutes.abs() <= 14 * 60).unwrap_or(0), year: 0 }
+    }
+
+    /// The same for a reader at `now`.
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { year: self.local(now).year(), ..self }
     }
 
     /// `UTC`, `+02` or `+05:30`: short enough to stand behind every time.
@@ -54,9 +61,11 @@ impl Zone {
         self.tag(*at.borrow(), "clock", &text)
     }
 
-    /// `21 Nov 14:03 UTC`.
+    /// `21 Nov 14:03 UTC`, in another year than the reader's `21 Nov 2024 14:03 UTC`.
     pub fn short(self, at: impl Borrow<Timestamp>) -> Safe<String> {
-        let text = format!("{} <small>{}</small>", self.local(*at.borrow()).format("%-d %b %H:%M"), self.label());
+        let at_local = self.local(*at.borrow());
+        let form = if at_local.year() == self.year { "%-d %b %H:%M" } else { "%-d %b %Y %H:%M" };
+        let text = format!("{} <small>{}</small>", at_local.format(form), self.label());
         self.tag(*at.borrow(), "short", &text)
     }
 

@@ -127,7 +127,7 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
         Some("dark") => "dark",
         _ => "",
     };
-    let zone = Zone::from_cookie(extract::cookie(headers, "zone").unwrap_or_default());
+    let zone = Zone::from_cookie(extract::cookie(headers, "zone").unwrap_or_default()).at(app.now());
     let here = request.uri().path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
     let signed_in = extract::who(&app, headers).await;
     let (actor, failure) = match signed_in {

@@ -38,7 +38,7 @@ struct Asked {
 
 async fn show(State(app): State<App>, shell: Shell, Query(asked): Query<Asked>) -> Result<Page<Setup>> {
     if !services::people::setup_open(&app).await? {
-        return Err(Error::not_here());
+        return Err(Error::setup_done());
     }
     Ok(Page(Setup { shell, sent: Sent::default().with("code", asked.code) }))
 }

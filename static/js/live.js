@@ -33,6 +33,7 @@ export function place(fresh, own = false) {
     }
     insert(fresh);
     write(fresh);
+    count(1);
     $("#none")?.remove();
     if (own) fresh.scrollIntoView({ block: "nearest" });
   }
@@ -58,6 +59,14 @@ function insert(entry) {
   });
   list.insertBefore(entry, before ?? null);
   days();
+}
+
+/** The number of entries in the heading. */
+function count(more) {
+  const total = $("#total");
+  if (!total) return;
+  const n = (total.dataset.total = Number(total.dataset.total) + more);
+  total.textContent = `${n} ${n === 1 ? "entry" : "entries"}`;
 }
 
 /** Whether the end of the timeline is in view: only then may entries come in by themselves. */

@@ -42,7 +42,7 @@ export function span(ms) {
 
 const FORMS = {
   clock: (p) => p.clock,
-  short: (p) => `${p.d.getUTCDate()} ${MONTHS[p.d.getUTCMonth()]} ${p.clock}`,
+  short: (p) => `${p.d.getUTCDate()} ${MONTHS[p.d.getUTCMonth()]} ${p.d.getUTCFullYear() === new Date().getFullYear() ? "" : `${p.d.getUTCFullYear()} `}${p.clock}`,
   full: (p) => `${p.d.toISOString().slice(0, 10)} ${p.clock}:${two(p.d.getUTCSeconds())}`,
 };
 

@@ -184,11 +184,13 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     await recorder.waitFor();
     const chart = recorder.locator('svg.flight-wide');
     for (const name of SERVERS) await chart.locator('text').filter({ hasText: name }).first().waitFor();
-    const alert = mk.locator('#timeline .k-alert').first();
-    const mark = chart.locator(`.mark[data-entry="${(await alert.getAttribute('id')).slice(6)}"]`);
-    await until('a mark of the alert on the chart', async () => (await mark.count()) > 0);
-    await alert.hover();
-    await until('hovering the entry to light its mark', async () => /is-hot/.test(await mark.first().getAttribute('class')));
+    for (const kind of ['change', 'alert']) {
+      const entry = mk.locator(`#timeline .k-${kind}`).first();
+      const mark = chart.locator(`.mark[data-entry="${(await entry.getAttribute('id')).slice(6)}"]`);
+      await until(`a mark of the ${kind} on the chart`, async () => (await mark.count()) > 0);
+      await entry.hover();
+      await until(`hovering the ${kind} to light its mark`, async () => /is-hot/.test(await mark.first().getAttribute('class')));
+    }
     await unfold(mk, 'The figures as a table', recorder);
     await recorder.getByRole('columnheader', { name: 'web1' }).waitFor();
     await picture(mk, 'room-alert');

@@ -239,6 +239,15 @@ on_both!(a_form_that_is_sent_twice_makes_one_thing, world => {
     let answer = browser.form("/incidents", &[("id", &next), ("title", "Another"), ("severity", "sev2")]).await;
     assert_eq!(answer.header("location"), "/incidents/INC-2", "no number was lost to the repeat");
 
+    let id = id_of_form(&browser.get("/incidents/INC-1").await.text(), "/incidents/INC-1/entries");
+    for text in ["first note", "first note", "went back and wrote on"] {
+        let answer = browser.form("/incidents/INC-1/entries", &[("id", &id), ("text", text), ("kind", "note")]).await;
+        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text());
+    }
+    let entries = timeline::list(&world.app, &admin(), "INC-1".parse().expect("a reference"), true).await.expect("entries");
+    let told: Vec<_> = entries.iter().map(|entry| entry.fields.title.as_str()).collect();
+    assert_eq!(told, ["first note", "went back and wrote on"]);
+
     let id = id_of_form(&browser.get("/incidents/INC-1").await.text(), "/incidents/INC-1/tasks");
     let task = [("id", id.as_str()), ("title", "Watch the weights"), ("kind", "prevent")];
     for _ in 0..2 {

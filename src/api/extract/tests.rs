@@ -31,6 +31,7 @@ async fn bodies_name_what_does_not_fit() {
         (JSON, r#"{"title": "a", "title": "b"}"#, 422, Some(("/", "duplicate_field"))),
         (JSON, r#"{"roles": {"commander": 7}}"#, 422, Some(("/roles/commander", "invalid"))),
         (JSON, "7", 422, Some(("/", "invalid"))),
+        (JSON, "[]", 400, None),
         (JSON, "", 400, None),
         (JSON, "{", 400, None),
         ("text/plain", r#"{"title": "x"}"#, 415, None),

@@ -111,6 +111,10 @@ impl<'r, 't, 'a> Fields<'r, 't, 'a> {
         Self { reader, node, what, read: RefCell::new(vec![false; node.entries().len()]) }
     }
 
+    pub fn reader(&self) -> &'r Reader<'t> {
+        self.reader
+    }
+
     /// The value of a field; none when it is not there or null.
     pub fn get(&self, name: &str) -> Option<&'r Node<'a>> {
         let mut found = None;
@@ -121,6 +125,12 @@ impl<'r, 't, 'a> Fields<'r, 't, 'a> {
             }
         }
         found.filter(|node| !node.is_null())
+    }
+
+    /// The value of a field even where it is null.
+    pub fn entry(&self, name: &str) -> Option<&'r Node<'a>> {
+        self.get(name);
+        self.node.get(name)
     }
 
     /// The values of a list; a single value stands for a list of one.

@@ -1,13 +1,28 @@
 //! What changed between two moments: as text for those who want the lines, as sentences for everyone else.
+//!
+//! Sentences come from models, so that comments, white space, spelled-out defaults and the file in which something
+//! stands change nothing. What the model does not hold, only the text tells.
 
-mod changes;
+mod apply;
+mod defaults;
+mod group;
+mod lists;
+mod matching;
+mod merged;
+mod parts;
+mod state;
 mod text;
+mod walk;
+mod words;
 
 pub use super::change::{Change, ChangeKind};
 
-pub use changes::{config_changes, state_changes};
-pub use text::{Line, LineKind, Word, lines, unified};
+pub use apply::apply;
+pub use merged::changes;
+pub use state::{diff, state_changes};
+pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

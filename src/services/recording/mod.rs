@@ -27,7 +27,7 @@ use crate::store::{balancers, incidents, samples};
 
 use taking::{Captured, is_newest, take};
 pub use taking::{PushedSnapshot, take_pushed};
-pub(super) use taking::{sentences, unpack};
+pub(super) use taking::{Moment, changes, unpack};
 pub(super) use upkeep::freeze_soon;
 pub use upkeep::{expire, freeze, freeze_all, pack_frames};
 pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
@@ -59,7 +59,7 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     // With an address for its state that does not answer, the balancer is not seen at all.
     let blind = !balancer.fields.state_address.is_empty() && reading.state.is_none();
     let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
-    let captured = Captured::new(app, reading.config, reading.state, reading.notices);
+    let captured = Captured::new(app, balancer.fields.kind, reading.config, reading.state, reading.notices);
     let mut conn = app.store().read().await?;
     let same = is_newest(&mut conn, balancer.id, &captured).await?;
     // The stored state decides, not the copy that the scheduler holds.

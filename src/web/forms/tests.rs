@@ -26,7 +26,7 @@ fn every_field_of_the_tables_is_a_field_of_its_noun_and_round_trips() {
     }
     let entry =
         json!({"occurred_at": at, "pinned": true, "options": [{"title": "Fail over", "chosen": true, "reason": "fast: 2 min"}]});
-    let zone = Zone { minutes: 60 };
+    let zone = Zone { minutes: 60, year: 0 };
     for field in ENTRY.iter().filter(|field| entry.get(field.path).is_some()) {
         let shown = field.shown(&entry, zone);
         assert_eq!(field.kind.read(&shown, "", zone).expect(field.path), entry[field.path], "{shown}");

@@ -117,7 +117,14 @@ pub async fn add(
         }
         new.fields.attachments.push(file.id);
     }
-    let (entry, _) = services::composer::compose(&app, actor, which, new, also(&understood)).await?;
+    let composed = services::composer::compose(&app, actor, which, new.clone(), also(&understood)).await;
+    let (entry, _) = match composed {
+        // Another text in a form that was sent before: somebody went back and wrote on.
+        Err(services::Error::Domain(domain::Error::Conflict { .. })) if new.id.is_some() => {
+            services::composer::compose(&app, actor, which, NewEntry { id: None, ..new }, also(&understood)).await?
+        }
+        composed => composed?,
+    };
     done(&app, actor, &shell, which, entry.id).await
 }
 

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_reader_and_both_ends_count() {
-        let filter = read(&mut sent(&[("from", "2026-11-21"), ("to", "2026-11-21")]), Zone { minutes: 60 });
+        let filter = read(&mut sent(&[("from", "2026-11-21"), ("to", "2026-11-21")]), Zone { minutes: 60, year: 0 });
         let at = |text: &str| Some(text.parse::<Timestamp>().expect("time"));
         assert_eq!((filter.from, filter.to), (at("2026-11-20T23:00:00Z"), at("2026-11-21T23:00:00Z")));
     }

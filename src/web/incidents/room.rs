@@ -6,6 +6,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::parts::{Excerpt, Head, Item, Recorder, Side};
 use super::{edit, entries};
@@ -99,6 +100,8 @@ struct Room {
     side: Side,
     handles: Vec<String>,
     show: Show,
+    /// Makes a form that is sent twice one entry.
+    entry_id: Uuid,
     /// Entries that the filter takes, and of those the ones left out above.
     total: usize,
     earlier: usize,
@@ -160,6 +163,7 @@ async fn show(
         handles: services::incidents::handles(&app, actor).await?,
         items,
         show: asked.show,
+        entry_id: app.uuid(),
         total,
         earlier,
         deleted,
@@ -196,7 +200,7 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
         Some((before, after)) => services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id)
             .await
             .ok()
-            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes, &diff.unified)),
+            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes.into_iter().map(|change| change.sentence).collect(), &diff.unified)),
         None => None,
     };
     Ok(Side {

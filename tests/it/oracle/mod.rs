@@ -2,6 +2,11 @@
 //!
 //! The programs come from the folder in `AFTERLOAD_TEST_BALANCERS`, which `tests/balancers FOLDER` fills.
 
+mod commands;
+mod haproxy;
+mod haproxy_configs;
+pub mod nginx;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Child;
