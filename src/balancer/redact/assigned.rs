@@ -65,7 +65,10 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     let start = text.len() - value.len() + opened.map_or(0, str::len);
     let inside = &text[start..];
     // Expressions, patterns for matching and further levels only look like values.
-    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"].iter().any(|shape| inside.starts_with(shape)) {
+    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"]
+        .iter()
+        .any(|shape| inside.starts_with(shape))
+    {
         return None;
     }
     let length = match opened {
@@ -94,7 +97,8 @@ fn closes(inside: &str, at: usize, quote: &str) -> bool {
 
 /// Whether a word after a colon is a value rather than the first word of a sentence.
 fn is_value(word: &str, after: &str) -> bool {
-    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#']) || after.trim_start().is_empty();
+    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#'])
+        || after.trim_start().is_empty();
     word.len() >= 3 && (last || is_typed(word))
 }
 
@@ -163,4 +167,3 @@ pub(super) fn unquoted_length(text: &str) -> usize {
     });
     end.unwrap_or(text.len())
 }
-

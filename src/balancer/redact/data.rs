@@ -15,14 +15,38 @@ use crate::domain::balancer::BalancerKind;
 /// Strings that Envoy reads as they stand, which are no secrets where these fields hold them. Everywhere else they are
 /// hidden: a `DataSource` mostly holds keys, passwords or code.
 const PUBLIC: [&str; 14] = [
-    "body", "textformatsource", "jsonformat", "trustedca", "certificatechain", "certchain", "rootcerts", "crl", "ocspstaple",
-    "bodyformat", "authusername", "downstreamauthusername", "signedcertificatetimestamp", "defaultvalue",
+    "body",
+    "textformatsource",
+    "jsonformat",
+    "trustedca",
+    "certificatechain",
+    "certchain",
+    "rootcerts",
+    "crl",
+    "ocspstaple",
+    "bodyformat",
+    "authusername",
+    "downstreamauthusername",
+    "signedcertificatetimestamp",
+    "defaultvalue",
 ];
 
 /// What holds the value beside the name of a header or of a parameter.
 pub(super) const VALUES: [&str; 14] = [
-    "value", "values", "rawvalue", "exactmatch", "prefixmatch", "suffixmatch", "containsmatch", "stringmatch", "exact", "prefix",
-    "suffix", "contains", "valuestring", "default",
+    "value",
+    "values",
+    "rawvalue",
+    "exactmatch",
+    "prefixmatch",
+    "suffixmatch",
+    "containsmatch",
+    "stringmatch",
+    "exact",
+    "prefix",
+    "suffix",
+    "contains",
+    "valuestring",
+    "default",
 ];
 
 /// Fields that are code, or keys under a name that says nothing.

@@ -121,7 +121,9 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
         entropy::find(part, &mut spans);
         here.extend(spans.into_iter().map(|span| Secret { span, bare: false }));
         here.retain(|secret| !value::is_plain(&part[secret.span.clone()]));
-        found.extend(here.into_iter().map(|Secret { span, bare }| Secret { span: file.start + span.start..file.start + span.end, bare }));
+        found.extend(
+            here.into_iter().map(|Secret { span, bare }| Secret { span: file.start + span.start..file.start + span.end, bare }),
+        );
     }
     found.sort_by_key(|secret| (secret.span.start, secret.span.end));
     let mut merged: Vec<Secret> = Vec::with_capacity(found.len());

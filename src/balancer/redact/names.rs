@@ -7,8 +7,22 @@
 
 /// Words that say alone that the value is a secret; also at the end of a longer word, as in `authtoken`.
 const SECRETS: [&str; 16] = [
-    "password", "passwords", "passwd", "passphrase", "passcode", "passwort", "secret", "secrets", "token", "apikey", "accesskey",
-    "secretkey", "privatekey", "credential", "credentials", "jwt",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "passwort",
+    "secret",
+    "secrets",
+    "token",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "credential",
+    "credentials",
+    "jwt",
 ];
 
 /// Words that are secrets only when they stand alone between others: `DB_PASS`, not `bypass`.
@@ -16,24 +30,132 @@ const SHORT: [&str; 5] = ["pass", "pwd", "pw", "authorization", "bearer"];
 
 /// What makes a `key` secret when it stands before it.
 const KEYS: [&str; 35] = [
-    "api", "access", "private", "secret", "auth", "sign", "signing", "encryption", "encrypt", "crypt", "cipher", "hmac", "mac",
-    "shared", "session", "account", "ticket", "master", "license", "webhook", "deploy", "app", "application", "service",
-    "subscription", "symmetric", "cookie", "jwt", "aes", "admin", "functions", "user", "ingest", "eab", "vault",
+    "api",
+    "access",
+    "private",
+    "secret",
+    "auth",
+    "sign",
+    "signing",
+    "encryption",
+    "encrypt",
+    "crypt",
+    "cipher",
+    "hmac",
+    "mac",
+    "shared",
+    "session",
+    "account",
+    "ticket",
+    "master",
+    "license",
+    "webhook",
+    "deploy",
+    "app",
+    "application",
+    "service",
+    "subscription",
+    "symmetric",
+    "cookie",
+    "jwt",
+    "aes",
+    "admin",
+    "functions",
+    "user",
+    "ingest",
+    "eab",
+    "vault",
 ];
 
 /// Last words of names that tell something about a secret, but not itself.
 const ABOUT: [&str; 69] = [
-    "file", "files", "filename", "path", "paths", "dir", "directory", "url", "urls", "uri", "uris", "endpoint", "endpoints", "ttl",
-    "name", "names", "type", "types", "header", "headers", "size", "length", "len", "count", "bucket", "expiry", "expires",
-    "expiration", "expire", "timeout", "provider", "providers", "prefix", "suffix", "format", "policy", "issuer", "audience",
-    "location", "max", "min", "limit", "limits", "rate", "required", "enabled", "param", "parameter", "params", "field", "claim",
-    "claims", "cookie", "config", "configs", "source", "interval", "lifetime", "ref", "reference", "method", "mode", "algorithm",
-    "alg", "version", "realm", "group", "zone", "status",
+    "file",
+    "files",
+    "filename",
+    "path",
+    "paths",
+    "dir",
+    "directory",
+    "url",
+    "urls",
+    "uri",
+    "uris",
+    "endpoint",
+    "endpoints",
+    "ttl",
+    "name",
+    "names",
+    "type",
+    "types",
+    "header",
+    "headers",
+    "size",
+    "length",
+    "len",
+    "count",
+    "bucket",
+    "expiry",
+    "expires",
+    "expiration",
+    "expire",
+    "timeout",
+    "provider",
+    "providers",
+    "prefix",
+    "suffix",
+    "format",
+    "policy",
+    "issuer",
+    "audience",
+    "location",
+    "max",
+    "min",
+    "limit",
+    "limits",
+    "rate",
+    "required",
+    "enabled",
+    "param",
+    "parameter",
+    "params",
+    "field",
+    "claim",
+    "claims",
+    "cookie",
+    "config",
+    "configs",
+    "source",
+    "interval",
+    "lifetime",
+    "ref",
+    "reference",
+    "method",
+    "mode",
+    "algorithm",
+    "alg",
+    "version",
+    "realm",
+    "group",
+    "zone",
+    "status",
 ];
 
 /// Header and query names that end with `key` and hold none.
-const HARMLESS: [&str; 13] =
-    ["idempotency", "websocket", "socket", "surrogate", "cache", "hash", "partition", "request", "sort", "routing", "route", "rate", "public"];
+const HARMLESS: [&str; 13] = [
+    "idempotency",
+    "websocket",
+    "socket",
+    "surrogate",
+    "cache",
+    "hash",
+    "partition",
+    "request",
+    "sort",
+    "routing",
+    "route",
+    "rate",
+    "public",
+];
 
 /// Longest name that is looked at, in bytes; names are shorter.
 const NAME_MAX: usize = 100;
@@ -109,21 +231,53 @@ mod tests {
     #[test]
     fn names_are_decided_by_their_words() {
         for name in [
-            "password", "DB_PASS", "clientSecret", "API_KEY_2", "x-vault-token", "secretAccessKey", "authtoken", "hmac_secret",
-            "mac_key", "eab_hmac_key", "token2", "SECRET_KEY_BASE", "secret_id", "password_hash", "jwt", "encrypted_session_key",
+            "password",
+            "DB_PASS",
+            "clientSecret",
+            "API_KEY_2",
+            "x-vault-token",
+            "secretAccessKey",
+            "authtoken",
+            "hmac_secret",
+            "mac_key",
+            "eab_hmac_key",
+            "token2",
+            "SECRET_KEY_BASE",
+            "secret_id",
+            "password_hash",
+            "jwt",
+            "encrypted_session_key",
         ] {
             assert!(is_secret(name), "{name}");
         }
         for name in [
-            "bypass", "tokens_per_fill", "max_tokens", "token_bucket", "token_url", "secretName", "private_key_path", "keyFile", "key",
-            "tokenized", "public_key", "rootKey", "level_key", "password-file", "proxy_cache_key", "key_id", "secretary", "compass", "",
+            "bypass",
+            "tokens_per_fill",
+            "max_tokens",
+            "token_bucket",
+            "token_url",
+            "secretName",
+            "private_key_path",
+            "keyFile",
+            "key",
+            "tokenized",
+            "public_key",
+            "rootKey",
+            "level_key",
+            "password-file",
+            "proxy_cache_key",
+            "key_id",
+            "secretary",
+            "compass",
+            "",
         ] {
             assert!(!is_secret(name), "{name}");
         }
         for name in ["Authorization", "X-Api-Key", "Ocp-Apim-Subscription-Key", "X-Auth", "Set-Cookie", "x-hub-signature"] {
             assert!(is_secret_header(name), "{name}");
         }
-        for name in ["Host", "Idempotency-Key", "Sec-WebSocket-Key", "X-Cache-Key", "WWW-Authenticate", "X-Forwarded-For", "key"] {
+        for name in ["Host", "Idempotency-Key", "Sec-WebSocket-Key", "X-Cache-Key", "WWW-Authenticate", "X-Forwarded-For", "key"]
+        {
             assert!(!is_secret_header(name), "{name}");
         }
         assert!(is_secret_variable("$http_x_api_key") && is_secret_variable("$arg_token") && is_secret_variable("${api_key}"));

@@ -10,7 +10,20 @@ use crate::domain::balancer::BalancerKind;
 pub(super) fn is_plain(value: &str) -> bool {
     // The last ones are what Traefik does with logged headers, and what Envoy writes over a secret in its dumps.
     const WORDS: [&str; 15] = [
-        "off", "on", "none", "null", "true", "false", "yes", "no", "required", "optional", "drop", "keep", "redact", "[redacted]",
+        "off",
+        "on",
+        "none",
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "required",
+        "optional",
+        "drop",
+        "keep",
+        "redact",
+        "[redacted]",
         "W3JlZGFjdGVkXQ==",
     ];
     let value = value.trim();
@@ -120,7 +133,9 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         BalancerKind::Traefik => until("{{", "}}").map_or(0, |(_, length)| length),
         BalancerKind::Caddy => {
             // `{$NAME:default}` holds a literal.
-            let known = |inside: &str| !inside.is_empty() && !inside.contains([' ', '"', '{']) && !(inside.starts_with('$') && inside.contains(':'));
+            let known = |inside: &str| {
+                !inside.is_empty() && !inside.contains([' ', '"', '{']) && !(inside.starts_with('$') && inside.contains(':'))
+            };
             until("{", "}").filter(|(inside, _)| known(inside)).map_or(0, |(_, length)| length)
         }
     }

@@ -4,11 +4,31 @@ use super::{Language, Template};
 
 pub fn of(kind: &str) -> Language {
     match kind {
-        "haproxy" => Language { skeletons: &[(HAPROXY, HAPROXY_SECRETS)], comment: Some("# "), breaks: &["    acl x path \"never closed\n", "    no such { keyword 'x\n", "\u{1}\u{2}\n"] },
-        "nginx" => Language { skeletons: &[(NGINX, NGINX_SECRETS)], comment: Some("# "), breaks: &["set $x \"never closed;\n", "}}\n", "location / {\n", "add_header X 'it;\n"] },
-        "envoy" => Language { skeletons: &[(ENVOY, ENVOY_SECRETS), (ENVOY_JSON, ENVOY_JSON_SECRETS)], comment: None, breaks: &["  bad: [never closed\n", "\tx: y\n", "}}\n", "\"never closed\n"] },
-        "traefik" => Language { skeletons: &[(TRAEFIK, TRAEFIK_SECRETS), (TRAEFIK_TOML, TRAEFIK_TOML_SECRETS)], comment: Some("# "), breaks: &["  bad: [never closed\n", "= = =\n", "\"never closed\n"] },
-        _ => Language { skeletons: &[(CADDYFILE, CADDYFILE_SECRETS), (CADDY_JSON, CADDY_JSON_SECRETS)], comment: None, breaks: &["}\n}\n", "\"never closed\n", "{ {\n"] },
+        "haproxy" => Language {
+            skeletons: &[(HAPROXY, HAPROXY_SECRETS)],
+            comment: Some("# "),
+            breaks: &["    acl x path \"never closed\n", "    no such { keyword 'x\n", "\u{1}\u{2}\n"],
+        },
+        "nginx" => Language {
+            skeletons: &[(NGINX, NGINX_SECRETS)],
+            comment: Some("# "),
+            breaks: &["set $x \"never closed;\n", "}}\n", "location / {\n", "add_header X 'it;\n"],
+        },
+        "envoy" => Language {
+            skeletons: &[(ENVOY, ENVOY_SECRETS), (ENVOY_JSON, ENVOY_JSON_SECRETS)],
+            comment: None,
+            breaks: &["  bad: [never closed\n", "\tx: y\n", "}}\n", "\"never closed\n"],
+        },
+        "traefik" => Language {
+            skeletons: &[(TRAEFIK, TRAEFIK_SECRETS), (TRAEFIK_TOML, TRAEFIK_TOML_SECRETS)],
+            comment: Some("# "),
+            breaks: &["  bad: [never closed\n", "= = =\n", "\"never closed\n"],
+        },
+        _ => Language {
+            skeletons: &[(CADDYFILE, CADDYFILE_SECRETS), (CADDY_JSON, CADDY_JSON_SECRETS)],
+            comment: None,
+            breaks: &["}\n}\n", "\"never closed\n", "{ {\n"],
+        },
     }
 }
 
@@ -197,29 +217,68 @@ static_resources:
 ";
 
 const ENVOY_SECRETS: &[Template] = &[
-    ('s', "- name: cert\n  tls_certificate:\n    certificate_chain: { filename: /etc/cert.pem }\n    private_key:\n      inline_string: |\n        -----BEGIN PRIVATE KEY-----«\n        @b@\n        »-----END PRIVATE KEY-----"),
+    (
+        's',
+        "- name: cert\n  tls_certificate:\n    certificate_chain: { filename: /etc/cert.pem }\n    private_key:\n      inline_string: |\n        -----BEGIN PRIVATE KEY-----«\n        @b@\n        »-----END PRIVATE KEY-----",
+    ),
     ('s', "- name: oauth\n  generic_secret: { secret: { inline_string: \"«@l@»\" } }"),
     ('s', "- name: hmac\n  generic_secret:\n    secret:\n      inline_bytes: «@b@»"),
     ('s', "- { name: tickets, session_ticket_keys: { keys: [ { inline_bytes: '«@b@»' } ] } }"),
     ('s', "- name: pw\n  tls_certificate: { private_key: { filename: /etc/key.pem }, password: { inline_string: «@l@» } }"),
-    ('f', "- name: envoy.filters.http.lua\n  typed_config:\n    default_source_code:\n      inline_string: |\n        «function envoy_on_request(handle)\n          handle:headers():add(\"x-k\", \"@l@\")\n        end»"),
+    (
+        'f',
+        "- name: envoy.filters.http.lua\n  typed_config:\n    default_source_code:\n      inline_string: |\n        «function envoy_on_request(handle)\n          handle:headers():add(\"x-k\", \"@l@\")\n        end»",
+    ),
     ('f', "- name: envoy.filters.http.lua\n  typed_config:\n    inline_code: \"«local k = '@l@'»\""),
-    ('f', "- name: envoy.filters.http.basic_auth\n  typed_config:\n    users:\n      inline_string: |-\n        «mk:{SHA}@b@=\n        jl:{SHA}t7fSbBVnrJbmAkGZfhRqA1zJkVU=»"),
-    ('f', "- name: envoy.filters.http.oauth2\n  typed_config: { config: { credentials: { client_id: app, token_secret: { name: t }, client_secret: «@l@» } } }"),
-    ('f', "- name: envoy.filters.http.wasm\n  typed_config:\n    config:\n      vm_config: { runtime: envoy.wasm.runtime.v8, code: { local: { filename: /x.wasm } } }\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: '«{\"k\": \"@l@\"}»'"),
-    ('f', "- name: envoy.filters.http.jwt_authn\n  typed_config:\n    providers:\n      p: { issuer: x, local_jwks: { inline_string: '«{\"keys\":[{\"kty\":\"oct\",\"k\":\"@b@\"}]}»' } }"),
+    (
+        'f',
+        "- name: envoy.filters.http.basic_auth\n  typed_config:\n    users:\n      inline_string: |-\n        «mk:{SHA}@b@=\n        jl:{SHA}t7fSbBVnrJbmAkGZfhRqA1zJkVU=»",
+    ),
+    (
+        'f',
+        "- name: envoy.filters.http.oauth2\n  typed_config: { config: { credentials: { client_id: app, token_secret: { name: t }, client_secret: «@l@» } } }",
+    ),
+    (
+        'f',
+        "- name: envoy.filters.http.wasm\n  typed_config:\n    config:\n      vm_config: { runtime: envoy.wasm.runtime.v8, code: { local: { filename: /x.wasm } } }\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: '«{\"k\": \"@l@\"}»'",
+    ),
+    (
+        'f',
+        "- name: envoy.filters.http.jwt_authn\n  typed_config:\n    providers:\n      p: { issuer: x, local_jwks: { inline_string: '«{\"keys\":[{\"kty\":\"oct\",\"k\":\"@b@\"}]}»' } }",
+    ),
     ('f', "- name: envoy.filters.http.api_key_auth\n  typed_config:\n    credentials:\n    - key: «@l@»\n      client: one"),
-    ('r', "- match: { prefix: /a }\n  route: { cluster: app }\n  request_headers_to_add:\n  - header: { key: authorization, value: \"Bearer «@l@»\" }"),
-    ('r', "- match: { prefix: /b }\n  route: { cluster: app }\n  request_headers_to_add:\n  - header:\n      key: x-api-key\n      value: «@s@»\n    append_action: OVERWRITE_IF_EXISTS_OR_ADD"),
-    ('r', "- match:\n    prefix: /c\n    headers:\n    - name: x-auth-token\n      string_match: { exact: \"«@l@»\" }\n  route: { cluster: app }"),
-    ('r', "- match: { prefix: /d, query_parameters: [ { name: access_token, string_match: { exact: «@l@» } } ] }\n  route: { cluster: app }"),
+    (
+        'r',
+        "- match: { prefix: /a }\n  route: { cluster: app }\n  request_headers_to_add:\n  - header: { key: authorization, value: \"Bearer «@l@»\" }",
+    ),
+    (
+        'r',
+        "- match: { prefix: /b }\n  route: { cluster: app }\n  request_headers_to_add:\n  - header:\n      key: x-api-key\n      value: «@s@»\n    append_action: OVERWRITE_IF_EXISTS_OR_ADD",
+    ),
+    (
+        'r',
+        "- match:\n    prefix: /c\n    headers:\n    - name: x-auth-token\n      string_match: { exact: \"«@l@»\" }\n  route: { cluster: app }",
+    ),
+    (
+        'r',
+        "- match: { prefix: /d, query_parameters: [ { name: access_token, string_match: { exact: «@l@» } } ] }\n  route: { cluster: app }",
+    ),
     ('r', "- match: { prefix: /e }\n  redirect: { path_redirect: \"/login?client_secret=«@l@»\" }"),
     ('r', "- match: { prefix: /f }\n  response_headers_to_add:\n  - { header: { key: Set-Cookie, value: '«sid=@p@; Path=/»' } }"),
-    ('c', "- name: redis\n  typed_extension_protocol_options:\n    envoy.filters.network.redis_proxy:\n      auth_password: { inline_string: \"«@s@»\" }"),
-    ('c', "- name: grpc\n  health_checks:\n  - http_health_check:\n      path: /health\n      request_headers_to_add: [ { header: { key: X-Api-Key, value: «@l@» } } ]"),
+    (
+        'c',
+        "- name: redis\n  typed_extension_protocol_options:\n    envoy.filters.network.redis_proxy:\n      auth_password: { inline_string: \"«@s@»\" }",
+    ),
+    (
+        'c',
+        "- name: grpc\n  health_checks:\n  - http_health_check:\n      path: /health\n      request_headers_to_add: [ { header: { key: X-Api-Key, value: «@l@» } } ]",
+    ),
     ('c', "- name: google\n  grpc_service:\n    google_grpc:\n      call_credentials: [ { access_token: «@l@» } ]"),
     ('c', "- name: google2\n  grpc_service:\n    initial_metadata:\n    - key: x-goog-api-key\n      value: >-\n        «@l@»"),
-    ('c', "- name: aws\n  credential_provider:\n    inline_credential:\n      access_key_id: app\n      secret_access_key: \"«@b@»\""),
+    (
+        'c',
+        "- name: aws\n  credential_provider:\n    inline_credential:\n      access_key_id: app\n      secret_access_key: \"«@b@»\"",
+    ),
     ('c', "- name: meta\n  metadata: { filter_metadata: { app: { password: «@l@» } } }"),
     ('c', "- name: folded\n  metadata:\n    filter_metadata:\n      app:\n        api_key: \"«@l@\n          rest of it»\""),
     ('c', "- name: commented\n  # password: «@l@»\n  connect_timeout: 1s"),
@@ -241,8 +300,14 @@ const ENVOY_JSON: &str = "\
 
 const ENVOY_JSON_SECRETS: &[Template] = &[
     ('c', "{ \"name\": \"a\", \"metadata\": { \"filterMetadata\": { \"x\": { \"clientSecret\": \"«@l@»\" } } } },"),
-    ('c', "{ \"name\": \"b\", \"transportSocket\": { \"typedConfig\": { \"privateKey\": { \"inlineString\": \"-----BEGIN PRIVATE KEY-----«\\n@b@\\n»-----END PRIVATE KEY-----\\n\" } } } },"),
-    ('c', "{ \"name\": \"c\", \"requestHeadersToAdd\": [ { \"header\": { \"key\": \"Authorization\", \"value\": \"Bearer «@s@»\" } } ] },"),
+    (
+        'c',
+        "{ \"name\": \"b\", \"transportSocket\": { \"typedConfig\": { \"privateKey\": { \"inlineString\": \"-----BEGIN PRIVATE KEY-----«\\n@b@\\n»-----END PRIVATE KEY-----\\n\" } } } },",
+    ),
+    (
+        'c',
+        "{ \"name\": \"c\", \"requestHeadersToAdd\": [ { \"header\": { \"key\": \"Authorization\", \"value\": \"Bearer «@s@»\" } } ] },",
+    ),
     ('c', "{ \"name\": \"d\", \"secret\": { \"inlineBytes\": \"«@b@»\" } },"),
     ('c', "{ \"name\": \"e\",\n  \"password\":\n    \"«@l@\\\" x»\" },"),
     ('c', "{ \"name\": \"f\", \"inlineCode\": \"«local k = \\\"@l@\\\"»\" },"),
@@ -289,7 +354,10 @@ const TRAEFIK_SECRETS: &[Template] = &[
     ('m', "plug1: { plugin: { auth: { clientSecret: «@s@», sessionName: x } } }"),
     ('m', "plug2:\n  plugin:\n    jwt:\n      secret: '«@l@''s»'"),
     ('m', "redirect1: { redirectRegex: { regex: \"^/(.*)\", replacement: \"https://mk:«@p@»@x.example/$1\" } }"),
-    ('t', "- certFile: /etc/b.pem\n  keyFile: |-\n    -----BEGIN RSA PRIVATE KEY-----«\n    @b@\n    »-----END RSA PRIVATE KEY-----"),
+    (
+        't',
+        "- certFile: /etc/b.pem\n  keyFile: |-\n    -----BEGIN RSA PRIVATE KEY-----«\n    @b@\n    »-----END RSA PRIVATE KEY-----",
+    ),
     ('p', "redis: { endpoints: [ \"10.0.0.3:6379\" ], username: app, password: «@l@» }"),
     ('p', "consul:\n  token: \"«@l@»\""),
     ('p', "nomad: { endpoint: { address: http://10.0.0.4, token: «@h@» } }"),
@@ -377,14 +445,32 @@ const CADDY_JSON: &str = "\
 ";
 
 const CADDY_JSON_SECRETS: &[Template] = &[
-    ('r', "{ \"handle\": [ { \"handler\": \"reverse_proxy\", \"load_balancing\": { \"selection_policy\": { \"policy\": \"cookie\", \"name\": \"srv\", \"secret\": \"«@l@»\" } } } ] },"),
-    ('r', "{ \"handle\": [ { \"handler\": \"reverse_proxy\", \"headers\": { \"request\": { \"set\": { \"Authorization\": [\"Basic «@b@»\"] } } } } ] },"),
-    ('r', "{ \"handle\": [ { \"handler\": \"headers\", \"response\": { \"add\": { \"Set-Cookie\": [ \"«sid=@p@; Path=/»\" ] } } } ] },"),
-    ('r', "{ \"handle\": [ { \"handler\": \"authentication\", \"providers\": { \"http_basic\": { \"accounts\": [ { \"username\": \"mk\", \"password\": \"«$2a$14$@b@»\" } ] } } } ] },"),
+    (
+        'r',
+        "{ \"handle\": [ { \"handler\": \"reverse_proxy\", \"load_balancing\": { \"selection_policy\": { \"policy\": \"cookie\", \"name\": \"srv\", \"secret\": \"«@l@»\" } } } ] },",
+    ),
+    (
+        'r',
+        "{ \"handle\": [ { \"handler\": \"reverse_proxy\", \"headers\": { \"request\": { \"set\": { \"Authorization\": [\"Basic «@b@»\"] } } } } ] },",
+    ),
+    (
+        'r',
+        "{ \"handle\": [ { \"handler\": \"headers\", \"response\": { \"add\": { \"Set-Cookie\": [ \"«sid=@p@; Path=/»\" ] } } } ] },",
+    ),
+    (
+        'r',
+        "{ \"handle\": [ { \"handler\": \"authentication\", \"providers\": { \"http_basic\": { \"accounts\": [ { \"username\": \"mk\", \"password\": \"«$2a$14$@b@»\" } ] } } } ] },",
+    ),
     ('r', "{ \"match\": [ { \"header\": { \"X-Api-Key\": [ \"«@l@»\" ] } } ] },"),
     ('r', "{ \"match\": [ { \"query\": { \"token\": [\"«@l@»\"] } } ] },"),
-    ('r', "{ \"handle\": [ { \"handler\": \"static_response\", \"headers\": { \"Location\": [\"https://mk:«@p@»@x.example/\"] } } ] },"),
-    ('t', "{ \"issuers\": [ { \"module\": \"acme\", \"challenges\": { \"dns\": { \"provider\": { \"name\": \"cloudflare\", \"api_token\": \"«@l@»\" } } } } ] },"),
+    (
+        'r',
+        "{ \"handle\": [ { \"handler\": \"static_response\", \"headers\": { \"Location\": [\"https://mk:«@p@»@x.example/\"] } } ] },",
+    ),
+    (
+        't',
+        "{ \"issuers\": [ { \"module\": \"acme\", \"challenges\": { \"dns\": { \"provider\": { \"name\": \"cloudflare\", \"api_token\": \"«@l@»\" } } } } ] },",
+    ),
     ('t', "{ \"issuers\": [ { \"module\": \"acme\", \"external_account\": { \"key_id\": \"k\", \"mac_key\": \"«@s@»\" } } ] },"),
     ('t', "{ \"issuers\": [ { \"module\": \"zerossl\", \"api_key\": \"«@h@»\" } ] },"),
 ];
