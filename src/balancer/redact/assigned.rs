@@ -62,7 +62,9 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     if (name_quoted && opened.is_some() && !colon) || (colon && opened.is_none() && value.len() == rest.len()) {
         return None;
     }
-    let start = text.len() - value.len() + opened.map_or(0, str::len);
+    let begin = text.len() - value.len() + opened.map_or(0, str::len);
+    // Longer than any scheme.
+    let start = begin + after_scheme(&text[begin..text.floor_char_boundary(begin + 16)]);
     let inside = &text[start..];
     // Expressions, patterns for matching and further levels only look like values.
     if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"]
@@ -84,8 +86,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     // `$arg_token`: a variable of nginx.
     let variable = word.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let sentence = colon && opened.is_none() && !is_value(word, &inside[length..]);
-    let scheme = if opened.is_some() { after_scheme(word) } else { 0 };
-    (!alias && !variable && !sentence).then_some(start + scheme..start + length)
+    (!alias && !variable && !sentence).then_some(start..start + length)
 }
 
 /// Whether the quote that opened a string ends it at byte `at`.
@@ -151,14 +152,14 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
 }
 
 /// See [`unquoted_length`]; brackets and commas at the end belong to what stands around.
-fn bare_length(inside: &str) -> usize {
+pub(super) fn bare_length(inside: &str) -> usize {
     let word = &inside[..unquoted_length(inside)];
     let bare = word.trim_end_matches([',', ')', '}', ']']);
     if bare.is_empty() { word.len() } else { bare.len() }
 }
 
 /// Up to white space, a quote or the next parameter; a backslash keeps the character after it.
-pub(super) fn unquoted_length(text: &str) -> usize {
+fn unquoted_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.find(|c: char| {
         let stops = c == '\n' || (!escaped && (c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ';')));

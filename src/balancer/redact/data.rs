@@ -62,7 +62,8 @@ pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
     }
     let faults = tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Syntax).map(|problem| problem.span.start);
     if let Some(fault) = faults.min() {
-        // What a reader makes of the text after its first fault is a guess.
+        // What a reader makes of the line with the first fault, and of what follows, is a guess.
+        let fault = text.get(..fault).and_then(|before| before.rfind('\n')).unwrap_or(0);
         let mut n = 0;
         found.retain(|secret| {
             n += 1;

@@ -24,6 +24,8 @@ mod patterns;
 mod services;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_by_kind;
 mod value;
 
 use std::fmt;
@@ -58,7 +60,7 @@ const MARK: &str = "REDACTED-";
 const DIGITS: usize = 12;
 /// Two rounds are the rule: one that replaces, one that finds nothing. Only text where one secret runs into
 /// another takes more.
-const MAX_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 16;
 
 /// Where a secret stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +131,10 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
     let mut merged: Vec<Secret> = Vec::with_capacity(found.len());
     for secret in found {
         match merged.last_mut() {
+            Some(last) if last.span == secret.span => last.bare |= secret.bare,
             Some(last) if secret.span.start < last.span.end => {
-                last.span.end = last.span.end.max(secret.span.end);
                 last.bare &= secret.bare;
+                last.span.end = last.span.end.max(secret.span.end);
             }
             _ => merged.push(secret),
         }

@@ -169,7 +169,7 @@ fn headers(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
             if rest.starts_with(['|', '>', '{', '[', '&', '*']) || rest.starts_with("%[") {
                 continue;
             }
-            let word = &rest[..assigned::unquoted_length(rest)];
+            let word = &rest[..assigned::bare_length(rest)];
             if name == "cookie:" && !word.contains('=') {
                 // A field of that name, not a header.
                 continue;
