@@ -14,7 +14,9 @@ use crate::domain::balancer::BalancerKind;
 
 /// Strings that Envoy reads as they stand, which are no secrets where these fields hold them. Everywhere else they are
 /// hidden: a `DataSource` mostly holds keys, passwords or code.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 16] = [
+    "response",
+    "responsebody",
     "body",
     "textformatsource",
     "jsonformat",

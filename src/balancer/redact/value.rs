@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{is_mark, patterns};
+use super::{DIGITS, MARK, is_mark, patterns};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether a value gives nothing away: empty, redacted already (here or by the balancer), a switch, or only the name of
@@ -108,8 +108,11 @@ pub(super) fn literals(kind: BalancerKind, value: &str) -> Vec<Range<usize>> {
 /// Longest expression that is looked for the end of, in bytes.
 const EXPRESSION_MAX: usize = 512;
 
-/// The length of the variable or expression that `text` begins with; 0 for none, and for one with a literal in it.
+/// The length of the variable, expression or mark that `text` begins with; 0 for none, and for one with a literal in it.
 fn placeholder(kind: BalancerKind, text: &str) -> usize {
+    if text.get(..MARK.len() + DIGITS).is_some_and(is_mark) {
+        return MARK.len() + DIGITS;
+    }
     let name = |text: &str| text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
     let until = |open: &str, close: &str| {
         let inside = text.strip_prefix(open)?;
@@ -124,7 +127,11 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         }
         BalancerKind::Nginx => match text.strip_prefix("${") {
             Some(rest) => Some(name(rest)).filter(|n| *n > 0 && rest[*n..].starts_with('}')).map_or(0, |n| n + 3),
-            None => text.strip_prefix('$').map_or(0, |rest| name(rest) + usize::from(name(rest) > 0)),
+            // A mark behind a dollar is no name.
+            None => text
+                .strip_prefix('$')
+                .filter(|rest| !rest.starts_with(MARK))
+                .map_or(0, |rest| name(rest) + usize::from(name(rest) > 0)),
         },
         BalancerKind::Envoy => {
             let operator = |inside: &str| inside.starts_with(|c: char| c.is_ascii_uppercase());
