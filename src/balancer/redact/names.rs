@@ -68,7 +68,13 @@ const KEYS: [&str; 35] = [
 ];
 
 /// Last words of names that tell something about a secret, but not itself.
-const ABOUT: [&str; 69] = [
+const ABOUT: [&str; 75] = [
+    "in",
+    "seconds",
+    "profile",
+    "log",
+    "hit",
+    "miss",
     "file",
     "files",
     "filename",

@@ -1,4 +1,5 @@
-//! The held-out set: other shapes, names and spots than those of `templates`. Nobody tunes the redaction to them.
+//! The held-out set: other shapes, names and spots than those of `templates`. Do not add a name to the redaction for one
+//! of them; write a new one instead.
 
 use super::{Language, Template};
 

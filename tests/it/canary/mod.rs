@@ -5,6 +5,7 @@
 
 mod held_out;
 mod templates;
+mod templates_data;
 
 use std::collections::HashSet;
 
