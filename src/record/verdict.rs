@@ -68,7 +68,7 @@ fn main_file(path: &Path) -> PathBuf {
 }
 
 /// Whether a file of this name is written in Caddy's own language.
-pub(super) fn is_caddyfile(path: &Path) -> bool {
+fn is_caddyfile(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     name.starts_with("caddyfile") || name.ends_with(".caddyfile")
 }
