@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::disk::{Disk, STDIN, STDIN_NAME};
+use super::verdict::is_named_caddyfile;
 use super::{ReadError, program};
 use crate::balancer::caddy::is_caddyfile;
 use crate::balancer::model::Model;
@@ -59,9 +60,11 @@ pub fn load(
     if sources.iter().all(|source| source.text.trim().is_empty()) {
         return Err(ReadError::NotAConfig { place, why: "it is empty".to_owned() });
     }
-    let kind = kind(&sources, known.kind, place)?;
+    // By its name too: Caddy is to say what is wrong with one that cannot be known by its text.
+    let named = sources.iter().all(|source| is_named_caddyfile(Path::new(&source.name))).then_some(BalancerKind::Caddy);
+    let kind = kind(&sources, known.kind.or(named), place)?;
     for source in &mut sources {
-        if kind == BalancerKind::Caddy && is_caddyfile(&source.text) {
+        if kind == BalancerKind::Caddy && (is_caddyfile(&source.text) || is_named_caddyfile(Path::new(&source.name))) {
             adapt(source).map_err(|why| {
                 // Caddy quotes what it does not understand.
                 let why = printable(&wash(kind, &why));
