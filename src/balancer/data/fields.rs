@@ -71,10 +71,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Tells the problems of a tree; `gravity` says what the balancer makes of each kind, none for nothing.
+    /// Tells the problems of a tree; `gravity` says what the balancer makes of each kind, none for nothing. That not all
+    /// of it was read is an error in any case: nobody shall take the rest for the whole.
     pub fn problems(&self, tree: &Tree<'_>, gravity: impl Fn(ProblemKind) -> Option<Gravity>) {
         for Problem { kind, span, text } in &tree.problems {
-            if let Some(gravity) = gravity(*kind) {
+            let gravity = if *kind == ProblemKind::Limit { Some(Gravity::Error) } else { gravity(*kind) };
+            if let Some(gravity) = gravity {
                 self.tell(gravity, self.place_of(span.clone()), text.as_str());
             }
         }
