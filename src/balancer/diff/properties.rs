@@ -355,3 +355,48 @@ proptest! {
         apply(&c, &diff(&a, &b));
     }
 }
+
+fn large(prefix: &str, shift: usize) -> Model {
+    let server = |pool: usize, at: usize| Server {
+        name: format!("s{at}"),
+        address: format!("10.{}.{}.{}:80", pool / 250, pool % 250, at + 1),
+        weight: Some(Setting::new(u32::try_from((pool + at + shift) % 7).unwrap_or(0), Place::default())),
+        check: Some(Check { interval_ms: Some(2_000 + shift as u64), ..Check::default() }),
+        ..Server::default()
+    };
+    let pool = |pool: usize| Pool {
+        name: format!("{prefix}{pool}"),
+        servers: (0..4).map(|at| server(pool, at)).collect(),
+        ..Pool::default()
+    };
+    let route = |at: usize| Route {
+        listener: "fe".to_owned(),
+        condition: Some(format!("if {{ path /{} }}", (at + shift * 17) % 5_000)),
+        target: Target::Pool { name: format!("{prefix}{at}") },
+        ..Route::default()
+    };
+    Model {
+        pools: (0..5_000).map(pool).collect(),
+        listeners: vec![Listener { name: "fe".to_owned(), ..Listener::default() }],
+        routes: (0..5_000).map(route).collect(),
+        ..Model::default()
+    }
+}
+
+/// 5,000 pools of 4 servers: everything renamed, everything changed, nothing changed, nothing in common. The bound
+/// only catches a quadratic step.
+#[test]
+fn large_configs_are_compared_in_bounded_time() {
+    let none = Model::default();
+    let (a, renamed, changed) = (large("a", 0), large("b", 0), large("a", 1));
+    for (what, old, new) in [("same", &a, &a), ("renamed", &a, &renamed), ("changed", &a, &changed), ("gone", &a, &none)] {
+        let began = std::time::Instant::now();
+        let changes = diff(old, new);
+        let took = began.elapsed();
+        assert!(took.as_secs() < 10, "{what}: {took:?}");
+        if std::env::var_os("AFTERLOAD_TEST_TIMES").is_some() {
+            assert!(changes.is_empty(), "{what}: {took:?} for {} changes", changes.len());
+        }
+        assert!(diff(&apply(old, &changes), new).is_empty(), "{what}");
+    }
+}

@@ -26,7 +26,7 @@ pub enum Said {
         verb: String,
         loss_from: u32,
     },
-    /// A sentence of its own while there are few: "server web1 renamed to app1", together "6 servers renamed".
+    /// A sentence of its own while there are few, with the name: "web1 renamed to app1"; together "6 servers renamed".
     Each {
         one: String,
         all: &'static str,
@@ -268,14 +268,16 @@ fn on(now: bool, yes: &str, no: &str) -> String {
     if now { yes } else { no }.to_owned()
 }
 
-/// Two values of one part of a server.
-pub fn server(kind: BalancerKind, old: &ServerPart, new: &ServerPart) -> (ChangeKind, Said) {
+/// Two values of one part of the server `name`.
+pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart) -> (ChangeKind, Said) {
     use ServerPart as P;
     match (old, new) {
         (P::Address(from), P::Address(to)) => {
-            (ChangeKind::ServerReaddressed, Said::Each { one: format!("re-addressed {from} → {to}"), all: "re-addressed" })
+            (ChangeKind::ServerReaddressed, Said::Each { one: format!("{name} re-addressed {from} → {to}"), all: "re-addressed" })
         }
-        (P::Name(_), P::Name(to)) => (ChangeKind::ServerRenamed, Said::Each { one: format!("renamed to {to}"), all: "renamed" }),
+        (P::Name(from), P::Name(to)) => {
+            (ChangeKind::ServerRenamed, Said::Each { one: format!("{from} renamed to {to}"), all: "renamed" })
+        }
         (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
         (P::Admin(from), P::Admin(to)) => {
             let verb = format!("{} → {}", from.said(), to.said());
