@@ -112,6 +112,8 @@ pub enum Mode {
 #[serde(default)]
 pub struct Listener {
     pub name: String,
+    /// Hosts that it answers for (nginx `server_name`); empty for all, or where routes decide.
+    pub hosts: Vec<String>,
     pub mode: Mode,
     pub binds: Vec<Bind>,
     pub maxconn: Option<Setting<u64>>,
@@ -128,6 +130,8 @@ pub struct Bind {
     /// Connections at once of this address alone (HAProxy `bind … maxconn`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maxconn: Option<Setting<u64>>,
+    /// Whether its listener takes requests for hosts that no other one answers for (nginx `default_server`).
+    pub default_server: bool,
     pub place: Place,
 }
 
@@ -202,6 +206,9 @@ pub struct Pool {
     /// Rules that pick a server before the algorithm does (HAProxy `use-server`), as written, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub server_rules: Vec<Setting<String>>,
+    /// Whether servers come from elsewhere while it runs (Envoy EDS, Caddy dynamic upstreams), so that none here says
+    /// nothing.
+    pub discovered: bool,
     pub servers: Vec<Server>,
     pub place: Place,
 }
@@ -389,6 +396,8 @@ pub struct Timeouts {
     pub connect: Option<Setting<u64>>,
     /// The server's silence (HAProxy `timeout server`, nginx `proxy_read_timeout`).
     pub server: Option<Setting<u64>>,
+    /// The server's slowness in taking the request (nginx `proxy_send_timeout`).
+    pub send: Option<Setting<u64>>,
     /// The whole answer (Envoy route timeout, Traefik `responseHeaderTimeout`).
     pub request: Option<Setting<u64>>,
     /// The client's request headers (HAProxy `timeout http-request`).
@@ -404,6 +413,8 @@ pub struct Timeouts {
 pub struct Retry {
     /// Tries after the first (HAProxy `retries`, nginx `proxy_next_upstream_tries` less one).
     pub count: Option<Setting<u64>>,
+    /// How long after the first try another may begin, in milliseconds (nginx `proxy_next_upstream_timeout`); 0 for ever.
+    pub within: Option<Setting<u64>>,
     /// When it is tried again: the balancer's own words (`conn-failure`, `http_503`, `5xx`).
     pub on: Vec<String>,
     /// Whether another server is tried (HAProxy `option redispatch`).

@@ -47,7 +47,7 @@ pub fn parse(kind: BalancerKind, sources: &[Source], files: &mut dyn Files, vers
 pub fn state(kind: BalancerKind, text: &str) -> Result<State, String> {
     match kind {
         BalancerKind::Haproxy => haproxy::state::state(text),
-        BalancerKind::Nginx => nginx::state(text),
+        BalancerKind::Nginx => Err("nginx does not tell the state of its servers; leave the state out".to_owned()),
         BalancerKind::Envoy => envoy::state(text),
         BalancerKind::Traefik => traefik::state(text),
         BalancerKind::Caddy => caddy::state(text),
@@ -94,7 +94,10 @@ mod tests {
         (BalancerKind::Haproxy, "global\n  maxconn 100\nbackend web\n  server a 10.0.0.1:80\n"),
         (BalancerKind::Nginx, "events {}\nhttp {\n  upstream web {\n    server 10.0.0.1:80;\n  }\n}\n"),
         (BalancerKind::Envoy, "static_resources:\n  clusters:\n  - name: web\n    type: STATIC\n"),
-        (BalancerKind::Traefik, "http:\n  services:\n    web:\n      loadBalancer:\n        servers:\n        - url: http://10.0.0.1\n"),
+        (
+            BalancerKind::Traefik,
+            "http:\n  services:\n    web:\n      loadBalancer:\n        servers:\n        - url: http://10.0.0.1\n",
+        ),
         (BalancerKind::Caddy, r#"{"apps": {"http": {"servers": {"srv0": {"listen": [":80"], "routes": []}}}}}"#),
     ];
 
@@ -135,12 +138,16 @@ mod tests {
         };
         let mut model = Model { pools: vec![pool("web"), pool("api")], ..Model::default() };
         let servers = vec![running("a", None, 5), running("x", Some("10.0.0.2:80"), 7), running("gone", None, 1)];
-        let state = State { version: Some("2.8".into()), pools: vec![PoolState { name: "web".into(), servers, ..Default::default() }] };
+        let state =
+            State { version: Some("2.8".into()), pools: vec![PoolState { name: "web".into(), servers, ..Default::default() }] };
         assert_eq!(lay_over(&mut model, &state), ["web/gone"]);
         let weights = |pool: &Pool| pool.servers.iter().map(Server::effective_weight).collect::<Vec<_>>();
         assert_eq!((weights(&model.pools[0]), weights(&model.pools[1])), (vec![5, 7], vec![1, 1]));
         assert_eq!(model.version.as_deref(), Some("2.8"));
-        let all = State { pools: vec![PoolState { servers: vec![running("10.0.0.1:80", Some("10.0.0.1:80"), 0)], ..Default::default() }], ..State::default() };
+        let all = State {
+            pools: vec![PoolState { servers: vec![running("10.0.0.1:80", Some("10.0.0.1:80"), 0)], ..Default::default() }],
+            ..State::default()
+        };
         assert!(lay_over(&mut model, &all).is_empty());
         assert_eq!((weights(&model.pools[0]), weights(&model.pools[1])), (vec![0, 7], vec![0, 1]));
     }

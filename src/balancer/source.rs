@@ -89,6 +89,11 @@ pub trait Files {
     /// The files that `pattern` (a path, or one with `*`) names, sorted by path, seen from the file called `from`.
     /// The error is one sentence for people.
     fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String>;
+
+    /// Whether it can look at all: if not, what it does not find may well be there.
+    fn opens(&self) -> bool {
+        true
+    }
 }
 
 /// Nothing can be opened: what a config includes stays out, and is told as a notice.
@@ -97,6 +102,10 @@ pub struct NoFiles;
 impl Files for NoFiles {
     fn read(&mut self, _pattern: &str, _from: &str) -> Result<Vec<Source>, String> {
         Err("only the text itself was given, so that files which it includes are not looked at".to_owned())
+    }
+
+    fn opens(&self) -> bool {
+        false
     }
 }
 

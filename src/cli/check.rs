@@ -113,7 +113,8 @@ fn look(command: &Check) -> Result<Report, String> {
         let strangers = reader.lay_state(&mut model, path)?;
         if !strangers.is_empty() {
             let told = shorten(&strangers.join(", "), 300);
-            let text = format!("the state tells of servers that the config does not have: {told}; is it the state of this config?");
+            let text =
+                format!("the state tells of servers that the config does not have: {told}; is it the state of this config?");
             remarks.push((Gravity::Warning, text));
         }
     }
@@ -153,7 +154,8 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf]) -> Result
     if said.ok {
         return Ok((Gravity::Note, format!("{program} takes the config")));
     }
-    let output = reader.wash(kind, &said.output);
+    const MOST: usize = 64 * 1024;
+    let output = reader.wash_output(kind, &shorten(&said.output, MOST));
     // HAProxy's notices only tell which program it is.
     let lines = output.lines().filter(|line| !line.starts_with("[NOTICE]"));
     let lines: Vec<_> = lines.take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300))).collect();

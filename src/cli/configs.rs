@@ -1,7 +1,7 @@
 //! What `check`, `model` and `diff` share: configs from the disk, their secrets out before anything else is done, so
 //! that no secret can reach an output.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,13 +22,15 @@ pub const REFUSED: u8 = 2;
 pub struct Reader {
     key: RedactionKey,
     numbers: HashMap<String, String>,
+    /// Secrets as they were written, and what stands for them.
+    secrets: BTreeMap<String, String>,
 }
 
 impl Reader {
     pub fn new() -> Result<Self, String> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| format!("this machine gives no random numbers: {error}"))?;
-        Ok(Self { key: RedactionKey(key), numbers: HashMap::new() })
+        Ok(Self { key: RedactionKey(key), numbers: HashMap::new(), secrets: BTreeMap::new() })
     }
 
     pub fn load(&mut self, paths: &[PathBuf], known: Known<'_>) -> Result<Config, ReadError> {
@@ -41,7 +43,7 @@ impl Reader {
         let (mut out, mut copied, mut raw) = (String::with_capacity(redacted.len()), 0, text);
         for (span, mark) in fingerprints(&redacted) {
             let between = &redacted[copied..span.start];
-            out.push_str(&"\n".repeat(skip(&mut raw, between)));
+            self.replaced(skip(&mut raw, between), &mut out);
             out.push_str(between);
             let next = self.numbers.len() + 1;
             let number = self.numbers.entry(mark.to_owned()).or_insert_with(|| format!("REDACTED-{next:012}"));
@@ -49,8 +51,27 @@ impl Reader {
             copied = span.end;
         }
         let rest = &redacted[copied..];
-        out.push_str(&"\n".repeat(skip(&mut raw, rest)));
+        self.replaced(skip(&mut raw, rest), &mut out);
         out + rest
+    }
+
+    /// `secret` was replaced by the mark at the end of `out`. A key of many lines was replaced by one mark; without its
+    /// lines every place below would be told too high.
+    fn replaced(&mut self, secret: &str, out: &mut String) {
+        if let Some(at) = out.rfind("REDACTED-").filter(|_| secret.len() >= SECRET_MIN) {
+            self.secrets.insert(secret.to_owned(), out[at..].to_owned());
+        }
+        out.push_str(&"\n".repeat(secret.matches('\n').count()));
+    }
+
+    /// What a program said of a config that was washed, which may quote any word of it.
+    pub fn wash_output(&mut self, kind: BalancerKind, text: &str) -> String {
+        let mut out = self.wash(kind, text);
+        // Backwards, so that a secret comes before those that it begins with.
+        for (secret, mark) in self.secrets.iter().rev() {
+            out = out.replace(secret, mark);
+        }
+        out
     }
 
     /// Lays the run-time state in the file `path` over `model`; returns servers that the config does not have.
@@ -62,13 +83,15 @@ impl Reader {
     }
 }
 
-/// Moves `raw` behind the next `part` of it and says how many lines ended in what was skipped: the lines of a key that
-/// was replaced by one mark. Without them every place below would be told too high.
-fn skip(raw: &mut &str, part: &str) -> usize {
-    let Some(at) = raw.find(part) else { return 0 };
+/// Shorter ones are words that may stand anywhere.
+const SECRET_MIN: usize = 4;
+
+/// Moves `raw` behind the next `part` of it and gives what was skipped.
+fn skip<'t>(raw: &mut &'t str, part: &str) -> &'t str {
+    let Some(at) = raw.find(part) else { return "" };
     let (before, after) = raw.split_at(at);
     *raw = &after[part.len()..];
-    before.matches('\n').count()
+    before
 }
 
 /// Whether the balancer would refuse the config, or parts of it could not be read.
@@ -111,7 +134,8 @@ mod tests {
         let washed = reader.wash(BalancerKind::Haproxy, text);
         let mark = |number: usize| format!("REDACTED-{number:012}");
         assert_eq!(washed, text.replace("hunter2", &mark(1)).replace("hunter3", &mark(2)));
-        assert_eq!(reader.wash(BalancerKind::Haproxy, &washed).lines().count(), 4);
+        let said = reader.wash_output(BalancerKind::Haproxy, "[ALERT] line 2: what is 'hunter3x' of mk:hunter2?");
+        assert_eq!(said, format!("[ALERT] line 2: what is '{}x' of mk:{}?", mark(2), mark(1)));
         let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n".repeat(3);
         let key = format!("a: 1\nkey: |\n-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nb: 2\n");
         let washed = reader.wash(BalancerKind::Envoy, &key);

@@ -42,7 +42,11 @@ pub struct Known<'a> {
 
 /// Reads `paths` (files, folders, or `-`) as one config. Each text goes through `wash` before anything is made of it:
 /// where it redacts, no secret is in the model nor in its notices.
-pub fn load(paths: &[PathBuf], known: Known<'_>, wash: &mut dyn FnMut(BalancerKind, &str) -> String) -> Result<Config, ReadError> {
+pub fn load(
+    paths: &[PathBuf],
+    known: Known<'_>,
+    wash: &mut dyn FnMut(BalancerKind, &str) -> String,
+) -> Result<Config, ReadError> {
     let mut disk = Disk::default();
     let mut sources = Vec::new();
     for path in paths {
@@ -93,7 +97,8 @@ fn open(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Vec<
         return folder(disk, path, kind);
     }
     let mut source = disk.open(path)?;
-    let is_json = source.text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(&source.text).is_ok();
+    let is_json =
+        source.text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(&source.text).is_ok();
     if is_caddyfile(path) && kind.is_none() || kind == Some(BalancerKind::Caddy) && !is_json {
         source = adapt(source, path)?;
     }
@@ -122,7 +127,9 @@ fn folder(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Ve
         sources.retain(|source| ends(&source.name, endings) && (words || is_config(kind, &source.text)));
     }
     match sources.is_empty() {
-        true => Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted: "*.cfg, *.conf, *.yaml, *.toml, *.json" }),
+        true => {
+            Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted: "*.cfg, *.conf, *.yaml, *.toml, *.json" })
+        }
         false => Ok(sources),
     }
 }

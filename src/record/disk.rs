@@ -105,7 +105,8 @@ impl Disk {
             return Err(ReadError::NotAConfig { place: place(), why: "it is UTF-16; save it as UTF-8".to_owned() });
         }
         if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-            let why = format!("a NUL byte stands in line {}, so that it is a program, a picture or an archive", line(&bytes[..at]));
+            let why =
+                format!("a NUL byte stands in line {}, so that it is a program, a picture or an archive", line(&bytes[..at]));
             return Err(ReadError::NotAConfig { place: place(), why });
         }
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
@@ -130,7 +131,8 @@ impl Disk {
         let place = shown(folder);
         let mut names = Vec::new();
         for entry in fs::read_dir(folder).map_err(|e| refused(&place, &e))? {
-            self.names_left = self.names_left.checked_sub(1).ok_or(ReadError::TooMany { place: place.clone(), most: MAX_NAMES })?;
+            self.names_left =
+                self.names_left.checked_sub(1).ok_or(ReadError::TooMany { place: place.clone(), most: MAX_NAMES })?;
             let name = entry.map_err(|e| refused(&place, &e))?.file_name();
             // A name that is not UTF-8 cannot be told, nor asked for by a config that is.
             names.extend(name.into_string().ok());
@@ -156,7 +158,8 @@ impl Disk {
                 }
                 self.confine(&folder)?;
                 let names = self.names(&folder)?;
-                let wanted = names.into_iter().filter(|name| name.starts_with('.') <= text.starts_with('.') && matches(text, name));
+                let wanted =
+                    names.into_iter().filter(|name| name.starts_with('.') <= text.starts_with('.') && matches(text, name));
                 next.extend(wanted.map(|name| folder.join(name)));
             }
             found = next;

@@ -4,10 +4,12 @@
 //! One reading gives what could be had. A part that could not be read is a notice beside the other; only when
 //! nothing could be read at all is it an error. Every error names the place and the remedy.
 
+mod admin;
 pub mod config_file;
 mod disk;
 mod error;
 pub mod haproxy;
+mod http;
 mod program;
 pub mod verdict;
 #[cfg(test)]
@@ -26,6 +28,8 @@ pub use error::ReadError;
 
 /// The most that one answer or one config may hold: 16 MiB, some fifty times a large one.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+const ADMIN_HELP: &str = "write the address of the admin API, such as http://127.0.0.1:9901";
 
 /// What to read. Empty text for what is not recorded.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +54,8 @@ pub struct Reading {
 /// What the state's side of a reading gave.
 #[derive(Debug, Default)]
 struct Live {
+    /// The config that runs, where the balancer tells it and no file is named.
+    config: Option<String>,
     state: State,
     samples: Vec<Sample>,
     notices: Vec<String>,
@@ -71,7 +77,13 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
                 let place = mask(address);
                 let reading = async {
                     match StateAddress::parse(address) {
-                        Ok(address) => haproxy::read(&address, &place, http).await,
+                        Ok(address) if target.kind == BalancerKind::Haproxy => haproxy::read(&address, &place, http).await,
+                        Ok(StateAddress::Http(url)) => {
+                            let with_config = target.config_path.is_empty();
+                            let told = admin::read(target.kind, &url, &place, with_config, http).await?;
+                            Ok(Live { config: told.config, state: told.state, ..Live::default() })
+                        }
+                        Ok(_) => Err(ReadError::Address { place: place.clone(), help: ADMIN_HELP }),
                         Err(help) => Err(ReadError::Address { place: place.clone(), help }),
                     }
                 };
@@ -98,6 +110,7 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
     }
     match state {
         Some(Ok(live)) => {
+            reading.config = reading.config.or(live.config);
             reading.state = Some(live.state);
             reading.samples = live.samples;
             reading.notices.extend(live.notices);

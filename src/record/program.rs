@@ -79,7 +79,9 @@ mod tests {
         let large = shell("head -c 20000000 /dev/zero", 5_000).expect("runs");
         assert_eq!((large.ok, large.out.len()), (true, MAX_BYTES));
         assert!(shell("sleep 5", 50).expect_err("slow").contains("did not end within"));
-        assert!(run(&mut Command::new("/none/such"), "", Duration::from_secs(1)).expect_err("none").contains("such does not start"));
+        assert!(
+            run(&mut Command::new("/none/such"), "", Duration::from_secs(1)).expect_err("none").contains("such does not start")
+        );
         assert!(find("sh").is_some() && find("no-such-program-here").is_none());
     }
 }

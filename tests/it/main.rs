@@ -1,9 +1,11 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod check;
 mod hooks;
 mod incidents;
 mod kill;
+mod oracle;
 mod people;
 mod recording;
 mod store;

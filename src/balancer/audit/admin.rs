@@ -20,8 +20,8 @@ pub const LB059: Rule = Rule {
 
 fn open_surface(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for surface in case.model.process.admin.iter().filter(|surface| !surface.guarded) {
-        // A path alone is a page on one of the listeners; a socket's path begins with `/` too, but is not guarded by logins.
-        let page = surface.address.is_empty() || (surface.address.starts_with('/') && surface.what.contains("page"));
+        // A location of nginx, or no address: it is on one of the listeners.
+        let page = surface.address.is_empty() || case.model.kind == BalancerKind::Nginx;
         if !page && is_local(&surface.address) {
             continue;
         }

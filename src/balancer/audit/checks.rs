@@ -23,15 +23,15 @@ pub const LB017: Rule = Rule {
 
 fn unchecked(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
-        let bare = |server: &&Server| server.check.is_none() && pool.check.is_none() && server.tracks.is_none();
+        let bare = |server: &&Server| server.check.is_none() && server.tracks.is_none();
         let servers: Vec<&Server> = pool.servers.iter().filter(bare).collect();
         if servers.is_empty() {
             continue;
         }
-        let passive = servers.iter().filter_map(|server| server.passive.as_ref()).chain(&pool.passive).next();
         let nginx = case.model.kind == BalancerKind::Nginx;
         // nginx counts failures unless it is told not to; the others only when it is written.
-        let fails = passive.map_or(if nginx { 1 } else { 0 }, |passive| passive.max_fails.unwrap_or(1));
+        let counted = |server: &&Server| max_fails(pool, server).unwrap_or(u64::from(nginx));
+        let fails = servers.iter().map(counted).min().unwrap_or(0);
         let grade = match (nginx, fails > 0) {
             (true, true) => Severity::Info,
             (_, false) => Severity::High,
@@ -70,6 +70,12 @@ fn unchecked(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 .with("unchecked", size(servers.len())),
         );
     }
+}
+
+/// Failures of real traffic that take a server out; 0 for never, none where nothing is said.
+fn max_fails(pool: &Pool, server: &Server) -> Option<u64> {
+    let passive = server.passive.as_ref().or(pool.passive.as_ref())?;
+    Some(passive.max_fails.unwrap_or(1))
 }
 
 /// Each different check of a pool, with the servers that it is for; the pool's own first.
@@ -197,19 +203,18 @@ fn nervous_check(pool: &Pool) -> Option<Finding> {
 
 fn nervous_passive(case: &Case<'_>, settings: &Settings, pool: &Pool) -> Option<Finding> {
     let active: Vec<&Server> = pool.servers.iter().filter(|server| server.role == Role::Active).collect();
-    let written = active.iter().filter_map(|server| server.passive.as_ref()).chain(&pool.passive);
-    let single = written.clone().find(|passive| passive.max_fails == Some(1));
     let nginx = case.model.kind == BalancerKind::Nginx;
-    let unwritten = nginx && active.iter().any(|server| server.passive.as_ref().is_none_or(|p| p.max_fails.is_none()));
-    if !(single.is_some() || unwritten) || active.len() < 2 {
+    let default = if nginx { Some(1) } else { None };
+    let single = active.iter().find(|server| max_fails(pool, server).or(default) == Some(1))?;
+    if active.len() < 2 {
         return None;
     }
     if nginx && size(active.len()) > settings.number("servers") {
         return None;
     }
-    let default = if single.is_none() { ", nginx's default" } else { "" };
+    let unwritten = if nginx && single.passive.is_none() { ", nginx's default" } else { "" };
     let message = format!(
-        "One failed request takes a server of pool {} out (max_fails 1{default}); {} in a bad moment are all of its {}.",
+        "One failed request takes a server of pool {} out (max_fails 1{unwritten}); {} in a bad moment are all of its {}.",
         pool.name,
         count(active.len(), "failure"),
         count(active.len(), "server")
@@ -220,8 +225,8 @@ fn nervous_passive(case: &Case<'_>, settings: &Settings, pool: &Pool) -> Option<
         _ => "Ask for 3 or more failures within the window.",
     };
     let finding = Finding::pool(pool, message, remedy).graded(Severity::Medium);
-    let finding = single.map_or_else(|| finding.clone(), |passive| finding.clone().at(&passive.place));
-    Some(finding.with("max_fails", 1.0).with("servers", size(active.len())))
+    let place = single.passive.as_ref().map_or(&single.place, |passive| &passive.place);
+    Some(finding.at(place).with("max_fails", 1.0).with("servers", size(active.len())))
 }
 
 pub const LB031: Rule = Rule {

@@ -27,7 +27,7 @@ fn useless_backup(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         let backups: Vec<&Server> = view.backups().collect();
         let active = view.active().count();
         let Some(last) = backups.last().filter(|_| active > 0) else { continue };
-        let checked = |server: &Server| server.check.is_some() || server.tracks.is_some() || pool.check.is_some();
+        let checked = |server: &Server| server.check.is_some() || server.tracks.is_some();
         let weightless: Vec<&Server> = backups.iter().copied().filter(|server| server.effective_weight() == 0).collect();
         let (message, remedy) = if !weightless.is_empty() {
             (

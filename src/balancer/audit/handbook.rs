@@ -2,20 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{CATALOGUE, Needs, Rule, Severity};
+use super::{CATALOGUE, Needs, Rule};
 use crate::domain::balancer::BalancerKind;
-
-impl Severity {
-    pub fn said(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 impl Needs {
     /// What it looks at, for people.

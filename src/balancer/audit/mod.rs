@@ -32,6 +32,7 @@ use super::change::Change;
 use super::model::Model;
 use super::source::Place;
 use crate::domain::balancer::BalancerKind;
+use crate::domain::incident::words;
 
 pub use catalogue::{CATALOGUE, rule};
 pub use handbook::{explain, handbook};
@@ -48,6 +49,7 @@ pub enum Severity {
     High,
     Critical,
 }
+words!(Severity { Info => "info" / "info", Low => "low" / "low", Medium => "medium" / "medium", High => "high" / "high", Critical => "critical" / "critical" });
 
 /// What a rule has to see before it can say anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

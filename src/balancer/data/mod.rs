@@ -10,6 +10,7 @@
 mod build;
 mod fields;
 mod json;
+mod said;
 mod toml;
 mod units;
 mod yaml;
@@ -18,6 +19,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use fields::{Fields, Reader};
+pub use said::{compact, snake};
 pub use units::{go_duration_ms, proto_duration_ms};
 
 /// Deepest nesting that is read.
@@ -231,8 +233,10 @@ impl Entry<'_> {
 /// Whether a written key is the field `name`: `lb_policy` is also `lbPolicy` (proto3 JSON), and case does not matter
 /// (Go's JSON and Traefik's files).
 pub fn same_name(written: &str, name: &str) -> bool {
-    let letters = |text: &'_ str| text.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
-    written == name || (written.len().abs_diff(name.len()) < 16 && letters(written) == letters(name))
+    fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
+        text.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
+    }
+    written == name || letters(written).eq(letters(name))
 }
 
 /// Texts are shorter than [`TEXT_MAX`], so that every offset fits.

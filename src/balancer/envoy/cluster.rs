@@ -1,7 +1,7 @@
 //! A cluster: a pool with its algorithm, checks and limits (`envoy.config.cluster.v3.Cluster`).
 
 use super::super::clean_name;
-use super::super::data::{Fields, Node, Reader};
+use super::super::data::{Fields, Node, Reader, compact};
 use super::super::model::{
     Algorithm, Check, CheckKind, Family, Gravity, Hash, HashKey, HashMethod, Limits, Passive, Pool, Scope, Setting, Timeouts,
 };
@@ -58,6 +58,7 @@ pub fn cluster(reader: &Reader<'_>, node: &Node<'_>) -> (Cluster, Option<Setting
         }
     }
     pool.all_backups = true;
+    pool.discovered = matches!(kind, Kind::Eds | Kind::OriginalDst | Kind::Other(_)) && pool.servers.is_empty();
     let (algorithm, hashes, slow_start) = algorithm(&fields, &kind);
     pool.scope = if algorithm.family == Family::RoundRobin { Scope::Worker } else { Scope::Process };
     pool.algorithm = algorithm;
@@ -82,6 +83,7 @@ impl Cluster {
     /// Takes servers that came from elsewhere.
     pub fn fill(&mut self, servers: &[super::Server]) {
         self.pool.servers = servers.to_vec();
+        self.pool.discovered = false;
         for server in &mut self.pool.servers {
             server.check.clone_from(&self.pool.check);
             server.passive.clone_from(&self.pool.passive);
@@ -294,9 +296,8 @@ fn check(fields: &Fields<'_, '_, '_>) -> Option<Check> {
             reader.error(http.node, "`http_health_check` lacks `path`");
         }
         let expects: Vec<_> = ["expected_statuses", "receive"].iter().filter_map(|name| Some((name, http.get(name)?))).collect();
-        check.expects = (!expects.is_empty()).then(|| {
-            expects.iter().map(|(name, node)| format!("{name} {}", super::route::compact(node))).collect::<Vec<_>>().join(", ")
-        });
+        check.expects = (!expects.is_empty())
+            .then(|| expects.iter().map(|(name, node)| format!("{name} {}", compact(node))).collect::<Vec<_>>().join(", "));
         http.skip(&[
             "host",
             "request_headers_to_add",
@@ -309,7 +310,7 @@ fn check(fields: &Fields<'_, '_, '_>) -> Option<Check> {
     } else if let Some(tcp) = own.get("tcp_health_check") {
         let sends = tcp.get("send").is_some() || tcp.get("receive").is_some();
         check.kind = if sends { CheckKind::Protocol } else { CheckKind::Tcp };
-        check.expects = tcp.get("receive").map(super::route::compact);
+        check.expects = tcp.get("receive").map(compact);
     } else if let Some(grpc) = own.get("grpc_health_check") {
         check.kind = CheckKind::Grpc;
         check.request = grpc.get("service_name").and_then(Node::text).map(clean_name);

@@ -70,7 +70,7 @@ pub fn link(parts: Parts, model: &mut Model) {
                     (None, condition) => condition,
                 };
                 let listener = chains.listener.name.clone();
-                model.routes.push(Route { listener, condition, target: found.target, place: found.place });
+                model.routes.push(Route { listener, condition, target: found.target, place: found.place, ..Route::default() });
             }
         }
         model.listeners.push(chains.listener);

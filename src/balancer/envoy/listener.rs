@@ -1,10 +1,10 @@
 //! Listeners and their filter chains: HTTP connection managers, TCP and UDP proxies.
 
 use super::super::clean_name;
-use super::super::data::{Fields, Node, Reader};
+use super::super::data::{Fields, Node, Reader, compact};
 use super::super::model::{Bind, Listener, Mode, Persistence, Retry, Setting};
 use super::super::source::Place;
-use super::route::{Found, Routes, compact};
+use super::route::{Found, Routes};
 use super::{duration, endpoint, route, short_kind, watched};
 
 /// A listener with the ways that lead from it.
@@ -51,7 +51,7 @@ pub fn listener(reader: &Reader<'_>, node: &Node<'_>) -> Chains {
                 Some(port) => format!("*:{port}"),
                 None => address,
             };
-            chains.listener.binds.push(Bind { address, tls: false, place: reader.place(at) });
+            chains.listener.binds.push(Bind { address, place: reader.place(at), ..Bind::default() });
         }
         let protocol = at.get("socket_address").and_then(|socket| socket.get("protocol")).and_then(Node::text);
         if protocol == Some("UDP") && fields.get("udp_listener_config").is_none_or(|udp| udp.get("quic_options").is_none()) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::clean_name;
-use super::super::data::{Fields, Node, Reader, Value};
+use super::super::data::{Fields, Node, Reader, compact, snake};
 use super::super::model::{HashKey, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
 use super::super::source::Place;
 use super::{duration, short_kind};
@@ -282,7 +282,7 @@ fn retry(reader: &Reader<'_>, node: &Node<'_>, changes: bool) -> Retry {
     fields.done();
     // Without a condition nothing is ever tried again.
     let count = if on.is_empty() { None } else { Some(count) };
-    Retry { count, on, redispatch, non_idempotent, budget: false, place: reader.place(node) }
+    Retry { count, on, redispatch, non_idempotent, place: reader.place(node), ..Retry::default() }
 }
 
 /// The `hash_policy` of a route, a TCP proxy or a load balancing policy.
@@ -342,53 +342,6 @@ fn route_sessions(reader: &Reader<'_>, settings: &Node<'_>) -> Sessions {
         Some(session) => self::session(reader, session).map_or(Sessions::Off, Sessions::Own),
         None => Sessions::Off,
     }
-}
-
-/// A value on one line, fields in the order of their names, so that a file and a dump of it say the same.
-pub fn compact(node: &Node<'_>) -> String {
-    fn write(node: &Node<'_>, out: &mut String) {
-        if out.len() > SAID_MAX * 4 {
-            return;
-        }
-        match &node.value {
-            Value::List(items) => {
-                out.push('[');
-                for (at, item) in items.iter().enumerate() {
-                    out.push_str(if at > 0 { ", " } else { "" });
-                    write(item, out);
-                }
-                out.push(']');
-            }
-            Value::Map(entries) => {
-                let mut entries: Vec<_> = entries.iter().filter(|entry| entry.key != "@type").collect();
-                entries.sort_by(|a, b| a.key.cmp(&b.key));
-                out.push('{');
-                for (at, entry) in entries.iter().enumerate() {
-                    out.push_str(if at > 0 { ", " } else { "" });
-                    out.push_str(&snake(&entry.key));
-                    out.push_str(": ");
-                    write(&entry.node, out);
-                }
-                out.push('}');
-            }
-            _ => out.push_str(node.text().unwrap_or("null")),
-        }
-    }
-    let mut out = String::new();
-    write(node, &mut out);
-    shorten(&super::super::printable(&out), SAID_MAX)
-}
-
-/// A field's name in snake case.
-fn snake(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for letter in clean_name(name).chars() {
-        if letter.is_ascii_uppercase() {
-            out.push('_');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
 }
 
 /// A table that comes from elsewhere and was not seen.

@@ -87,6 +87,28 @@ pub fn parse(written: &str) -> Address {
     Address { host: host.to_owned(), port: port.to_owned(), socket: false }
 }
 
+pub fn is_ip(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+}
+
+/// What is wrong with a server's address, its port left out; none when nothing is, as far as the text tells.
+pub fn fault(written: &str, address: &Address) -> Option<String> {
+    let shown = super::words::shown(written);
+    let kind = written.split('@').next().filter(|_| written.contains('@')).unwrap_or_default();
+    match kind {
+        "fd" => return Some(format!("{shown}: a server cannot be an open file; write its address")),
+        "udp" | "udp4" | "udp6" | "quic4" | "quic6" | "dgram+ipv4" | "dgram+ipv6" => {
+            return Some(format!("{shown}: servers are reached over TCP or a socket"));
+        }
+        "ipv6" if address.host.parse::<std::net::Ipv4Addr>().is_ok() => return Some(format!("{shown} is no IPv6 address")),
+        _ if address.socket || address.host.is_empty() || is_ip(&address.host) => return None,
+        _ => {}
+    }
+    let odd = address.host.contains(|c: char| matches!(c, '@' | ',' | '[' | ']' | '/' | ' '));
+    let digits = address.host.contains('.') && address.host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (odd || digits).then(|| format!("{shown} is neither an address nor a name"))
+}
+
 /// What is wrong with the port of a bind (`listens`) or of a server; none when nothing is.
 pub fn port_fault(address: &Address, listens: bool) -> Option<String> {
     let port = address.port.as_str();

@@ -17,7 +17,8 @@ impl Reader<'_> {
         // HAProxy takes `balance` alone for `balance roundrobin`.
         let said = if word.is_empty() { "roundrobin".to_owned() } else { words.rest(1) };
         let (name, argument) = match word.split_once('(').filter(|_| !words.variable(1)) {
-            Some((name, rest)) => (name, rest.strip_suffix(')')),
+            // What follows the bracket is passed over.
+            Some((name, rest)) => (name, rest.split_once(')').map(|(inner, _)| inner)),
             None => (word, Some("")),
         };
         let has_argument = word.contains('(');
@@ -49,6 +50,9 @@ impl Reader<'_> {
                 if words.len() < 3 {
                     self.told.error(words.whole(), "`balance url_param` needs the parameter's name after it");
                 }
+                if words.len() > 3 && words.get(3) != "check_post" {
+                    self.told.error(words.at(3), format!("`balance url_param NAME` takes `check_post`, not {}", shown(words.get(3))));
+                }
                 hash = key(HashKey::Query, words.get(2));
             }
             ("hdr", Some(header)) if has_argument => {
@@ -63,10 +67,17 @@ impl Reader<'_> {
                 }
                 hash = key(HashKey::Header, word);
             }
+            ("rdp-cookie", Some("")) if has_argument => {
+                self.told.error(words.at(1), "`balance rdp-cookie()` needs a cookie's name between its brackets");
+                hash = key(HashKey::Missing, "");
+            }
             ("rdp-cookie", Some(_)) => hash = key(HashKey::Cookie, word),
             ("hash", Some("")) if words.len() > 2 => {
                 let expression = words.rest(2);
                 self.sample(words, 2);
+                if words.len() > 3 {
+                    self.told.error(words.at(3), format!("`balance hash` takes one expression; {} is too much", shown(words.get(3))));
+                }
                 hash = key(key_of(&expression), &expression);
             }
             ("hash", Some("")) => {
@@ -74,7 +85,7 @@ impl Reader<'_> {
                 hash = key(HashKey::Missing, "");
             }
             // For logs, since 3.0.
-            ("sticky" | "log-hash", _) => family = Family::Unknown,
+            ("sticky" | "log-hash", _) if self.release.is_none_or(|release| release >= (3, 0)) => family = Family::Unknown,
             _ if words.variable(1) => {
                 self.depends(words, 1, "balance");
                 family = Family::Unknown;
@@ -133,7 +144,8 @@ impl Reader<'_> {
             given.hash_function = None;
             return;
         }
-        if !["sdbm", "djb2", "wt6", "crc32", "none"].contains(&function) && !words.variable(2) {
+        let none = function == "none" && self.release.is_none_or(|release| release >= (2, 9));
+        if !none && !["sdbm", "djb2", "wt6", "crc32"].contains(&function) && !words.variable(2) {
             self.told.error(
                 words.at(2),
                 format!("HAProxy knows no hash function {}; write sdbm, djb2, wt6, crc32 or none", shown(function)),

@@ -15,11 +15,15 @@ pub struct ProxyCheck {
     pub place: Place,
     /// Whether `option httpchk` stands there.
     pub http: bool,
+    /// Whether `option external-check` stands there.
+    pub external: bool,
     /// Whether `option tcp-check` stands there.
     pub tcp: bool,
     /// The first `http-check` rule that only `option httpchk` gives a meaning.
     pub http_rules: Option<Place>,
     pub tcp_rules: Option<Place>,
+    /// Whether a rule says where to connect.
+    pub connects: bool,
 }
 
 impl ProxyCheck {
@@ -60,6 +64,7 @@ impl Reader<'_> {
         check.place = words.whole();
         check.http = option == "httpchk";
         check.tcp = option == "tcp-check";
+        check.external = option == "external-check";
         check.request = (words.len() > 2).then(|| words.rest(2));
         check.kind = match option {
             "httpchk" => CheckKind::Http,
@@ -101,7 +106,9 @@ impl Reader<'_> {
         if !self.knows(group, words, 1, "check action") {
             return;
         }
+        self.shape(group, words, 1);
         let http = group == "http-check";
+        given.check.connects |= words.get(1) == "connect" && words.find("port").is_some();
         match words.get(1) {
             "expect" => {
                 self.expect(words);
@@ -154,10 +161,25 @@ impl Reader<'_> {
         if words.get(next).is_empty() {
             return self.told.error(words.whole(), format!("`{} expect {kind}` needs what to expect after it", words.get(0)));
         }
+        if matches!(kind, "rstatus" | "rstring")
+            && let Some(why) = super::formats::regex_fault(words.get(next))
+        {
+            self.told.error(words.at(next), format!("{} is no regular expression: {why}", shown(words.get(next))));
+        }
+        if kind == "binary" && (words.get(next).len() % 2 != 0 || !words.get(next).bytes().all(|b| b.is_ascii_hexdigit())) {
+            self.told.error(words.at(next), format!("{} is not hexadecimal", shown(words.get(next))));
+        }
+        if matches!(kind, "hdr" | "fhdr") {
+            if !matches!(words.get(next), "name" | "name-lf") || words.get(next + 1).is_empty() {
+                self.told.error(words.at(next), format!("write `{} expect {kind} name NAME value VALUE`", words.get(0)));
+            }
+        } else if !words.get(next + 1).is_empty() {
+            self.told.error(words.at(next + 1), format!("{} is too much; quote what has spaces in it", shown(words.get(next + 1))));
+        }
         if kind == "status" && !words.variable(next) {
             let fine = words.get(next).split(',').all(|part| {
                 let (low, high) = part.split_once('-').unwrap_or((part, part));
-                let code = |text: &str| text.parse::<u32>().ok().filter(|code| (100..1000).contains(code));
+                let code = |text: &str| text.parse::<u32>().ok().filter(|code| (0..1000).contains(code));
                 matches!((code(low), code(high)), (Some(low), Some(high)) if low <= high)
             });
             if !fine {

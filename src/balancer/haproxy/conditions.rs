@@ -57,7 +57,7 @@ impl Conditions {
                 if words.len() < 2 {
                     told.warn(words.whole(), "`.if` has no condition, which is never true; write what it asks");
                 }
-                let known = decided(&asked, release);
+                let known = self.ask(words, &asked, release, told);
                 let block = Block {
                     line: words.line,
                     before: Vec::new(),
@@ -70,6 +70,7 @@ impl Conditions {
             }
             ".endif" if self.too_deep > 0 => self.too_deep -= 1,
             word @ (".elif" | ".else") => {
+                let condition = if word == ".elif" { self.ask(words, &asked, release, told) } else { None };
                 let Some(block) = self.blocks.last_mut().filter(|_| self.too_deep == 0) else {
                     if self.too_deep == 0 {
                         told.error(words.whole(), format!("{} stands outside of any `.if`", shown(word)));
@@ -84,7 +85,7 @@ impl Conditions {
                 block.untaken = both(block.untaken, not_taken.or((block.untaken == Some(false)).then_some(false)));
                 block.before.extend(block.asks.take());
                 block.otherwise = word == ".else";
-                let own = if block.otherwise { Some(true) } else { decided(&asked, release) };
+                let own = if block.otherwise { Some(true) } else { condition };
                 block.known = both(block.untaken, own);
                 block.asks = (!block.otherwise).then_some(asked);
             }
@@ -95,11 +96,21 @@ impl Conditions {
             }
             ".notice" | ".warning" | ".diag" => {}
             ".alert" => {
-                told.error(words.whole(), format!("`.alert` makes HAProxy refuse the file: {}", shorten(&asked, 100)));
+                told.error(Words { when: self.when(), ..*words }.whole(), format!("`.alert` makes HAProxy refuse the file: {}", shorten(&asked, 100)));
             }
             word => told.error(words.at(0), format!("HAProxy knows no {}", shown(word))),
         }
         self.when = self.describe();
+    }
+
+    /// What a condition comes to; one that cannot be read is told.
+    fn ask(&self, words: &Words<'_>, asked: &str, release: Option<Release>, told: &mut Notices) -> Option<bool> {
+        decided(asked, release).unwrap_or_else(|()| {
+            let place = Words { when: self.when(), ..*words }.whole();
+            let asked = shown(asked);
+            told.error(place, format!("HAProxy cannot read the condition {asked}; write numbers, or predicates such as `defined(NAME)`"));
+            None
+        })
     }
 
     fn describe(&self) -> Option<String> {
@@ -121,32 +132,90 @@ impl Conditions {
     }
 }
 
-/// What a condition comes to, where the text alone (and the version) tells.
-fn decided(asked: &str, release: Option<Release>) -> Option<bool> {
-    let asked = asked.trim();
-    if let Some(rest) = asked.strip_prefix('!') {
-        return if rest.contains(['&', '|']) { None } else { decided(rest, release).map(|known| !known) };
+/// What a condition comes to, where the text alone (and the version) tells; an error when HAProxy cannot read it
+/// (`cfg_parse_cond_expr` in src/cfgcond.c).
+fn decided(asked: &str, release: Option<Release>) -> Result<Option<bool>, ()> {
+    if asked.contains(['$', '"', '\'', '\\']) {
+        return Ok(None);
     }
-    match asked {
-        "" | "0" | "false" => return Some(false),
-        "true" => return Some(true),
-        number if number.bytes().all(|b| b.is_ascii_digit()) => return Some(true),
-        _ => {}
+    let mut rest = asked.trim();
+    if rest.is_empty() {
+        return Ok(Some(false));
     }
-    let (name, arguments) = asked.strip_suffix(')')?.split_once('(')?;
-    if arguments.contains(['(', ')', '$', '"', '\'', '\\']) {
-        return None;
+    let found = either(&mut rest, release, 0)?;
+    if rest.trim().is_empty() { Ok(found) } else { Err(()) }
+}
+
+fn either(rest: &mut &str, release: Option<Release>, depth: usize) -> Result<Option<bool>, ()> {
+    let mut found = Some(false);
+    loop {
+        let mut all = Some(true);
+        loop {
+            all = both(all, term(rest, release, depth)?);
+            match rest.trim_start().strip_prefix("&&") {
+                Some(after) => *rest = after,
+                None => break,
+            }
+        }
+        found = both(found.map(|known| !known), all.map(|known| !known)).map(|known| !known);
+        match rest.trim_start().strip_prefix("||") {
+            Some(after) => *rest = after,
+            None => return Ok(found),
+        }
     }
-    let arguments: Vec<&str> = arguments.split(',').collect();
-    match (name, arguments.as_slice()) {
+}
+
+fn term(rest: &mut &str, release: Option<Release>, depth: usize) -> Result<Option<bool>, ()> {
+    let text = rest.trim_start();
+    let bare = text.trim_start_matches(['!', ' ']);
+    let negated = text[..text.len() - bare.len()].matches('!').count() % 2 == 1;
+    let found = if let Some(inner) = bare.strip_prefix('(') {
+        if depth > 32 {
+            return Err(());
+        }
+        *rest = inner;
+        let found = either(rest, release, depth + 1)?;
+        *rest = rest.trim_start().strip_prefix(')').ok_or(())?;
+        found
+    } else {
+        let end = bare.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).unwrap_or(bare.len());
+        let (word, behind) = bare.split_at(end);
+        match behind.strip_prefix('(') {
+            Some(inner) => {
+                let (arguments, after) = inner.split_once(')').ok_or(())?;
+                *rest = after;
+                predicate(word, arguments, release)?
+            }
+            None => {
+                *rest = behind;
+                match word {
+                    "true" => Some(true),
+                    "false" => Some(false),
+                    _ if super::units::whole(word) => Some(super::units::leading(word) != 0),
+                    _ => return Err(()),
+                }
+            }
+        }
+    };
+    Ok(found.map(|known| known != negated))
+}
+
+fn predicate(name: &str, arguments: &str, release: Option<Release>) -> Result<Option<bool>, ()> {
+    const ELSEWHERE: [&str; 8] = [
+        "defined", "feature", "enabled", "openssl_version_atleast", "openssl_version_before", "ssllib_name_startswith", "awslc_api_atleast",
+        "awslc_api_before",
+    ];
+    let arguments: Vec<&str> = arguments.split(',').map(str::trim).collect();
+    Ok(match (name, arguments.as_slice()) {
         ("streq", [a, b]) => Some(a == b),
         ("strneq", [a, b]) => Some(a != b),
+        ("strstr", [a, b]) => Some(a.contains(b)),
         // Of a release only the first two numbers are known.
-        ("version_atleast" | "version_before", [wanted]) => {
-            let wanted = super::keywords::release(wanted)?;
+        ("version_atleast" | "version_before", [wanted]) => super::keywords::release(wanted).and_then(|wanted| {
             let known = release.filter(|known| *known != wanted)?;
             Some((known > wanted) == (name == "version_atleast"))
-        }
-        _ => None,
-    }
+        }),
+        _ if ELSEWHERE.contains(&name) => None,
+        _ => return Err(()),
+    })
 }

@@ -65,6 +65,8 @@ pub struct Given {
     pub default_backend: Option<Setting<String>>,
     pub stats: Stats,
     pub disabled: bool,
+    /// `http-request disable-l7-retry`, whatever its condition: somebody thought of requests that change something.
+    pub l7_retry_bounded: bool,
     /// `http-request`, `tcp-request` and the like: only some sections may inherit those.
     pub rules: bool,
 }
@@ -115,7 +117,5 @@ pub struct Draft {
     pub table: Option<Table>,
     /// Definitions by name; lines of the same name are alternatives.
     pub acls: HashMap<String, Vec<String>>,
-    /// The first line that needs `mode http`, and its words.
-    pub needs_http: Vec<Setting<String>>,
     pub dispatch: bool,
 }

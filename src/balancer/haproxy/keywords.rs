@@ -129,6 +129,16 @@ const SECTIONS: &[(&str, &str)] = &[
     ("dynamic-update", ""),
 ];
 
+/// Sections that came after 2.8.
+const NEW_SECTIONS: &[(&str, Release)] =
+    &[("crt-store", (3, 0)), ("log-profile", (3, 1)), ("traces", (3, 1)), ("acme", (3, 2)), ("healthcheck", (3, 4))];
+
+/// Whether the section that `word` opens is there in `release`.
+pub fn section_since(word: &str, release: Option<Release>) -> bool {
+    let since = NEW_SECTIONS.iter().find(|(name, _)| *name == word).map(|(_, since)| *since);
+    release.is_none_or(|release| since.is_none_or(|since| since <= release))
+}
+
 /// The list with the words of the section that `word` opens; none when it opens none.
 pub fn section(word: &str) -> Option<&'static str> {
     SECTIONS.iter().find(|(name, _)| *name == word).map(|(_, group)| *group)

@@ -25,6 +25,10 @@ impl Reader<'_> {
         if needs_name && name.is_empty() {
             self.told.error(words.whole(), format!("this {section} section has no name; write `{section} NAME`"));
         }
+        let strict = matches!(section, "resolvers" | "peers") && !words.variable(1);
+        if let Some(odd) = name.chars().find(|c| !super::reader::is_name_char(*c)).filter(|_| strict) {
+            self.told.error(words.at(1), format!("`{}` is not allowed in a name; use letters, digits, and any of `.:_-`", odd.escape_default()));
+        }
         let most = if needs_name { 2 } else { 1 };
         if words.len() > most
             && !matches!(section, "log-profile" | "crt-store" | "acme" | "healthcheck" | "log-forward" | "traces")
@@ -37,7 +41,7 @@ impl Reader<'_> {
             "userlist" => &mut self.facts.userlists,
             _ => return,
         };
-        if !names.insert(name.to_owned()) && words.when.is_none() {
+        if !names.insert(name.to_owned()) && words.when.is_none() && section != "userlist" {
             self.told.error(words.whole(), format!("a {section} section called {} stands already above", shown(name)));
         }
     }
@@ -52,13 +56,23 @@ impl Reader<'_> {
             return;
         }
         match section {
+            "global" if words.get(0) == "no" && keywords::find("global no", bare.get(0), None).is_none() => {
+                self.told.error(words.whole(), format!("`no` cannot stand before {}", shown(bare.get(0))));
+            }
             "global" => self.global(&bare),
+            "mailers" if words.get(0) == "timeout" => drop(self.time(words, 2, "timeout mail", 1_000)),
+            "userlist" if words.get(0) == "user" && words.len() > 2 && !["password", "insecure-password", "groups"].contains(&words.get(2)) => {
+                self.told.error(words.at(2), format!("a user has password, insecure-password and groups, not {}", shown(words.get(2))));
+            }
             "resolvers" => self.resolvers(words),
             // A table of its own: `peers/table`.
             "peers" if words.get(0) == "table" => drop(self.facts.tables.insert(format!("{name}/{}", words.get(1)))),
-            "peers" if matches!(words.get(0), "peer") && words.len() < 2 => {
+            "peers" if words.get(0) == "peer" && words.len() < 2 => {
                 self.told.error(words.whole(), "write `peer NAME ADDRESS:PORT`");
             }
+            "peers" if words.get(0) == "peer" && words.len() > 2 => self.needs_port(words, 2),
+            "mailers" => self.shape("mailers", words, 0),
+            "ring" => self.shape("ring", words, 0),
             "userlist" if words.get(1).is_empty() => {
                 self.told.error(words.whole(), format!("`{}` needs a name after it", words.get(0)))
             }
@@ -66,7 +80,36 @@ impl Reader<'_> {
         }
     }
 
+    /// `log ADDRESS [len N] [format F] [sample …] FACILITY [LEVEL [MINIMUM]]`.
+    pub(super) fn log(&mut self, words: &Words<'_>) {
+        if words.get(1) == "global" && words.len() == 2 || words.variable(1) && words.len() == 2 {
+            return;
+        }
+        let mut at = 2;
+        while matches!(words.get(at), "len" | "format" | "sample" | "profile") {
+            at += 2;
+        }
+        const FACILITIES: &str = " kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 \
+            local4 local5 local6 local7 ";
+        const LEVELS: &str = " emerg alert crit err warning notice info debug ";
+        let known = |list: &str, word: &str| list.contains(&format!(" {word} "));
+        if words.get(at).is_empty() {
+            self.told.error(words.whole(), "a log needs an address and a facility, such as `log 127.0.0.1:514 local0`");
+        } else if !known(FACILITIES, words.get(at)) && !words.variable(at) {
+            self.told.error(words.at(at), format!("{} is no log facility; write one such as `local0`", shown(words.get(at))));
+        }
+        for level in [at + 1, at + 2].into_iter().filter(|level| !words.get(*level).is_empty() && !words.variable(*level)) {
+            if !known(LEVELS, words.get(level)) {
+                self.told.error(words.at(level), format!("{} is no log level; write one of{LEVELS}", shown(words.get(level))));
+            }
+        }
+    }
+
     fn resolvers(&mut self, words: &Words<'_>) {
+        self.shape("resolvers", words, 0);
+        if words.get(0) == "nameserver" && words.len() > 2 {
+            self.needs_port(words, 2);
+        }
         match words.get(0) {
             "nameserver" if words.len() < 3 => self.told.error(words.whole(), "write `nameserver NAME ADDRESS:PORT`"),
             "timeout" => match words.get(1) {
@@ -88,6 +131,13 @@ impl Reader<'_> {
         }
     }
 
+    fn needs_port(&mut self, words: &Words<'_>, at: usize) {
+        let found = super::address::parse(words.get(at));
+        if found.port.is_empty() && !found.socket && !words.variable(at) {
+            self.told.error(words.at(at), format!("{} has no port; write `address:port`", shown(words.get(at))));
+        }
+    }
+
     /// A number of `global`: there HAProxy is strict.
     fn limit(&mut self, words: &Words<'_>, what: &str) -> Option<Setting<u64>> {
         let value = words.get(1);
@@ -99,6 +149,11 @@ impl Reader<'_> {
     }
 
     fn global(&mut self, words: &Words<'_>) {
+        let first = words.get(0);
+        if words.get(1).is_empty() && !words.variable(1) && keywords::find("global alone", first, None).is_none() {
+            return self.told.error(words.whole(), format!("`{first}` needs a value after it"));
+        }
+        self.shape("global", words, 0);
         match words.get(0) {
             "maxconn" => self.model.process.maxconn = self.limit(words, "maxconn").filter(|limit| limit.value > 0),
             "nbthread" => {
@@ -110,7 +165,16 @@ impl Reader<'_> {
                 }
                 self.model.process.threads = threads;
             }
-            "ulimit-n" => self.model.process.files = self.limit(words, "ulimit-n"),
+            "ulimit-n" => self.model.process.files = self.count(words, 1, "ulimit-n"),
+            "external-check" => self.facts.external_check = true,
+            "tune.stick-counters" => {
+                let counters = self.count(words, 1, "tune.stick-counters").and_then(|number| u32::try_from(number.value).ok());
+                self.facts.counters = counters.unwrap_or(self.facts.counters);
+            }
+            "log" => self.log(words),
+            "set-var" | "set-var-fmt" if !words.get(1).starts_with("proc.") => {
+                self.told.error(words.at(1), "in global only variables of the scope `proc.` can be set");
+            }
             "nbproc" => {
                 if self.limit(words, "nbproc").is_some_and(|number| number.value != 1) {
                     self.told.error(words.whole(), "several processes are no longer supported; write `nbthread`");
@@ -122,7 +186,6 @@ impl Reader<'_> {
                 other => self.told.error(words.whole(), format!("`ssl-server-verify` is none or required, not {}", shown(other))),
             },
             "stats" => self.stats_socket(words),
-            word if keywords::find("global", word, None).is_some() => {}
             _ => {}
         }
     }
@@ -146,6 +209,9 @@ impl Reader<'_> {
                 });
             }
             "timeout" => drop(self.time(words, 2, "stats timeout", 1_000)),
+            "maxconn" if super::units::leading(words.get(2)) <= 0 => {
+                self.told.error(words.whole(), "`stats maxconn` needs a number from 1 on");
+            }
             "maxconn" | "bind-process" => {}
             other => self
                 .told

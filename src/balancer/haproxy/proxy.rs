@@ -3,7 +3,7 @@
 use super::draft::{Draft, Given, Kind};
 use super::reader::{Reader, behind};
 use super::words::{Words, shown};
-use super::{address, check};
+use super::{address, check, keywords, shapes};
 use crate::balancer::model::{Bind, Mode, Setting};
 use crate::balancer::{clean_name, printable};
 
@@ -14,10 +14,8 @@ impl Reader<'_> {
             let rest = Words { tokens: behind(words.tokens), ..*words };
             return match rest.get(0) {
                 "option" => self.option(draft, &rest, first == "default", false),
-                "log" if first == "no" => {}
-                "retry-on" | "errorfile" | "filter" | "http-check" | "tcp-check" | "compression" | "log" | "unique-id-header"
-                | "dispatch" | "email-alert" | "stats" | "monitor" | "redirect" | "http-reuse" | "persist" | "transparent"
-                | "" | _ => self.told.error(
+                "log" => {}
+                _ => self.told.error(
                     words.whole(),
                     format!("`{first}` stands before `option …` or `log`, not before {}", shown(rest.get(0))),
                 ),
@@ -27,16 +25,28 @@ impl Reader<'_> {
             return;
         }
         let kind = draft.kind;
+        if words.get(1).is_empty() && !words.variable(1) && keywords::find("listen alone", first, None).is_none() && first != "stick" {
+            return self.told.error(words.whole(), format!("`{first}` needs something after it"));
+        }
+        self.shape("listen", words, 0);
+        if matches!(first, "compression" | "capture" | "monitor") {
+            let known = shapes::has(first, words.get(1));
+            if !known && !words.variable(1) {
+                self.told.error(words.at(1), format!("`{first}` knows no {}", shown(words.get(1))));
+            }
+            self.shape(first, words, 1);
+        }
+        if matches!(first, "force-persist" | "ignore-persist" | "monitor") {
+            self.condition(&draft.acls, words, 1);
+        }
         match first {
             "bind" => self.bind(draft, words),
             "server" | "server-template" | "default-server" if kind == Kind::Frontend => {
-                self.told.warn(
-                    words.whole(),
-                    format!("a frontend has no servers: HAProxy ignores `{first}` here; put it into a backend"),
-                );
+                self.told.error(words.whole(), format!("a frontend has no servers; put `{first}` into a backend"));
             }
             "server" | "server-template" | "use-server" | "acl" | "stick" | "stick-table" | "use_backend" | "dispatch" | "id"
-            | "guid"
+            | "guid" | "capture" | "monitor" | "description" | "filter" | "redirect" | "force-persist" | "ignore-persist" | "declare"
+            | "use-fcgi-app"
                 if kind == Kind::Defaults =>
             {
                 self.told.error(words.whole(), format!("`{first}` cannot stand in a defaults section; put it into the proxy"));
@@ -51,12 +61,19 @@ impl Reader<'_> {
             "stick" => self.stick(draft, words),
             "stick-table" => self.stick_table(draft, words),
             "http-request" | "http-response" | "http-after-response" | "tcp-request" | "tcp-response" | "redirect" => {
+                draft.given.l7_retry_bounded |= words.get(1) == "disable-l7-retry";
                 self.rule(draft, words)
             }
             "http-check" | "tcp-check" => self.check_rule(&mut draft.given, words),
             "option" => self.option(draft, words, false, true),
             "stats" => self.stats_page(draft, words),
-            "dispatch" => draft.dispatch = true,
+            "log" => self.log(words),
+            "dispatch" => {
+                draft.dispatch = true;
+                if address::parse(words.get(1)).port.is_empty() && !words.variable(1) {
+                    self.told.error(words.whole(), "`dispatch` needs an address with a port");
+                }
+            }
             "cookie" => self.cookie(draft, words),
             "timeout" | "clitimeout" | "contimeout" | "srvtimeout" => self.timeout(&mut draft.given, words),
             "balance" if kind == Kind::Frontend => self.ignored(words, kind),
@@ -134,7 +151,13 @@ impl Reader<'_> {
             {
                 self.told.error(words.whole(), format!("`{}` needs a value after it", words.get(0)));
             }
-            "block" | "reqadd" | "reqallow" | "reqdel" | "reqdeny" | "reqidel" | "reqiallow" | "reqirep" | "reqrep"
+            "id" => {
+                let id = super::units::leading(value);
+                if let Some(other) = self.facts.ids.insert(id, draft.name.clone()).filter(|other| *other != draft.name && id > 0) {
+                    self.told.error(words.whole(), format!("the proxy {} has the id {id} already; give each its own", shown(&other)));
+                }
+            }
+            "block" | "grace" | "reqadd" | "reqallow" | "reqdel" | "reqdeny" | "reqidel" | "reqiallow" | "reqirep" | "reqrep"
             | "rspadd" | "rspdel" | "rspdeny" | "rsprep" | "appsession" | "monitor-net" => {
                 self.told.error(
                     words.at(0),
@@ -169,6 +192,9 @@ impl Reader<'_> {
         if words.len() < 2 {
             return self.told.error(words.whole(), "`retry-on` needs at least one word that says when, such as `conn-failure`");
         }
+        if words.len() > 2 && (1..words.len()).any(|at| words.get(at) == "none") {
+            self.told.error(words.whole(), "`retry-on none` stands alone");
+        }
         for at in 1..words.len() {
             if !KNOWN.contains(&words.get(at)) && !words.variable(at) {
                 self.told
@@ -194,7 +220,7 @@ impl Reader<'_> {
         let mut maxconn = None;
         let mut at = 2;
         while at < words.len() {
-            let Some(known) = super::keywords::find("bind", words.get(at), self.release) else {
+            let Some(known) = keywords::find("bind", words.get(at), self.release) else {
                 if !words.variable(at) && !words.get(at).is_empty() {
                     self.unknown("bind", words.at(at), words.get(at), "bind parameter");
                 }
@@ -208,7 +234,14 @@ impl Reader<'_> {
             match words.get(at) {
                 "ssl" => tls = true,
                 "maxconn" => maxconn = self.count(words, at + 1, "maxconn"),
-                _ => {}
+                "process" => self.told.error(words.at(at), "`process` is no longer supported; write `thread`"),
+                "mss" if !(1..=65_535).contains(&super::units::leading(words.get(at + 1)).abs()) => {
+                    self.told.error(words.place(at..at + 2), "`mss` is a number from 1 to 65535");
+                }
+                "thread" if !words.get(at + 1).starts_with(|c: char| c.is_ascii_digit()) && !["all", "odd", "even"].contains(&words.get(at + 1)) => {
+                    self.told.error(words.place(at..at + 2), "`thread` is all, odd, even or numbers such as 1-4");
+                }
+                _ => self.value_shape("bind", words, at),
             }
             at += if known.value { 2 } else { 1 };
         }
@@ -217,7 +250,13 @@ impl Reader<'_> {
             if let Some(text) = address::port_fault(&found, true).filter(|_| !words.variable(1)) {
                 self.told.error(words.at(1), text);
             }
-            draft.binds.push(Bind { address: printable(&found.listened()), tls, maxconn: maxconn.clone(), place: words.whole() });
+            draft.binds.push(Bind {
+                address: printable(&found.listened()),
+                tls,
+                maxconn: maxconn.clone(),
+                place: words.whole(),
+                ..Default::default()
+            });
         }
     }
 
@@ -229,6 +268,12 @@ impl Reader<'_> {
         }
         if !self.knows("option", words, 1, "option") {
             return;
+        }
+        if !on && keywords::find("option always", option, None).is_some() {
+            return self.told.error(words.whole(), format!("`option {option}` cannot be switched off; leave it out"));
+        }
+        if on {
+            self.shape("option", words, 1);
         }
         let given = &mut draft.given;
         match option {
@@ -280,6 +325,12 @@ impl Reader<'_> {
     fn stats_page(&mut self, draft: &mut Draft, words: &Words<'_>) {
         if !self.knows("stats", words, 1, "stats option") {
             return;
+        }
+        if words.get(1) == "http-request" && !["allow", "deny", "auth"].contains(&words.get(2)) {
+            self.told.error(words.whole(), format!("`stats http-request` takes allow, deny or auth, not {}", shown(words.get(2))));
+        }
+        if words.get(1) != "admin" || draft.kind != Kind::Defaults {
+            self.shape("stats", words, 1);
         }
         let stats = &mut draft.given.stats;
         if !stats.enabled {

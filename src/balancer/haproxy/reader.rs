@@ -61,7 +61,7 @@ impl<'f> Reader<'f> {
             told: Notices::default(),
             release: version.and_then(keywords::release),
             files,
-            facts: Facts::default(),
+            facts: Facts { counters: 3, ..Default::default() },
             maps: HashMap::new(),
             from_templates: 0,
             section: Section::Outside,
@@ -139,7 +139,14 @@ impl<'f> Reader<'f> {
 
     fn line(&mut self, words: Words<'_>, opens: bool) {
         let first = words.get(0);
+        // `[scope]` lines are passed over, and so is a word of nothing.
+        if first.is_empty() || first.starts_with('[') {
+            return self.told.note(words.whole(), format!("HAProxy passes over {}", shown(words.text.trim())));
+        }
         if let Some(group) = keywords::section(first) {
+            if !keywords::section_since(first, self.release) {
+                self.told.error(words.at(0), format!("the section {} came after this release, which refuses it", shown(first)));
+            }
             self.leave();
             return self.enter(&words, group);
         }
@@ -228,10 +235,17 @@ impl<'f> Reader<'f> {
             );
         }
         if words.len() > from.map_or(2, |from| from + 1) || from.is_some_and(|from| words.len() <= from) {
-            self.told.error(words.whole(), format!("a {section} section begins with `{section} NAME` or `{section} NAME from DEFAULTS`; listening addresses go to `bind`"));
+            let text = format!("a {section} section begins with `{section} NAME` or `{section} NAME from DEFAULTS`; HAProxy passes over this line and takes the lines below for the section above");
+            match kind.listens() || words.len() > 4 {
+                true => self.told.error(words.whole(), format!("{text}; listening addresses go to `bind`")),
+                false => self.told.warn(words.whole(), text),
+            }
         }
         let given = match from.map(|at| (at, self.named.get(words.get(at)))) {
             Some((at, Some(found))) => {
+                if let Some(odd) = words.get(at).chars().find(|c| !is_name_char(*c)) {
+                    self.told.error(words.at(at), format!("`{}` is not allowed in the name of a defaults section that others name", odd.escape_default()));
+                }
                 if found.twice {
                     self.told.error(
                         words.at(at),

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::draft::{Draft, Kind};
-use super::keywords;
 use super::reader::Reader;
 use super::words::{Words, shown};
 use crate::balancer::model::{Route, Setting, Target};
@@ -56,29 +55,47 @@ impl Reader<'_> {
         if ["or", "if", "unless"].contains(&name) {
             self.told.error(words.at(1), format!("{} cannot be an ACL's name: conditions use this word", shown(name)));
         }
-        self.test(words, 2);
+        self.test(words, 2, words.len());
         draft.acls.entry(clean_name(name)).or_default().push(words.rest(2));
     }
 
-    /// The fetch of an ACL, and its converters.
-    fn test(&mut self, words: &Words<'_>, at: usize) {
-        let fetch = words.get(at).split(['(', ',']).next().unwrap_or_default();
-        if words.variable(at) || keywords::find("acl", fetch, self.release).is_some() {
-            return;
-        }
+    /// The fetch of an ACL with its converters, and the flags and patterns behind it.
+    fn test(&mut self, words: &Words<'_>, at: usize, end: usize) {
+        let written = words.get(at);
         self.sample(words, at);
-    }
-
-    /// A sample fetch with its converters: only names are looked at.
-    pub(super) fn sample(&mut self, words: &Words<'_>, at: usize) {
-        if words.variable(at) || words.get(at).is_empty() {
-            return;
+        let mut matching = if written.ends_with("_reg") || written.contains("_reg(") { "reg" } else { "" };
+        let mut next = at + 1;
+        while next < end && words.get(next).starts_with('-') {
+            match words.get(next) {
+                "-m" => {
+                    matching = words.get(next + 1);
+                    let known = ["found", "bool", "int", "ip", "bin", "len", "str", "beg", "sub", "dir", "dom", "end", "reg"];
+                    if !known.contains(&matching) && !words.variable(next + 1) {
+                        return self.told.error(words.place(next..next + 2), format!("`-m` takes {}, not {}", known.join(", "), shown(matching)));
+                    }
+                    next += 2;
+                }
+                "-f" | "-M" if words.get(next) == "-M" => next += 1,
+                "-f" => return,
+                "-u" => next += 2,
+                "--" => {
+                    next += 1;
+                    break;
+                }
+                _ => next += 1,
+            }
         }
-        for (number, name) in chain(words.get(at)).into_iter().enumerate() {
-            let (group, what) = if number == 0 { ("sample", "sample fetch") } else { ("converter", "converter") };
-            // Lua adds its own.
-            if !name.is_empty() && !name.starts_with("lua.") && keywords::find(group, name, self.release).is_none() {
-                return self.unknown(group, words.at(at), name, what);
+        for pattern in (next..end).filter(|at| !words.variable(*at)) {
+            let value = words.get(pattern);
+            let wrong = match written {
+                "src" | "dst" if matching.is_empty() => (!is_network(value)).then_some("an address such as 10.0.0.0/8"),
+                "src_port" | "dst_port" | "fc_rtt" | "status" if matching.is_empty() => (!is_number(value)).then_some("a number"),
+                _ if matching == "int" => (!is_number(value)).then_some("a number"),
+                _ if matching == "reg" => super::formats::regex_fault(value).map(|_| "a regular expression whose brackets close"),
+                _ => None,
+            };
+            if let Some(wanted) = wrong {
+                return self.told.error(words.at(pattern), format!("{} is not {wanted}", shown(value)));
             }
         }
     }
@@ -87,7 +104,8 @@ impl Reader<'_> {
     pub(super) fn condition(&mut self, acls: &HashMap<String, Vec<String>>, words: &Words<'_>, from: usize) -> Vec<String> {
         let Some(at) = (from..words.len()).find(|at| matches!(words.get(*at), "if" | "unless")) else { return Vec::new() };
         if at + 1 >= words.len() {
-            self.told.error(words.at(at), format!("`{}` needs a condition after it", words.get(at)));
+            let text = format!("`{}` has no condition after it: HAProxy reads it as one that never holds; write the condition", words.get(at));
+            self.told.warn(words.at(at), text);
         }
         let mut means = Vec::new();
         let mut index = at + 1;
@@ -106,7 +124,7 @@ impl Reader<'_> {
                     if close == index {
                         self.told.error(words.place(index - 1..close + 1), "there is nothing between `{` and `}`");
                     } else {
-                        self.test(words, index);
+                        self.test(words, index, close);
                     }
                     index = close + 1;
                 }
@@ -123,6 +141,9 @@ impl Reader<'_> {
 
     pub(super) fn use_backend(&mut self, draft: &mut Draft, words: &Words<'_>) {
         if draft.kind == Kind::Backend {
+            if words.get(1) == draft.name {
+                self.told.error(words.whole(), format!("backend {} sends to itself", shown(&draft.name)));
+            }
             return self.told.warn(words.whole(), "HAProxy ignores `use_backend` in a backend; put it into a frontend");
         }
         if words.get(1).is_empty() {
@@ -135,11 +156,17 @@ impl Reader<'_> {
         }
         let definitions = self.condition(&draft.acls, words, 2);
         let target = self.target(words, 1);
+        if target == (Target::Pool { name: draft.name.clone() }) {
+            self.told.error(words.at(1), format!("{} sends to itself; its own servers take what no rule takes", shown(&draft.name)));
+        }
         draft.routes.push(Route { condition, target, definitions, place: words.whole(), ..Default::default() });
     }
 
     pub(super) fn default_backend(&mut self, draft: &mut Draft, words: &Words<'_>) {
         if draft.kind == Kind::Backend {
+            if words.get(1) == draft.name {
+                self.told.error(words.whole(), format!("backend {} sends to itself", shown(&draft.name)));
+            }
             return self.told.warn(words.whole(), "HAProxy ignores `default_backend` in a backend; put it into a frontend");
         }
         if words.get(1).is_empty() {
@@ -156,6 +183,7 @@ impl Reader<'_> {
         if !written.contains("%[") && !words.variable(at) {
             return Target::Pool { name: clean_name(written) };
         }
+        self.format(words, at);
         let (before, rest) = written.split_once("%[").unwrap_or((written, ""));
         let after = rest.rsplit_once(']').map_or("", |(_, after)| after);
         let mut candidates = Vec::new();
@@ -205,7 +233,7 @@ impl Reader<'_> {
 
     pub(super) fn use_server(&mut self, draft: &mut Draft, words: &Words<'_>) {
         if draft.kind == Kind::Frontend {
-            return self.told.warn(words.whole(), "HAProxy ignores `use-server` in a frontend; put it into the backend");
+            return self.told.error(words.whole(), "a frontend has no servers that `use-server` could pick; put it into the backend");
         }
         if words.get(1).is_empty() || !matches!(words.get(2), "if" | "unless") {
             return self.told.error(words.whole(), "write `use-server NAME if CONDITION`");
@@ -217,11 +245,68 @@ impl Reader<'_> {
         draft.server_rules.push(Setting::new(words.rest(1), words.whole()));
     }
 
+    fn redirect(&mut self, words: &Words<'_>, from: usize) {
+        let target = (from..words.len()).any(|at| matches!(words.get(at), "location" | "prefix" | "scheme"));
+        if !target {
+            self.told.error(words.whole(), "a redirect needs `location`, `prefix` or `scheme`");
+        }
+    }
+
+    /// `track-sc0 KEY [table NAME]`: the table is the proxy's own where none is named.
+    fn track(&mut self, draft: &Draft, words: &Words<'_>, at: usize) {
+        let Some(number) = words.get(at).strip_prefix("track-sc") else { return };
+        // As many counters as `tune.stick-counters` says, 3 if it says nothing.
+        if number.parse::<u32>().map_or(true, |number| number >= self.facts.counters) {
+            self.told.error(words.at(at), format!("there are {} counters, from `track-sc0` on; `tune.stick-counters` makes more", self.facts.counters));
+        }
+        if words.get(at + 1).is_empty() {
+            return self.told.error(words.whole(), format!("`{}` needs what to track, such as `src`", words.get(at)));
+        }
+        self.sample(words, at + 1);
+        let name = match words.get(at + 2) {
+            "table" if words.get(at + 3).is_empty() => return self.told.error(words.whole(), "`table` needs a table's name after it"),
+            "table" => clean_name(words.get(at + 3)),
+            _ => draft.name.clone(),
+        };
+        if draft.kind != Kind::Defaults {
+            self.facts.tables_used.push(Setting::new(name, words.whole()));
+        }
+    }
+
+    /// `set-var(SCOPE.NAME) EXPRESSION`.
+    fn set_var(&mut self, words: &Words<'_>, at: usize) {
+        let Some((action, rest)) = words.get(at).split_once('(').filter(|(action, _)| matches!(*action, "set-var" | "set-var-fmt" | "unset-var")) else {
+            return;
+        };
+        let scope = rest.split('.').next().unwrap_or_default();
+        if !["proc", "sess", "txn", "req", "res", "check"].contains(&scope) {
+            self.told.error(words.at(at), "a variable's name begins with its scope: proc, sess, txn, req, res or check");
+        }
+        if action == "unset-var" {
+            return;
+        }
+        if words.get(at + 1).is_empty() {
+            self.told.error(words.whole(), format!("`{action}` needs a value after it"));
+        } else if action == "set-var" {
+            self.sample(words, at + 1);
+        } else {
+            self.format(words, at + 1);
+        }
+    }
+
     /// `http-request`, `tcp-request` and the like: kept for what they do to inheritance, and looked at for their names.
     pub(super) fn rule(&mut self, draft: &mut Draft, words: &Words<'_>) {
         draft.given.rules = true;
         let first = words.get(0);
+        if draft.kind == Kind::Defaults && (draft.name.is_empty() || first == "redirect") {
+            return self.told.error(words.whole(), format!("`{first}` cannot stand in a defaults section that has no name; put it into the proxy"));
+        }
+        if draft.kind == Kind::Frontend && first == "tcp-response" {
+            return self.told.error(words.whole(), "`tcp-response` rules are for backends");
+        }
         if first == "redirect" {
+            self.shape("redirect", words, 0);
+            self.redirect(words, 1);
             self.condition(&draft.acls, words, 1);
             return;
         }
@@ -236,7 +321,13 @@ impl Reader<'_> {
                     return;
                 }
                 ("tcp-request", "connection" | "session" | "content") | ("tcp-response", "content") => {
-                    if self.knows(&format!("{first} {action}"), words, 2, "action") {
+                    let group = format!("{first} {action}");
+                    if draft.kind == Kind::Backend && matches!(action, "connection" | "session") {
+                        return self.told.error(words.whole(), format!("`{group}` is for frontends"));
+                    }
+                    if self.knows(&group, words, 2, "action") {
+                        self.shape(&group, words, 2);
+                        self.track(draft, words, 2);
                         self.condition(&draft.acls, words, 3);
                     }
                 }
@@ -247,6 +338,12 @@ impl Reader<'_> {
             },
             _ => {
                 if self.knows(first, words, 1, "action") {
+                    self.shape(first, words, 1);
+                    if action == "redirect" {
+                        self.redirect(words, 2);
+                    }
+                    self.track(draft, words, 1);
+                    self.set_var(words, 1);
                     self.condition(&draft.acls, words, 2);
                 }
             }
@@ -254,38 +351,20 @@ impl Reader<'_> {
     }
 }
 
-/// The names of a sample expression: the fetch, then its converters. Arguments are passed over, quotes and brackets
-/// in them too.
-fn chain(expression: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut start = Some(0);
-    for (at, c) in expression.char_indices() {
-        match (quote, c) {
-            (Some(open), _) if open == c => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') if depth > 0 => quote = Some(c),
-            (None, '(') => {
-                if let Some(from) = start.take().filter(|_| depth == 0) {
-                    names.push(&expression[from..at]);
-                }
-                depth += 1;
-            }
-            (None, ')') => depth = depth.saturating_sub(1),
-            (None, ',') if depth == 0 => {
-                if let Some(from) = start {
-                    names.push(&expression[from..at]);
-                }
-                start = Some(at + 1);
-            }
-            _ => {}
-        }
-    }
-    if let Some(from) = start.filter(|_| depth == 0) {
-        names.push(&expression[from..]);
-    }
-    names
+/// Numbers, ranges such as `1:5`, and the words that compare.
+fn is_number(text: &str) -> bool {
+    ["gt", "ge", "lt", "le", "eq"].contains(&text) || text.split([':', '.']).all(|part| part.is_empty() || super::units::whole(part))
+}
+
+fn is_network(text: &str) -> bool {
+    use std::net::{IpAddr, Ipv4Addr};
+    let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
+    let Ok(address) = address.parse::<IpAddr>() else {
+        // Names are looked up.
+        return address.contains(|c: char| c.is_ascii_alphabetic()) && address.contains('.');
+    };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|bits| bits <= most) || mask.parse::<Ipv4Addr>().is_ok())
 }
 
 /// File and default of each `map(file,default)` in an expression.
@@ -309,11 +388,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_come_apart() {
-        assert_eq!(chain("req.hdr(host),lower,map(/a,b)"), ["req.hdr", "lower", "map"]);
-        assert_eq!(chain(r#"path,regsub("^/(a)(/|$)","my,\1",g),lower"#), ["path", "regsub", "lower"]);
-        assert_eq!(chain("src"), ["src"]);
-        assert_eq!(chain("hdr(x"), ["hdr"]);
+    fn maps_are_found() {
         assert_eq!(maps("req.hdr(host),lower,map(/etc/hosts.map,be_default)]"), [("/etc/hosts.map", "be_default")]);
         assert_eq!(maps("base,map_beg(/m)]"), [("/m", "")]);
         assert_eq!(maps("hdr(map),lower"), []);

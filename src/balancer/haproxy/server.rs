@@ -28,6 +28,12 @@ pub struct ServerDraft {
     pub ca: bool,
     pub track: Option<Setting<String>>,
     pub named: bool,
+    pub id: Option<i64>,
+    /// Whether `port`, `agent-port` is written.
+    pub check_port: bool,
+    pub agent_port: bool,
+    /// Whether the address has a port of its own.
+    pub port: bool,
 }
 
 impl Reader<'_> {
@@ -66,7 +72,7 @@ impl Reader<'_> {
             }
             return;
         };
-        if low == 0 && range.contains('-') || high < low || high == 0 {
+        if high < low || high == 0 {
             self.told.error(
                 words.at(2),
                 format!("{} counts no servers; write a count or a range such as 1-5, from 1 on", shown(range)),
@@ -117,6 +123,10 @@ impl Reader<'_> {
         if let Some(text) = address::port_fault(&found, false).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
+        server.port = found.socket || words.variable(at) || super::units::leading(&found.port) > 0 && !found.port.starts_with('+');
+        if let Some(text) = address::fault(words.get(at), &found).filter(|_| !words.variable(at)) {
+            self.told.error(words.at(at), text);
+        }
         server.named = found.is_name() && !words.variable(at);
         server.server.address = crate::balancer::printable(&found.shown());
     }
@@ -138,12 +148,16 @@ impl Reader<'_> {
                 at += 1;
                 continue;
             };
-            if known.value && words.get(at + 1).is_empty() {
-                self.told.error(words.at(at), format!("{} needs a value after it", shown(word)));
+            if known.value && words.get(at + 1).is_empty() && !words.variable(at + 1) {
+                let loose = ["init-addr", "maxconn", "maxqueue", "minconn", "resolve-opts", "shard", "weight"].contains(&word);
+                match loose {
+                    true => self.told.warn(words.at(at), format!("{} has no value; HAProxy reads it as 0 or nothing", shown(word))),
+                    false => self.told.error(words.at(at), format!("{} needs a value after it", shown(word))),
+                }
                 return;
             }
             if default && matches!(word, "id" | "guid") {
-                self.told.error(words.at(at), format!("{} is of one server, and cannot stand in `default-server`", shown(word)));
+                self.told.warn(words.at(at), format!("{} is of one server; HAProxy ignores it in `default-server`", shown(word)));
             }
             self.parameter(server, words, at);
             at += if known.value { 2 } else { 1 };
@@ -257,12 +271,53 @@ impl Reader<'_> {
                 server.tracks = Some(clean_name(value));
                 draft.track = Some(Setting::new(clean_name(value), place));
             }
-            _ => {}
+            "id" => draft.id = Some(super::units::leading(value)).filter(|id| *id > 0),
+            "port" => draft.check_port = true,
+            "agent-port" => draft.agent_port = true,
+            "init-addr" => {
+                let known = |how: &str| ["libc", "last", "none"].contains(&how) || address::is_ip(how);
+                if !value.split(',').all(known) {
+                    self.told.error(place, format!("`init-addr` takes libc, last, none or an address, not {}", shown(value)));
+                }
+            }
+            "resolve-opts" if !value.split(',').all(|one| ["allow-dup-ip", "prevent-dup-ip", "ignore-weight"].contains(&one)) => {
+                self.told.error(place, format!("`resolve-opts` takes allow-dup-ip, prevent-dup-ip, ignore-weight, not {}", shown(value)));
+            }
+            "resolve-net" if !value.split(',').all(|net| address::is_ip(net.split('/').next().unwrap_or_default())) => {
+                self.told.error(place, format!("{} is no network", shown(value)));
+            }
+            "proxy-v2-options" => {
+                let known = ["ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id"];
+                if !value.split(',').all(|one| known.contains(&one)) {
+                    self.told.error(place, format!("`proxy-v2-options` knows no {}", shown(value)));
+                }
+            }
+            "source" => {
+                let from = address::parse(value).host;
+                if !address::is_ip(&from) && !from.is_empty() && !words.variable(at + 1) {
+                    self.told.error(place, format!("{} is no address to connect from", shown(value)));
+                }
+            }
+            _ => self.value_shape("server", words, at),
+        }
+    }
+
+    fn check_server(&mut self, given: &Given, draft: &ServerDraft) {
+        let place = || draft.server.place.clone();
+        if draft.checked && draft.track.is_some() {
+            self.told.error(place(), "a server is checked or tracks another one, not both; write `no-check` or leave `track` out");
+        }
+        if draft.checked && !draft.port && !draft.check_port && !given.check.connects {
+            self.told.error(place(), "a server that is checked needs a port, in its address or with `port`");
+        }
+        if draft.agent.as_ref().is_some_and(|agent| agent.kind == CheckKind::Agent) && !draft.agent_port {
+            self.told.error(place(), "`agent-check` needs `agent-port`");
         }
     }
 
     /// A server of a finished pool, its check and its resolution laid in.
     pub(super) fn finish_server(&mut self, given: &Given, draft: ServerDraft) -> Server {
+        self.check_server(given, &draft);
         let mut server = draft.server;
         if draft.checked && draft.track.is_none() {
             let own = draft.check;

@@ -50,6 +50,9 @@ impl Reader<'_> {
                     if value.is_empty() {
                         self.told.error(words.at(at), format!("`cookie … {word}` needs a value after it"));
                     }
+                    if word == "attr" && value.contains(|c: char| c == ';' || c.is_control()) {
+                        self.told.error(words.at(at + 1), "an attribute of a cookie holds no `;`");
+                    }
                     found.same_site |= word == "attr" && value.to_ascii_lowercase().starts_with("samesite");
                     at += 2;
                 }
@@ -83,7 +86,10 @@ impl Reader<'_> {
                         );
                     }
                     at += 2;
-                    if words.get(at) == "len" {
+                    if words.get(at) == "len" && matches!(value, "string" | "binary") {
+                        if units::leading(words.get(at + 1)) < 1 && !words.variable(at + 1) {
+                            self.told.error(words.at(at), "`len` needs a number from 1 on");
+                        }
                         at += 2;
                     }
                     continue;
@@ -102,6 +108,10 @@ impl Reader<'_> {
                     table.peers = Some(clean_name(value));
                     self.facts.peers_used.push(Setting::new(clean_name(value), words.at(at + 1)));
                 }
+                "srvkey" if !["addr", "name"].contains(&value) && !words.variable(at + 1) => {
+                    self.told.error(words.at(at + 1), format!("`srvkey` is addr or name, not {}", shown(value)));
+                }
+                "store" if !value.is_empty() => self.stored(words, at + 1),
                 "store" | "srvkey" | "write-to" | "brates-factor" => {
                     if value.is_empty() {
                         self.told.error(words.at(at), format!("`{}` needs a value after it", words.get(at)));
@@ -125,6 +135,28 @@ impl Reader<'_> {
             }
         }
         draft.table = Some(table);
+    }
+
+    /// The list behind `store` (configuration manual 11.1): rates need a time.
+    fn stored(&mut self, words: &Words<'_>, at: usize) {
+        if words.variable(at) {
+            return;
+        }
+        for entry in words.get(at).split(',') {
+            let (name, argument) = entry.split_once('(').map_or((entry, None), |(name, rest)| (name, Some(rest.trim_end_matches(')'))));
+            let Some(found) = super::keywords::find("store", name, self.release) else {
+                return self.unknown("store", words.at(at), name, "thing to store");
+            };
+            match argument {
+                None if found.value => {
+                    return self.told.error(words.at(at), format!("{} needs a time, such as `{name}(10s)`", shown(name)));
+                }
+                Some(time) if name.contains("_rate") && units::milliseconds(time, 1_000).is_err() => {
+                    return self.told.error(words.at(at), format!("{} is no time", shown(time)));
+                }
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn stick(&mut self, draft: &mut Draft, words: &Words<'_>) {

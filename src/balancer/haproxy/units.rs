@@ -21,23 +21,16 @@ pub fn milliseconds(text: &str, unit_us: u64) -> Result<u64, TimeError> {
     if digits.is_empty() && !unit.is_empty() {
         return Err(odd(unit));
     }
-    let us: u64 = match unit {
-        "" => unit_us,
-        "us" => 1,
-        "ms" => 1_000,
-        "s" => 1_000_000,
-        "m" => 60_000_000,
-        "h" => 3_600_000_000,
-        "d" => 86_400_000_000,
-        _ => {
-            // The unit itself is right where something follows it.
-            let known = if unit.starts_with("us") || unit.starts_with("ms") {
-                2
-            } else {
-                usize::from(unit.starts_with(['s', 'm', 'h', 'd']))
-            };
-            return Err(odd(&unit[known..]));
-        }
+    // What follows a unit is passed over: `1h1m` is an hour.
+    let us: u64 = match unit.as_bytes() {
+        [] => unit_us,
+        [b'u', b's', ..] => 1,
+        [b'm', b's', ..] => 1_000,
+        [b's', ..] => 1_000_000,
+        [b'm', ..] => 60_000_000,
+        [b'h', ..] => 3_600_000_000,
+        [b'd', ..] => 86_400_000_000,
+        _ => return Err(odd(unit)),
     };
     let number: u64 = if digits.is_empty() { 0 } else { digits.parse().map_err(|_| TimeError::TooLong)? };
     let ms = number.checked_mul(us).ok_or(TimeError::TooLong)?.div_ceil(1_000);
@@ -86,10 +79,8 @@ mod tests {
         );
         assert_eq!(milliseconds("30", 1_000_000), Ok(30_000));
         assert_eq!([ms("25d"), ms("99999999999999999999")], [Err(TimeError::TooLong); 2]);
-        assert_eq!(
-            ["1x", "1.5s", "-1", "s", "10sec"].map(|t| ms(t).unwrap_err()),
-            ['x', '.', '-', 's', 'e'].map(TimeError::Character)
-        );
+        assert_eq!(["1x", "1.5s", "-1", "s"].map(|t| ms(t).unwrap_err()), ['x', '.', '-', 's'].map(TimeError::Character));
+        assert_eq!([ms("1h1m"), ms("10sec")], [Ok(3_600_000), Ok(10_000)]);
         assert_eq!([size("10k"), size("1m"), size("7"), size("x"), size("")], [Some(10_240), Some(1 << 20), Some(7), None, None]);
         assert_eq!([leading("12x"), leading("x"), leading("-3"), leading("")], [12, 0, -3, 0]);
         assert!(whole("-3") && !whole("3x") && !whole(""));

@@ -8,13 +8,18 @@ use super::draft::{Draft, Kind};
 use super::reader::{Names, Reader};
 use super::words::shown;
 use crate::balancer::model::{
-    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Route, Setting, Target, Timeouts,
+    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
 
 /// What lines name, and what there is.
 #[derive(Default)]
 pub(super) struct Facts {
+    /// Counters that `track-sc` can use.
+    pub counters: u32,
+    pub external_check: bool,
+    /// Proxies by the id that they ask for.
+    pub ids: HashMap<i64, String>,
     pub crlf: bool,
     pub resolvers: Names,
     pub resolvers_used: Vec<Setting<String>>,
@@ -29,11 +34,11 @@ pub(super) struct Facts {
     pub verifies_nothing: bool,
     /// `track`: pool, and what it names.
     pub tracks: Vec<(String, Setting<String>)>,
-    listeners: HashMap<String, Declared>,
-    pools: HashMap<String, Declared>,
+    pub listeners: HashMap<String, Declared>,
+    pub pools: HashMap<String, Declared>,
 }
 
-struct Declared {
+pub(super) struct Declared {
     line: usize,
     when: Option<String>,
     mode: Mode,
@@ -111,6 +116,7 @@ impl Reader<'_> {
                 maxconn,
                 timeouts,
                 place: place.clone(),
+                ..Default::default()
             });
         }
         if draft.kind.balances() {
@@ -170,6 +176,9 @@ impl Reader<'_> {
             }
             _ => None,
         };
+        if given.check.external && !self.facts.external_check {
+            self.told.error(given.check.place.clone(), "`option external-check` needs `external-check` in the global section");
+        }
         let algorithm = self.algorithm(&given, &draft.place);
         let Timeouts { connect, server, queue, tunnel, check: check_time, .. } = given.timeouts;
         let passive = servers
@@ -185,7 +194,7 @@ impl Reader<'_> {
             passive,
             limits: given.limits,
             timeouts: Timeouts { connect, server, queue, tunnel, check: check_time, ..Default::default() },
-            retry: given.retry,
+            retry: Retry { non_idempotent: sends_again(&given.retry.on) && !given.l7_retry_bounded, ..given.retry },
             all_backups: given.all_backups,
             server_rules: draft.server_rules,
             servers,
@@ -339,4 +348,9 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a request that a server has seen may be sent again: HAProxy asks for no method there (manual, `retry-on`).
+fn sends_again(on: &[String]) -> bool {
+    on.iter().any(|when| !matches!(when.as_str(), "none" | "conn-failure" | "0rtt-rejected" | "425"))
 }

@@ -42,10 +42,6 @@ impl<'a> Words<'a> {
         self.tokens.get(at).is_some_and(|token| token.variable)
     }
 
-    pub fn from(&self, at: usize) -> Self {
-        Self { tokens: self.tokens.get(at..).unwrap_or_default(), ..*self }
-    }
-
     pub fn join(&self, range: Range<usize>) -> String {
         let tokens = self.tokens.get(range.start..range.end.min(self.len())).unwrap_or_default();
         let words: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();

@@ -251,7 +251,7 @@ impl Lexer<'_> {
 
 /// Where the `}` stands that closes a Lua block whose code begins at `at`: strings, long brackets and comments are
 /// jumped over.
-fn lua_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub fn lua_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0_usize;
     while let Some(&byte) = bytes.get(at) {
         match byte {

@@ -41,6 +41,8 @@ pub struct Directive {
     pub span: Range<usize>,
     /// From the name to the `;` or `{`.
     pub head: Range<usize>,
+    /// Number of the file in which it stands; 0 until files are put together.
+    pub file: usize,
 }
 
 /// Words are equal when nginx reads the same in them.
@@ -208,7 +210,7 @@ impl Builder<'_> {
         let mut words = std::mem::take(&mut self.words).into_iter();
         let name = words.next()?;
         let span = name.span.start..end.end;
-        Some(Directive { name, arguments: words.collect(), body: Body::None, head: span.clone(), span })
+        Some(Directive { name, arguments: words.collect(), body: Body::None, head: span.clone(), span, file: 0 })
     }
 
     fn enter(&mut self, directive: Directive) {

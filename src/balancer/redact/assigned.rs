@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::names::is_secret;
-use super::value::is_plain;
+use super::value::{after_scheme, is_plain};
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     signs(text, found);
@@ -81,19 +81,20 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     // `$arg_token`: a variable of nginx.
     let variable = word.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let sentence = colon && opened.is_none() && !is_value(word, &inside[length..]);
-    (!alias && !variable && !sentence).then_some(start..start + length)
+    let scheme = if opened.is_some() { after_scheme(word) } else { 0 };
+    (!alias && !variable && !sentence).then_some(start + scheme..start + length)
 }
 
 /// Whether the quote that opened a string ends it at byte `at`.
 fn closes(inside: &str, at: usize, quote: &str) -> bool {
     let bytes = inside.as_bytes();
-    let escaped = quote == "\"" && bytes[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1;
-    bytes[at..].starts_with(quote.as_bytes()) && !escaped
+    let escaped = || quote == "\"" && bytes[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1;
+    bytes[at..].starts_with(quote.as_bytes()) && !escaped()
 }
 
 /// Whether a word after a colon is a value rather than the first word of a sentence.
 fn is_value(word: &str, after: &str) -> bool {
-    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#']) || after.trim().is_empty();
+    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#']) || after.trim_start().is_empty();
     word.len() >= 3 && (last || is_typed(word))
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::names::{is_cookie, is_secret, is_secret_header};
 use super::value::{self, is_path};
 use super::{Secret, flat};
-use crate::balancer::data::{self, Node, Syntax, Value};
+use crate::balancer::data::{self, Node, ProblemKind, Syntax, Value};
 use crate::domain::balancer::BalancerKind;
 
 /// Strings that Envoy reads as they stand, which are no secrets where these fields hold them. Everywhere else they are
@@ -31,9 +31,19 @@ pub(super) const WHOLE: [&str; 5] = ["inlinecode", "jsonkey", "salt", "hmacencod
 pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
     let syntax = data::syntax_of("", text);
     let tree = data::parse(syntax, text);
+    let before = found.len();
     let mut walk = Walk { kind, text, syntax, found };
     for document in &tree.documents {
         walk.visit(document, "");
+    }
+    let faults = tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Syntax).map(|problem| problem.span.start);
+    if let Some(fault) = faults.min() {
+        // What a reader makes of the text after its first fault is a guess.
+        let mut n = 0;
+        found.retain(|secret| {
+            n += 1;
+            n <= before || secret.span.end <= fault
+        });
     }
     match tree.problems.is_empty() {
         true => flat::find_in_comments(kind, text, found),

@@ -116,14 +116,21 @@ pub(super) fn is_random(text: &str) -> bool {
     let has = |class: Class| classes.contains(&class);
     let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count() as f64 / (classes.len() - 1) as f64;
     match (has(Class::Upper), has(Class::Lower), has(Class::Digit)) {
-        // 62 % by chance, 35 % in base64 of text.
-        (true, true, true) => changes >= 0.33,
+        // 62 % by chance.
+        (true, true, true) => changes >= 0.33 && !has_words(&classes),
         // 50 % by chance.
-        (true, true, false) => classes.len() >= 24 && changes >= 0.38,
+        (true, true, false) => classes.len() >= 24 && changes >= 0.38 && !has_words(&classes),
         // 40 to 47 % by chance. Names in one case have digits too, but are cut by dashes.
         (_, _, true) => changes >= 0.25 && text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part.len() >= LEAST),
         _ => false,
     }
+}
+
+/// Whether half of a string or more are three small letters and more in a row, as in `GetAddrInfoDnsResolverConfig`; a
+/// sixth to a quarter is by chance.
+fn has_words(classes: &[Class]) -> bool {
+    let words = classes.chunk_by(|a, b| a == b).filter(|run| run[0] == Class::Lower && run.len() >= 3).map(<[Class]>::len);
+    words.sum::<usize>() * 2 >= classes.len()
 }
 
 /// Shannon entropy of the characters, in bits each.

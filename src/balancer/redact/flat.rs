@@ -12,26 +12,44 @@ use crate::domain::balancer::BalancerKind;
 
 /// Reads all of `text`.
 pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
-    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0 };
+    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0, key: None };
     let mut start = 0;
-    let mut lines = text.split_inclusive('\n').peekable();
-    while let Some(line) = lines.next() {
-        let end = start + line.len();
-        let head = reader.line(start..end);
+    let mut never_closed = false;
+    while start < text.len() {
+        let end = text[start..].find('\n').map_or(text.len(), |length| start + length + 1);
+        let rest = reader.line(start..end);
         start = end;
-        let Some(head) = head else { continue };
-        // A block scalar: all lines that stand deeper, or are blank.
-        let body = start;
-        while let Some(next) = lines.next_if(|next| next.trim().is_empty() || depth(next) > head) {
-            start += next.len();
+        match rest {
+            None => {}
+            Some(Rest::Deeper(head)) => {
+                let deeper = |line: &&str| line.trim().is_empty() || depth(line) > head;
+                let length = text[start..].split_inclusive('\n').take_while(deeper).map(str::len).sum::<usize>();
+                reader.block(start..start + length);
+                start += length;
+            }
+            Some(Rest::Until(quote)) if !never_closed => match text[start..].find(quote) {
+                Some(length) => {
+                    reader.block(start..start + length);
+                    start += length + quote.len();
+                }
+                None => never_closed = true,
+            },
+            Some(Rest::Until(_)) => {}
         }
-        reader.block(body..start);
     }
+}
+
+/// What follows a line.
+enum Rest {
+    /// A block scalar: all lines that stand deeper than this, or are blank.
+    Deeper(usize),
+    /// A string of several lines, which ends with these quotes.
+    Until(&'static str),
 }
 
 /// Reads the runs of lines that are comments, the `#` left out.
 pub(super) fn find_in_comments(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
-    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0 };
+    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0, key: None };
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
@@ -50,6 +68,12 @@ fn depth(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t', '#', '-']).len()
 }
 
+/// The head of a table in TOML: `[providers.redis]`.
+fn is_table(line: &str) -> bool {
+    let inside = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|name| name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-[]\"".contains(&b)))
+}
+
 struct Reader<'a> {
     kind: BalancerKind,
     text: &'a str,
@@ -58,12 +82,18 @@ struct Reader<'a> {
     name: String,
     /// How many names further a value belongs to the header or parameter named before: `key: x-api-key`, `value: …`.
     pair: usize,
+    /// The last `key: …`, which is secret if it is told whose it is: `client: …`.
+    key: Option<Range<usize>>,
 }
 
 impl Reader<'_> {
-    /// Reads a line; its depth if a block scalar begins at its end.
-    fn line(&mut self, line: Range<usize>) -> Option<usize> {
+    /// Reads a line; what follows if a text of several lines begins at its end.
+    fn line(&mut self, line: Range<usize>) -> Option<Rest> {
         let raw = &self.text[line.clone()];
+        if is_table(raw.trim()) {
+            self.name.clear();
+            return None;
+        }
         let mut at = line.start + depth(raw);
         let mut flow = 0_usize;
         while at < line.end {
@@ -80,7 +110,9 @@ impl Reader<'_> {
                 }
                 b if b.is_ascii_whitespace() || b == b',' || b == b':' || b == b'=' => at += 1,
                 b'#' => break,
-                b'|' | b'>' if rest.trim_end().len() <= 3 => return Some(depth(raw)),
+                b'|' | b'>' if rest.trim_end().len() <= 3 => return Some(Rest::Deeper(depth(raw))),
+                b'"' if rest.trim_end() == "\"\"\"" => return Some(Rest::Until("\"\"\"")),
+                b'\'' if rest.trim_end() == "'''" => return Some(Rest::Until("'''")),
                 _ => {
                     let scalar = self.scalar(at..line.end, flow > 0);
                     at = scalar.end.max(at + 1);
@@ -122,12 +154,19 @@ impl Reader<'_> {
     fn named(&mut self, scalar: Range<usize>) {
         self.name = self.text[inside(self.text, scalar)].chars().take(100).collect();
         self.pair = self.pair.saturating_sub(1);
+        let key = self.key.take();
+        if self.name == "configuration" {
+            self.pair = 3;
+        } else if let Some(key) = key.filter(|_| self.name == "client") {
+            self.push(key);
+        }
     }
 
     fn valued(&mut self, scalar: Range<usize>) {
         let inside = inside(self.text, scalar.clone());
         let field = plain_name(&self.name);
         let text = &self.text[inside.clone()];
+        self.key = (field == "key").then(|| inside.clone());
         let part = if ["key", "name", "headername"].contains(&field.as_str()) && (is_secret_header(text) || is_secret(text)) {
             self.pair = 3;
             None
@@ -157,8 +196,10 @@ impl Reader<'_> {
     fn block(&mut self, lines: Range<usize>) {
         let body = self.text[lines.clone()].trim();
         let start = lines.start + (self.text[lines.clone()].len() - self.text[lines].trim_start().len());
-        if self.is_secret_field(&plain_name(&self.name)) {
-            self.push(start..start + body.len());
+        if self.is_secret_field(&plain_name(&self.name))
+            && let Some(part) = value::secret_part(self.kind, body)
+        {
+            self.push(start + part.start..start + part.end);
         }
         self.name.clear();
     }

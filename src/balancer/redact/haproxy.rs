@@ -81,16 +81,22 @@ impl Words<'_> {
     }
 
     fn read(&mut self) {
+        // In a comment, other words may stand before a directive.
+        for index in 0..self.tokens.len() {
+            match [self.word(index), self.word(index + 1)] {
+                ["insecure-password" | "dynamic-cookie-key", _] => self.hide(index + 1),
+                ["stats", "auth"] if index + 2 < self.tokens.len() => self.hide_after(index + 2, ":"),
+                _ => {}
+            }
+        }
         match [self.word(0), self.word(1)] {
             ["user", _] => {
-                let password = |t: &Token| t.text == "password" || t.text == "insecure-password";
-                if let Some(at) = self.tokens.iter().position(password) {
+                if let Some(at) = self.tokens.iter().position(|token| token.text == "password") {
                     self.hide(at + 1);
                 }
             }
-            ["stats", "auth"] if self.tokens.len() > 2 => self.hide_after(2, ":"),
             ["setenv" | "presetenv", _] => self.hide(2),
-            ["dynamic-cookie-key" | "cluster-secret" | "acme-vars", _] => self.hide(1),
+            ["cluster-secret" | "acme-vars", _] => self.hide(1),
             ["lua-load" | "lua-load-per-thread", _] => self.hide_arguments(2),
             [_, action] if action.starts_with("lua.") => self.hide_arguments(2),
             ["tcp-check", "send" | "send-lf"] if self.tokens.len() > 2 => self.login(),
@@ -245,6 +251,9 @@ fn fetches_secret(word: &str) -> bool {
     let Some((fetch, rest)) = word.split_once('(') else {
         return ["http_auth_bearer", "http_auth_pass"].contains(&word);
     };
+    if fetch.starts_with("set-var") {
+        return false;
+    }
     let name = rest.split([',', ')']).next().unwrap_or_default().trim();
     let fetches = |names: &[&str]| names.iter().any(|name| fetch.contains(name));
     (fetches(&["hdr"]) && is_secret_header(name) && !is_cookie(name))

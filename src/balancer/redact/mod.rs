@@ -107,7 +107,13 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
         match kind {
             BalancerKind::Haproxy => haproxy::find(part, &mut spans),
             BalancerKind::Nginx => nginx::find(part, &mut spans),
-            BalancerKind::Caddy if !is_json(part) => caddyfile::find(part, &mut spans),
+            BalancerKind::Caddy if !is_json(part) => {
+                caddyfile::find(part, &mut spans);
+                if part.contains("\":") {
+                    // JSON that is broken at its beginning.
+                    flat::find(kind, part, &mut here);
+                }
+            }
             BalancerKind::Envoy | BalancerKind::Traefik | BalancerKind::Caddy => data::find(kind, part, &mut here),
         }
         patterns::find(part, &mut spans);
@@ -133,7 +139,7 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
 /// Whether a config of Caddy is JSON rather than a Caddyfile, which may begin with `{` too.
 fn is_json(text: &str) -> bool {
     let inside = text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{');
-    inside.is_some_and(|inside| inside.trim_start().starts_with(['"', '}']))
+    inside.map(str::trim).is_some_and(|inside| inside.starts_with('"') || inside == "}")
 }
 
 fn replace(text: &str, found: &[Secret], key: &RedactionKey) -> String {

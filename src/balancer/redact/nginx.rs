@@ -12,24 +12,50 @@ use crate::balancer::nginx::lex::{self, Kind};
 use crate::domain::balancer::BalancerKind;
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    let mut reader = Reader { text, blocks: Vec::new(), words: Vec::new(), found };
+    let mut reader = Reader { text, blocks: Vec::new(), words: Vec::new(), unbalanced: false, broken: false, found };
     let faults = reader.read(0..text.len());
     reader.end();
-    if faults {
-        // A quote that is never closed takes all that follows into one word: read line by line as well.
-        reader.blocks.clear();
-        let mut start = 0;
-        for line in text.split_inclusive('\n') {
-            reader.read(start..start + line.len());
-            reader.end();
-            start += line.len();
+    if !faults && !reader.unbalanced && reader.blocks.is_empty() {
+        return;
+    }
+    // A quote that is never closed takes all that follows into one word, and a brace too many ends the wrong block: read
+    // line by line as well.
+    reader.blocks.clear();
+    reader.broken = true;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        reader.read(start..start + line.len());
+        reader.end();
+        start += line.len();
+    }
+    lua_blocks(text, reader.found);
+}
+
+/// How far the end of a Lua block is looked for in a broken text.
+const LUA_MAX: usize = 64 << 10;
+
+/// Lua blocks, each read from its own beginning on.
+fn lua_blocks(text: &str, found: &mut Vec<Range<usize>>) {
+    const NAME: &str = "_by_lua_block";
+    let mut done = 0;
+    for (at, _) in text.match_indices(NAME) {
+        let open = at + NAME.len();
+        if at < done || !text[open..].trim_start().starts_with('{') {
+            continue;
         }
+        let start = open + text[open..].len() - text[open..].trim_start().len() + 1;
+        let near = &text[start..text.floor_char_boundary(start + LUA_MAX)];
+        let code = &near[..lex::lua_end(near.as_bytes(), 0).unwrap_or(near.len())];
+        done = start + code.len();
+        let begins = start + (code.len() - code.trim_start().len());
+        found.push(begins..begins + code.trim().len());
     }
 }
 
 struct Word {
     /// As nginx reads it.
     text: String,
+    quoted: bool,
     /// Its bytes between the quotes.
     inside: Range<usize>,
 }
@@ -42,12 +68,18 @@ struct Block {
     keys: bool,
     /// A map to a secret: its values are secret.
     values: bool,
+    /// Its brace was closed, in a text where that may be wrong.
+    closed: bool,
 }
 
 struct Reader<'a> {
     text: &'a str,
     blocks: Vec<Block>,
     words: Vec<Word>,
+    /// Whether a block was closed that was not open.
+    unbalanced: bool,
+    /// Whether braces cannot be trusted: then a block holds until the next one begins.
+    broken: bool,
     found: &'a mut Vec<Range<usize>>,
 }
 
@@ -63,7 +95,11 @@ impl Reader<'_> {
                 Kind::Open => self.open(),
                 Kind::Close => {
                     self.end();
-                    self.blocks.pop();
+                    match self.blocks.last_mut() {
+                        Some(block) if self.broken => block.closed = true,
+                        Some(_) => drop(self.blocks.pop()),
+                        None => self.unbalanced = true,
+                    }
                 }
                 Kind::Code => self.code(span),
                 Kind::Comment => self.comment(span),
@@ -77,7 +113,7 @@ impl Reader<'_> {
         let raw = &self.text[span.clone()];
         let closed = quoted && raw.len() > 1 && raw.ends_with(&raw[..1]);
         let inside = span.start + usize::from(quoted)..span.end - usize::from(closed);
-        self.words.push(Word { text: lex::decoded(raw, quoted).into_owned(), inside });
+        self.words.push(Word { text: lex::decoded(raw, quoted).into_owned(), quoted, inside });
     }
 
     /// What was commented out: that is where old passwords are kept. Read as a whole, and between further `#`, because
@@ -119,8 +155,11 @@ impl Reader<'_> {
     fn open(&mut self) {
         let argument = |index: usize| self.words.get(index).map_or("", |word| word.text.as_str());
         let is_map = argument(0) == "map";
-        let block = Block { is_map, keys: is_map && is_secret_variable(argument(1)), values: is_map && is_secret_variable(argument(2)) };
+        let block = Block { is_map, keys: is_map && is_secret_variable(argument(1)), values: is_map && is_secret_variable(argument(2)), closed: false };
         self.end();
+        if self.broken {
+            self.blocks.clear();
+        }
         self.blocks.push(block);
     }
 
@@ -129,7 +168,7 @@ impl Reader<'_> {
         let words = std::mem::take(&mut self.words);
         let Some(first) = words.first() else { return };
         match self.blocks.last() {
-            Some(block) if block.is_map => {
+            Some(block) if block.is_map && (!block.closed || first.quoted || !is_directive(&first.text)) => {
                 let Block { keys, values, .. } = *block;
                 self.entry(&words, keys, values);
             }
@@ -186,8 +225,10 @@ impl Reader<'_> {
             _ if name.ends_with("_by_lua") && last > 0 => self.block_text(&words[last]),
             _ if name.ends_with("certificate_key") || name == "external_account_key" => {
                 for word in &words[1..] {
-                    if let Some(key) = self.text[word.inside.clone()].strip_prefix("data:").filter(|key| !key.starts_with('$')) {
-                        self.found.push(word.inside.end - key.len()..word.inside.end);
+                    if let Some(key) = self.text[word.inside.clone()].strip_prefix("data:") {
+                        let start = word.inside.end - key.len();
+                        let part = value::secret_part(BalancerKind::Nginx, key);
+                        self.found.extend(part.map(|part| start + part.start..start + part.end));
                     }
                 }
             }
@@ -247,6 +288,11 @@ impl Reader<'_> {
             self.found.push(start + part.start..start + part.end);
         }
     }
+}
+
+/// Whether a word is written like the name of a directive.
+fn is_directive(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 /// Whether a directive's own name says that its argument is a secret: `client_secret`, `encrypted_session_key`,

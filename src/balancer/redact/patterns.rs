@@ -49,6 +49,15 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Whether `value` is one or more blocks, so that what they hold is found by [`find`] and the lines around may stay.
+pub(super) fn is_pem(value: &str) -> bool {
+    let bare = value.trim().trim_end_matches(['\\', 'n', ' ', '\n', '\r']);
+    let mut inside = Vec::new();
+    pem(bare, &mut inside);
+    let starts = inside.first().is_some_and(|span| bare.starts_with("-----BEGIN ") && !bare[..span.start].contains('\n'));
+    starts && inside.last().is_some_and(|span| span.end < bare.len() && bare.ends_with("-----"))
+}
+
 /// Where a block without an end stops: after the first line, and all that follow of base64, of PEM headers and of
 /// blank lines under those.
 fn cut_off(text: &str, start: usize) -> usize {
@@ -155,10 +164,15 @@ fn headers(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
                 start = after;
             }
             let rest = &text[start..];
-            if rest.starts_with("%[") {
+            // Expressions, and further levels of YAML and JSON.
+            if rest.starts_with(['|', '>', '{', '[', '&', '*']) || rest.starts_with("%[") {
                 continue;
             }
             let word = &rest[..assigned::unquoted_length(rest)];
+            if name == "cookie:" && !word.contains('=') {
+                // A field of that name, not a header.
+                continue;
+            }
             done = start + ["\\r", "\\n"].iter().filter_map(|mark| word.find(mark)).min().unwrap_or(word.len());
             found.push(start..done);
         }

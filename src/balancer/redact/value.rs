@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::is_mark;
+use super::{is_mark, patterns};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether a value gives nothing away: empty, redacted already (here or by the balancer), a switch, or only the name of
@@ -40,11 +40,11 @@ pub(super) fn is_path(value: &str) -> bool {
 pub(super) fn secret_part(kind: BalancerKind, value: &str) -> Option<Range<usize>> {
     let start = after_scheme(value);
     let rest = &value[start..];
-    (!is_plain(rest) && !is_computed(kind, rest)).then_some(start..value.len())
+    (!is_plain(rest) && !is_computed(kind, rest) && !patterns::is_pem(rest)).then_some(start..value.len())
 }
 
 /// Where the credentials begin after `Basic `, `Bearer\ ` and the like.
-fn after_scheme(value: &str) -> usize {
+pub(super) fn after_scheme(value: &str) -> usize {
     let word = value.find([' ', '\\']).unwrap_or(value.len());
     if !is_scheme(&value[..word]) {
         return 0;

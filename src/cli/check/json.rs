@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::report::{Outcome, Report, SEVERITIES, word};
+use super::report::{Outcome, Report, SEVERITIES};
 use crate::balancer::audit::{self, Severity};
 use crate::balancer::change::Change;
 use crate::balancer::model::Gravity;
@@ -33,6 +33,8 @@ struct Whole<'a> {
 
 #[derive(Serialize)]
 struct Found<'a> {
+    /// The same for the same trouble in later configs, wherever its lines move to.
+    id: String,
     rule: &'a str,
     severity: Severity,
     /// Whether it is at or above the bar.
@@ -42,6 +44,7 @@ struct Found<'a> {
     remedy: &'a str,
     pool: Option<&'a str>,
     server: Option<&'a str>,
+    subject: Option<&'a str>,
     numbers: &'a BTreeMap<String, f64>,
     places: Vec<Spot<'a>>,
 }
@@ -79,6 +82,7 @@ struct Spot<'a> {
 
 pub fn render(report: &Report) -> String {
     let findings = report.findings.iter().map(|finding| Found {
+        id: finding.identity(),
         rule: &finding.rule,
         severity: finding.severity,
         counts: report.counts(finding),
@@ -87,6 +91,7 @@ pub fn render(report: &Report) -> String {
         remedy: &finding.remedy,
         pool: finding.pool.as_deref(),
         server: finding.server.as_deref(),
+        subject: finding.subject.as_deref(),
         numbers: &finding.numbers,
         places: finding.places.iter().filter_map(|place| spot(report, place)).collect(),
     });
@@ -102,7 +107,7 @@ pub fn render(report: &Report) -> String {
         kind: report.model.kind,
         version: report.model.version.as_deref(),
         files: &report.model.files,
-        counts: SEVERITIES.into_iter().map(|severity| (word(severity), report.count(severity))).collect(),
+        counts: SEVERITIES.into_iter().map(|severity| (severity.said(), report.count(severity))).collect(),
         findings: findings.collect(),
         notices: notices.collect(),
         changes: report.changes.as_ref().map(|changes| changes.iter().map(changed).collect()),

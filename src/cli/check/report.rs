@@ -36,7 +36,6 @@ impl Outcome {
             Self::Refused => REFUSED,
         }
     }
-
     pub fn word(self) -> &'static str {
         match self {
             Self::Clean => "clean",
@@ -47,16 +46,6 @@ impl Outcome {
 }
 
 pub const SEVERITIES: [Severity; 5] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
-
-pub fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-        Severity::Info => "info",
-    }
-}
 
 /// A place for outsiders: lines and columns from 1, columns in characters, the end exclusive.
 #[derive(Debug, Clone, Copy)]

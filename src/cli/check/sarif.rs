@@ -23,17 +23,18 @@ pub fn render(report: &Report) -> String {
     rules.dedup_by_key(|rule| rule.id);
     let mut seen = HashMap::new();
     let notices = [Gravity::Error, Gravity::Warning].into_iter().flat_map(|gravity| report.notices(gravity));
-    let mut results: Vec<Value> =
-        notices.filter(|notice| report.source(&notice.place).is_some()).map(|notice| noticed(report, notice, &mut seen)).collect();
+    let mut results: Vec<Value> = notices
+        .filter(|notice| report.source(&notice.place).is_some())
+        .map(|notice| noticed(report, notice, &mut seen))
+        .collect();
     results.extend(report.findings.iter().map(|finding| {
         // The rule for `config` comes first.
         let index = rules.iter().position(|rule| rule.id == finding.rule).map(|at| at + 1);
         found(report, finding, index, &mut seen)
     }));
     let placeless = report.model.notices.iter().filter(|notice| report.source(&notice.place).is_none());
-    let told: Vec<Value> = placeless
-        .map(|notice| json!({"level": gravity(notice.gravity), "message": {"text": notice.text}}))
-        .collect();
+    let told: Vec<Value> =
+        placeless.map(|notice| json!({"level": gravity(notice.gravity), "message": {"text": notice.text}})).collect();
     let described: Vec<Value> = std::iter::once(config_rule()).chain(rules.iter().map(|rule| describe(rule))).collect();
     let outcome = report.outcome();
     log(described, results, told, outcome != Outcome::Refused, outcome.exit())
@@ -74,20 +75,22 @@ fn config_rule() -> Value {
 }
 
 fn describe(rule: &Rule) -> Value {
-    let help = format!("{}\n\nRemedy: {}\n\nFalse positives: {}", rule.why, rule.remedy, rule.false_positives);
+    let markdown = format!(
+        "{}\n\n**Remedy** {}\n\n**False positives** {}\n\n**Prevents** {}",
+        rule.why, rule.remedy, rule.false_positives, rule.prevents
+    );
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.prevents},
-        "help": {"text": help, "markdown": audit::explain(rule)},
+        "help": {"text": audit::explain(rule), "markdown": markdown},
         "defaultConfiguration": {"level": level(rule.severity)},
-        "properties": {"tags": ["load-balancer"], "problem.severity": problem(rule.severity), "severity": super::report::word(rule.severity)},
+        "properties": {"tags": ["load-balancer"], "problem.severity": problem(rule.severity), "severity": rule.severity.said()},
     })
 }
 
 fn found(report: &Report, finding: &Finding, index: Option<usize>, seen: &mut HashMap<String, usize>) -> Value {
     let (first, others) = finding.places.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
-    let about = [finding.pool.as_deref(), finding.server.as_deref()].map(Option::unwrap_or_default).join("/");
     let names = [("module", &finding.pool), ("member", &finding.server)];
     let logical: Vec<Value> =
         names.iter().filter_map(|(kind, name)| name.as_ref().map(|name| json!({"name": name, "kind": kind}))).collect();
@@ -99,8 +102,8 @@ fn found(report: &Report, finding: &Finding, index: Option<usize>, seen: &mut Ha
         "ruleId": finding.rule,
         "level": level(finding.severity),
         "message": {"text": format!("{} {}", finding.message, finding.remedy)},
-        "partialFingerprints": fingerprint(report, &finding.rule, &about, first, seen),
-        "properties": {"severity": super::report::word(finding.severity), "numbers": finding.numbers},
+        "partialFingerprints": fingerprint(report, &finding.identity(), first, seen),
+        "properties": {"severity": finding.severity.said(), "numbers": finding.numbers},
     });
     if location.as_object().is_some_and(|location| !location.is_empty()) {
         result["locations"] = json!([location]);
@@ -122,7 +125,7 @@ fn noticed(report: &Report, notice: &Notice, seen: &mut HashMap<String, usize>) 
         "level": gravity(notice.gravity),
         "message": {"text": notice.text},
         "locations": location(report, &notice.place).into_iter().collect::<Vec<_>>(),
-        "partialFingerprints": fingerprint(report, CONFIG, &notice.text, Some(&notice.place), seen),
+        "partialFingerprints": fingerprint(report, &notice.text, Some(&notice.place), seen),
     })
 }
 
@@ -139,11 +142,11 @@ fn location(report: &Report, place: &Place) -> Option<Value> {
     Some(json!({"physicalLocation": physical}))
 }
 
-/// What stays the same when lines are added above: rule, file, subject and the words at the place; of several that are
-/// alike, the how manieth it is. GitHub tracks a finding by this key alone.
-fn fingerprint(report: &Report, rule: &str, about: &str, place: Option<&Place>, seen: &mut HashMap<String, usize>) -> Value {
-    let (file, raw) = place.map_or(("", ""), |place| (report.file(place).unwrap_or_default(), place.raw.as_str()));
-    let hash = Sha256::digest([rule, file, about, raw].join("\0").as_bytes());
+/// What stays the same when lines are added above: the file and what is said of what; of several that are alike, which
+/// one it is. GitHub tracks a finding by this key alone.
+fn fingerprint(report: &Report, identity: &str, place: Option<&Place>, seen: &mut HashMap<String, usize>) -> Value {
+    let file = place.and_then(|place| report.file(place)).unwrap_or_default();
+    let hash = Sha256::digest([file, identity].join("\0").as_bytes());
     let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let times = seen.entry(hex.clone()).or_default();
     *times += 1;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::report::{Outcome, Report, SEVERITIES, word};
+use super::report::{Outcome, Report, SEVERITIES};
 use crate::balancer::audit::Severity;
 use crate::balancer::model::Gravity;
 use crate::balancer::source::Place;
@@ -82,7 +82,7 @@ fn level(severity: Severity) -> Level<'static> {
         Severity::Low => Level::NOTE,
         Severity::Info => Level::INFO,
     };
-    level.with_name(word(severity))
+    level.with_name(severity.said())
 }
 
 fn draw<'a>(report: &Report, renderer: &Renderer, all: impl Iterator<Item = Diagnostic<'a>>, out: &mut String) {
@@ -103,7 +103,9 @@ fn draw<'a>(report: &Report, renderer: &Renderer, all: impl Iterator<Item = Diag
             group = shown(group, report, place, at == 0);
         }
         if one.places.len() > MOST_PLACES + 1 {
-            group = group.element(Level::NOTE.message(format!("and {} more places", one.places.len() - MOST_PLACES - 1)));
+            group = group.element(
+                Level::NOTE.message(format!("and {}", count(one.places.len() - MOST_PLACES - 1, "more place", "more places"))),
+            );
         }
         if !one.remedy.is_empty() {
             group = group.element(Level::HELP.message(lines(one.remedy)));
@@ -174,16 +176,17 @@ pub fn summary(report: &Report) -> String {
     let version = report.model.version.as_deref().map_or(String::new(), |version| format!(" {}", shorten(version, 40)));
     let notices = |gravity| report.notices(gravity).count();
     let mut found = Vec::new();
-    for (number, one, many) in [(notices(Gravity::Error), "error", "errors"), (notices(Gravity::Warning), "warning", "warnings")] {
+    for (number, one, many) in [(notices(Gravity::Error), "error", "errors"), (notices(Gravity::Warning), "warning", "warnings")]
+    {
         found.extend((number > 0).then(|| count(number, one, many)));
     }
-    let counts = SEVERITIES.map(|severity| (report.count(severity), word(severity)));
+    let counts = SEVERITIES.map(|severity| (report.count(severity), severity.said()));
     found.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
     let found = if found.is_empty() { "nothing found".to_owned() } else { found.join(", ") };
     let counted = report.findings.iter().filter(|finding| report.counts(finding)).count();
     let verdict = match report.outcome() {
-        Outcome::Clean => format!("nothing at or above {}", word(report.bar)),
-        Outcome::Found => format!("{counted} at or above {}", word(report.bar)),
+        Outcome::Clean => format!("nothing at or above {}", report.bar.said()),
+        Outcome::Found => format!("{counted} at or above {}", report.bar.said()),
         Outcome::Refused => "not all of it could be read, or the balancer would refuse it".to_owned(),
     };
     format!("{files} ({}{version}): {found}; {verdict}\n", report.model.kind.said())

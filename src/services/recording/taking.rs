@@ -21,7 +21,6 @@ use crate::domain::incident::Incident;
 use crate::domain::snapshot::{Snapshot, SnapshotRole, Verdict};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
-use crate::record;
 use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
 use crate::store::{Conn, balancers, blobs, incidents, snapshots};
@@ -101,7 +100,7 @@ pub(super) async fn take(
         Some(_) => sentences(&old, &new),
         None => Vec::new(),
     };
-    let mut notices = captured.notices;
+    let mut notices = std::mem::take(&mut captured.notices);
     let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
     notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line, notice.text)));
     let hash = match (&captured.config, captured.hash()) {

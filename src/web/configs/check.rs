@@ -58,9 +58,8 @@ impl Answer {
 }
 
 impl CheckPage {
-    fn kinds(&self) -> [BalancerKind; 5] {
-        use BalancerKind::{Caddy, Envoy, Haproxy, Nginx, Traefik};
-        [Haproxy, Nginx, Envoy, Traefik, Caddy]
+    fn kinds(&self) -> &'static [BalancerKind] {
+        BalancerKind::ALL
     }
 
     fn mark(&self, gravity: &Gravity) -> (&'static str, &'static str) {

@@ -7,7 +7,6 @@ mod text;
 
 use askama::Template;
 use axum::Router;
-use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -15,7 +14,6 @@ use crate::balancer::audit::{self, Severity};
 use crate::balancer::model::Gravity;
 use crate::domain::id::BalancerId;
 use crate::services::findings::Found;
-use crate::web::error::Result;
 use crate::web::extract::Session;
 use crate::web::page::{Page, Shell};
 use crate::web::sent::query;
@@ -97,14 +95,22 @@ impl FindingList {
 
 #[derive(Template)]
 #[template(path = "configs/rules.html")]
-struct Rules {
+pub struct Rules {
     shell: Shell,
-    handbook: String,
+    rules: &'static [audit::Rule],
+}
+
+impl Rules {
+    fn colour(&self, severity: &Severity) -> &'static str {
+        colour(*severity)
+    }
+
+    fn kinds(&self, rule: &audit::Rule) -> String {
+        rule.kinds.iter().map(|kind| kind.said()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The handbook of rules.
-async fn rules(_: Session, shell: Shell) -> Result<Response> {
-    use axum::response::IntoResponse;
-    let handbook = crate::text::markdown::render(&audit::handbook());
-    Ok(Page(Rules { shell, handbook }).into_response())
+async fn rules(_: Session, shell: Shell) -> Page<Rules> {
+    Page(Rules { shell, rules: audit::CATALOGUE })
 }

@@ -200,7 +200,7 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
         Some((before, after)) => services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id)
             .await
             .ok()
-            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes, &diff.unified)),
+            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes.into_iter().map(|change| change.sentence).collect(), &diff.unified)),
         None => None,
     };
     Ok(Side {

@@ -119,44 +119,64 @@ const ODD: &[(char, &[&str])] = &[
     ]),
 ];
 
+/// Lines that are tried one by one.
+pub fn odd_lines() -> usize {
+    [GLOBAL, DEFAULTS, FRONTEND, BACKEND].iter().map(|lines| lines.len()).sum::<usize>() + ODD.iter().map(|(_, lines)| lines.len()).sum::<usize>()
+}
+
+/// Line `number` of all, and the section that it goes into.
+fn odd_line(mut number: usize) -> (char, &'static str) {
+    let good = [('g', GLOBAL), ('d', DEFAULTS), ('f', FRONTEND), ('b', BACKEND)];
+    for (section, lines) in ODD.iter().copied().chain(good) {
+        match lines.get(number) {
+            Some(line) => return (section, line),
+            None => number -= lines.len(),
+        }
+    }
+    panic!("there are fewer lines")
+}
+
 /// A config that HAProxy takes unless a broken line is in it. What is broken, if anything, is answered too.
 pub fn config(seed: u64) -> (String, String) {
     let mut dice = Dice::new(seed);
-    let some = |dice: &mut Dice, from: &[&'static str], most: usize| -> Vec<String> {
+    let odd = dice.chance(70).then(|| dice.below(odd_lines()));
+    build(dice, 7, odd)
+}
+
+/// A small config with one line of all in it.
+pub fn with_line(number: usize) -> (String, String) {
+    build(Dice::new(number as u64 + 1), 0, Some(number))
+}
+
+fn build(mut dice: Dice, most: usize, odd: Option<usize>) -> (String, String) {
+    let some = |dice: &mut Dice, from: &[&'static str]| -> Vec<String> {
         (0..dice.below(most + 1)).map(|_| dice.pick(from).to_owned()).collect()
     };
-    let mut global = some(&mut dice, GLOBAL, 4);
+    let mut global = some(&mut dice, GLOBAL);
     let mut defaults = vec!["mode http".to_owned(), "timeout client 10s".into(), "timeout connect 1s".into(), "timeout server 10s".into()];
-    defaults.extend(some(&mut dice, DEFAULTS, 5));
+    defaults.extend(some(&mut dice, DEFAULTS));
     let mut frontend = vec!["bind 127.0.0.1:8080".to_owned()];
-    frontend.extend(some(&mut dice, FRONTEND, 6));
+    frontend.extend(some(&mut dice, FRONTEND));
     frontend.push("default_backend b0".into());
-    let mut backend = some(&mut dice, BACKEND, 7);
+    let mut backend = some(&mut dice, BACKEND);
     backend.push("server s0 127.0.0.1:9000 check".into());
     let mut last = String::new();
     let mut broken = String::new();
-    if dice.chance(70) {
-        let all: usize = ODD.iter().map(|(_, lines)| lines.len()).sum();
-        let mut number = dice.below(all);
-        for (section, lines) in ODD {
-            if number >= lines.len() {
-                number -= lines.len();
-                continue;
+    if let Some((section, line)) = odd.map(odd_line) {
+        broken = line.to_owned();
+        let into = match section {
+            'g' => Some(&mut global),
+            'd' => Some(&mut defaults),
+            'f' => Some(&mut frontend),
+            'b' => Some(&mut backend),
+            _ => None,
+        };
+        match into {
+            Some(lines) => {
+                let at = dice.below(lines.len() + 1);
+                lines.insert(at, broken.clone());
             }
-            broken = lines[number].to_owned();
-            let into = match section {
-                'g' => &mut global,
-                'd' => &mut defaults,
-                'f' => &mut frontend,
-                'b' => &mut backend,
-                _ => {
-                    last = format!("{broken}\n");
-                    break;
-                }
-            };
-            let at = dice.below(into.len() + 1);
-            into.insert(at, broken.clone());
-            break;
+            None => last = format!("{broken}\n"),
         }
     }
     let indent = dice.pick(&[" ", "    ", "\t"]);
@@ -174,7 +194,7 @@ pub fn config(seed: u64) -> (String, String) {
     section("backend b1", &["server s0 127.0.0.1:9001".into()]);
     section("backend t0", &["stick-table type ip size 1k store http_req_rate(10s),conn_cur".into()]);
     text.push_str(&last);
-    if dice.chance(2) {
+    if most > 0 && dice.chance(2) {
         text.truncate(text.trim_end().len());
         broken.push_str(" (no line feed at the end)");
     }

@@ -2,6 +2,7 @@
 //!
 //! The programs come from the folder in `AFTERLOAD_TEST_BALANCERS`, which `tests/balancers FOLDER` fills.
 
+mod commands;
 mod haproxy;
 mod haproxy_configs;
 
