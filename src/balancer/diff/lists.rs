@@ -1,6 +1,6 @@
 //! What stands in lists: routes of a listener, persistence of a pool, admin surfaces of the process.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::apply::renamed;
 use super::defaults::plain;
@@ -112,6 +112,8 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         (ChangeKind::Listener, "now listens on", Vec::new()),
         (ChangeKind::Tls, "no longer asks for TLS on", Vec::new()),
         (ChangeKind::Tls, "now asks for TLS on", Vec::new()),
+        (ChangeKind::Listener, "no longer takes requests for unknown hosts on", Vec::new()),
+        (ChangeKind::Listener, "now takes requests for unknown hosts on", Vec::new()),
     ];
     groups[0].2.extend(old.iter().filter(|bind| find(new, &bind.address).is_none()).map(|bind| (Some(bind), None)));
     let mut limits = Vec::new();
@@ -121,6 +123,9 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
             None => groups[1].2.push((None, Some(now))),
             Some(was) if was.tls != now.tls => groups[2 + usize::from(now.tls)].2.push((Some(was), Some(now))),
             Some(_) => {}
+        }
+        if let Some(was) = was.filter(|was| was.default_server != now.default_server) {
+            groups[4 + usize::from(now.default_server)].2.push((Some(was), Some(now)));
         }
         if let Some(was) = was.filter(|was| limit(was) != limit(now)) {
             let change = words::arrow(limit(was), limit(now), words::number);
@@ -140,6 +145,20 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         out.push(Found::from((ChangeKind::Other, value("order of addresses", "changed"))));
     }
     out
+}
+
+/// Hosts that a listener answers for.
+pub fn hosts<'a>(old: &[String], new: &[String]) -> Vec<Found<'a>> {
+    let missing = |from: &[String], other: &[String]| -> Vec<String> {
+        let other: HashSet<&String> = other.iter().collect();
+        from.iter().filter(|host| !other.contains(host)).cloned().collect()
+    };
+    [("no longer answers for", missing(old, new)), ("now answers for", missing(new, old))]
+        .into_iter()
+        .filter(|(_, hosts)| !hosts.is_empty())
+        .map(|(text, hosts)| (ChangeKind::Listener, verb("hosts", format!("{text} {}", words::listed(&hosts)))))
+        .map(Found::from)
+        .collect()
 }
 
 /// Rules that pick a server before the algorithm does.

@@ -277,6 +277,8 @@ impl<'a> Walk<'a> {
             let places = (before.place(old), after.place(new));
             let said: Vec<Found> = if matches!(before, ListenerPart::Binds(_)) {
                 lists::binds(&old.binds, &new.binds)
+            } else if matches!(before, ListenerPart::Hosts(_)) {
+                lists::hosts(&laid_old.hosts, &laid_new.hosts)
             } else {
                 let (kind, text) = words::listener(&before, &after);
                 let unwritten = parts::LISTENER[number](old) == parts::LISTENER[number](new);

@@ -95,6 +95,7 @@ impl Timer {
         match self {
             Self::Client => "client timeout",
             Self::Connect => "connect timeout",
+            Self::Send => "send timeout",
             Self::Server => "server timeout",
             Self::Request => "request timeout",
             Self::Headers => "header timeout",
@@ -247,12 +248,14 @@ fn retry(old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
     let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
+    let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
     let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));
     fields(
         "",
         vec![
             ("retries", count(old), count(new)),
             ("retry conditions", on(old), on(new)),
+            ("time for retries", within(old), within(new)),
             ("redispatch", redispatch(old), redispatch(new)),
             ("retry of requests that change something", yes(old.non_idempotent), yes(new.non_idempotent)),
             ("retry budget", yes(old.budget), yes(new.budget)),
@@ -351,6 +354,10 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
                 Scope::ThreadGroup => "thread group",
             };
             (ChangeKind::Other, value("counters kept per", format!("{} → {}", said(*from), said(*to))))
+        }
+        (P::Discovered(_), P::Discovered(to)) => {
+            let said = on(*to, "servers now come from elsewhere while it runs", "servers now stand in the config");
+            (ChangeKind::Other, Said::Clause(said))
         }
         (P::KeepaliveInert(_), P::KeepaliveInert(to)) => {
             let said = on(*to, "connections to servers now closed after each request", "connections to servers now kept open");
