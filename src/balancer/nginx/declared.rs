@@ -125,7 +125,7 @@ impl Declared {
                         matches!(key.name.text.as_str(), "hostnames" | "volatile" | "ranges" | "proxy" | "delete")
                     };
                     let keys = directive.block().iter().filter(|key| !flag(key));
-                    if let Some(name) = arguments().last() {
+                    if let Some(name) = arguments().next_back() {
                         self.value(name, keys.filter_map(|key| key.argument(0)));
                     }
                 }
