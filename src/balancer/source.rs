@@ -157,7 +157,7 @@ pub struct Lines {
 }
 
 /// Bytes of a block of [`Lines`].
-const BLOCK: usize = 4096;
+const BLOCK: usize = 256;
 
 /// Characters that begin in `bytes`.
 fn characters(bytes: &[u8]) -> usize {
