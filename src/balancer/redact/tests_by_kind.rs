@@ -196,3 +196,18 @@ fn what_stands_deeper_than_a_tree_is_read_goes_too() {
         assert!(!redact(kind, &text, &RedactionKey([7; 32])).text.contains("hunter"), "{kind:?}");
     }
 }
+
+#[test]
+fn a_mark_that_touches_a_variable_stays() {
+    let text = "secure_link_md5 \"$uri-secret$remote_addr-more ä\";\n";
+    let once = redact(Nginx, text, &RedactionKey([7; 32])).text;
+    assert_eq!(
+        once,
+        format!(
+            "secure_link_md5 \"$uri{}$remote_addr{}\";\n",
+            mark("-secret", &RedactionKey([7; 32])),
+            mark("-more ä", &RedactionKey([7; 32]))
+        )
+    );
+    assert_eq!(redact(Nginx, &once, &RedactionKey([7; 32])).text, once);
+}
