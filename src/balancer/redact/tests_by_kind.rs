@@ -80,6 +80,11 @@ const PLANTED: &[(BalancerKind, &str)] = &[
     ),
     (Caddy, "{\"storage\":{\"module\":\"redis\",\"password\":\"«rumtolexa»\",\"encryption_key\":\"\"}}\n"),
     (Caddy, "x.com {\n\tjwtauth {\n\t\tsign_key \"«rumtolexa»\"\n\t}\n}\n"),
+    (
+        Traefik,
+        "http: { routers: { a: { rule: \"PathPrefix(`/a`) && Header(`X-Api-Key`, `«rumtolexa»`) && Query(`token`,`«lumexo»`)\" } } }\n",
+    ),
+    (Traefik, "{\"rule\": \"Header(\\\"Authorization\\\", \\\"«rumtolexa»\\\") || Header(`X-Tenant`, `blue`)\"}\n"),
 ];
 
 const CLEAN: &[(BalancerKind, &str)] = &[
