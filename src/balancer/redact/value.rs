@@ -141,7 +141,8 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         BalancerKind::Caddy => {
             // `{$NAME:default}` holds a literal.
             let known = |inside: &str| {
-                !inside.is_empty() && !inside.contains([' ', '"', '{']) && !(inside.starts_with('$') && inside.contains(':'))
+                let default = inside.starts_with('$') && inside.contains(':');
+                !default && !inside.is_empty() && !inside.contains([' ', '"', '{'])
             };
             until("{", "}").filter(|(inside, _)| known(inside)).map_or(0, |(_, length)| length)
         }
