@@ -29,6 +29,9 @@ fn open_surface(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         let can = if surface.writes { "change the balancer" } else { "read what stands behind it" };
         let message = format!("The {}{at} lets anybody who reaches it {can}, without a password.", surface.what);
         let remedy = match case.model.kind {
+            BalancerKind::Haproxy if surface.what.contains("socket") => {
+                "Bind it to 127.0.0.1 or, better, to a UNIX socket with `mode 600`."
+            }
             BalancerKind::Haproxy => "Add `stats auth`, or bind it to 127.0.0.1 or a UNIX socket.",
             BalancerKind::Nginx => "Add `allow` for chosen addresses and `deny all`.",
             BalancerKind::Envoy => "Bind the admin address to 127.0.0.1.",

@@ -1,9 +1,10 @@
 //! Who can serve at all: pools with one server or none, lists of servers that are mostly dead.
 
-use super::view::{View, count, names, server_names, size};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::view::{View, capital, count, is_down, names, part, percent, server_names, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Resolution, Server};
-use crate::balancer::state::Health;
 use crate::domain::balancer::BalancerKind;
 
 pub const LB001: Rule = Rule {
@@ -17,7 +18,8 @@ pub const LB001: Rule = Rule {
           leave one that gets new traffic. It was dimensioned for its share, not for all of it.",
     remedy: "Give the other servers their weight back and end their drain or maintenance, a few at a time. Where one server \
              is meant to stand by, mark it as backup.",
-    false_positives: "A planned pair of active and standby, or blue and green, written with weights instead of backup.",
+    false_positives: "A planned pair of active and standby, or blue and green, written with weights instead of backup. Graded \
+                      high where a backup can step in.",
     kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[Parameter {
@@ -43,17 +45,18 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
         let pool = &view.pool.name;
         let message = if usable == 1 {
             format!(
-                "Only {} of {} of pool {pool} gets new traffic: {}. {}.",
+                "Only {} of {} of pool {pool} gets new traffic {}: {}.",
                 heaviest.name,
                 count(active.len(), "server"),
-                if case.has_state { "so says the running balancer" } else { "so says the config" },
+                if case.has_state { "now" } else { "by the config" },
                 said_out(view, &active)
             )
         } else {
             format!(
-                "{} gets {share:.0} % of the traffic of pool {pool}: its weight is {} and the other {} have {} together.",
+                "{} gets {} of the traffic of pool {pool}: its weight is {} and the other {} have {} together.",
                 heaviest.name,
-                heaviest.effective_weight(),
+                percent(share),
+                view.weight(heaviest),
                 count(active.len() - 1, "server"),
                 total - view.capacity(heaviest)
             )
@@ -64,8 +67,11 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
             format!("Set the weights of pool {pool} to what each server can carry.")
         };
         let others = active.iter().filter(|server| server.name != heaviest.name);
+        // Somebody thought of what happens when it goes.
+        let grade = if view.backups().any(|server| view.usable(server)) { Severity::High } else { Severity::Critical };
         found.push(
             Finding::pool(view.pool, message, remedy)
+                .graded(grade)
                 .also(others.map(|server| server.weight.as_ref().map_or(&server.place, |weight| &weight.place)))
                 .with("servers", size(active.len()))
                 .with("usable", size(usable))
@@ -150,7 +156,7 @@ fn single_server(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let routed = case.routed();
     for view in case.views() {
         let [server] = view.pool.servers.as_slice() else { continue };
-        if server.resolution == Resolution::Followed || !routed.contains(view.pool.name.as_str()) {
+        if server.resolution == Resolution::Followed || view.pool.discovered || !routed.contains(view.pool.name.as_str()) {
             continue;
         }
         found.push(
@@ -187,23 +193,22 @@ pub const LB041: Rule = Rule {
 fn mostly_dead(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers = &view.pool.servers;
-        let is_down = |server: &&Server| server.now.as_ref().and_then(|now| now.health) == Some(Health::Down);
-        let down: Vec<&Server> = servers.iter().filter(is_down).collect();
+        let down: Vec<&Server> = servers.iter().filter(|server| is_down(server)).collect();
         if servers.is_empty() {
             continue;
         }
-        let percent = 100.0 * size(down.len()) / size(servers.len());
-        if size(servers.len()) < settings.number("servers") || percent <= settings.number("percent") {
+        let share = 100.0 * size(down.len()) / size(servers.len());
+        if size(servers.len()) < settings.number("servers") || share <= settings.number("percent") {
             continue;
         }
         found.push(
             Finding::pool(
                 view.pool,
                 format!(
-                    "{} of {} of pool {} are down ({percent:.0} %): {}.",
-                    down.len(),
-                    count(servers.len(), "server"),
+                    "{} of pool {} are down ({}): {}.",
+                    capital(&part(down.len(), servers.len())),
                     view.pool.name,
+                    percent(share),
                     server_names(&down)
                 ),
                 "Check first whether these servers still exist, then why they fail.",
@@ -211,7 +216,7 @@ fn mostly_dead(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
             .also(down.iter().map(|server| &server.place))
             .with("servers", size(servers.len()))
             .with("down", size(down.len()))
-            .with("down_percent", percent),
+            .with("down_percent", share),
         );
     }
 }
@@ -236,12 +241,15 @@ pub const LB048: Rule = Rule {
 
 fn emptied(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let routed = case.routed();
-    let before: std::collections::BTreeMap<&str, usize> =
+    let own: BTreeSet<&str> = case.model.listeners.iter().map(|listener| listener.name.as_str()).collect();
+    let before: BTreeMap<&str, usize> =
         case.before.iter().flat_map(|(model, _)| &model.pools).map(|pool| (pool.name.as_str(), pool.servers.len())).collect();
     for pool in case.model.pools.iter().filter(|pool| pool.servers.is_empty()) {
         let had = before.get(pool.name.as_str()).copied().unwrap_or(0);
         let told = had > 0 || matches!(case.model.kind, BalancerKind::Haproxy | BalancerKind::Nginx);
-        if !told || (had == 0 && !routed.contains(pool.name.as_str())) {
+        // A HAProxy `listen` without servers is there for its own answers, such as the statistics.
+        let leads = |name: &str| routed.contains(name) && !own.contains(name);
+        if pool.discovered || !told || (had == 0 && !leads(&pool.name)) {
             continue;
         }
         let (message, grade) = match had {

@@ -1,6 +1,6 @@
 //! Health checks: none, too shallow, or so nervous that they take healthy servers out.
 
-use super::view::{count, is_http, names, number, server_names, size, span};
+use super::view::{count, is_http, names, number, part, server_names, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Check, CheckKind, Family, Pool, Role, Server};
 use crate::domain::balancer::BalancerKind;
@@ -39,15 +39,11 @@ fn unchecked(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         };
         let instead = match fails {
             0 => "Nothing takes a dead one out.".to_owned(),
-            fails => format!(
-                "Only {} of real traffic takes a server out.",
-                count(usize::try_from(fails).unwrap_or(usize::MAX), "failure")
-            ),
+            fails => format!("Only failures of real traffic take a server out (max_fails {fails})."),
         };
         let message = format!(
-            "{} of {} of pool {} have no health check ({}). {instead}",
-            servers.len(),
-            count(pool.servers.len(), "server"),
+            "No health check for {} of pool {} ({}). {instead}",
+            part(servers.len(), pool.servers.len()),
             pool.name,
             server_names(&servers)
         );
@@ -119,14 +115,14 @@ fn shallow(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 word.starts_with('/') && STATIC.iter().any(|ending| word.ends_with(ending))
             });
             let why = match check.kind {
-                CheckKind::Tcp => "only whether a connection is accepted".to_owned(),
-                CheckKind::Tls => "only whether a TLS handshake succeeds".to_owned(),
-                CheckKind::Http if file && check.expects.is_none() => format!("a file ({path})"),
+                CheckKind::Tcp => "looks only whether a connection is accepted".to_owned(),
+                CheckKind::Tls => "looks only whether a TLS handshake succeeds".to_owned(),
+                CheckKind::Http if file && check.expects.is_none() => format!("asks for a file ({path})"),
                 _ => continue,
             };
             let servers = if servers.is_empty() { pool.servers.iter().map(|s| s.name.as_str()).collect() } else { servers };
             let message = format!(
-                "The check of pool {} asks {why}, while users send HTTP requests ({}).",
+                "The check of pool {} {why}, while users send HTTP requests ({}).",
                 pool.name,
                 names(servers.iter().copied())
             );
@@ -154,7 +150,8 @@ pub const LB019: Rule = Rule {
           at once. Seen here: nine resets in three seconds marked all three peers of an nginx upstream failed, and 130,518 \
           requests got 502.",
     remedy: "Ask for two or three failures in a row, and for a timeout well above a slow answer and below the interval.",
-    false_positives: "Pools with many servers and little traffic.",
+    false_positives: "Pools with many servers and little traffic. Traefik takes a server out after one failed check, \
+                      whatever is written, so that only its times are told.",
     kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[Parameter {
@@ -168,17 +165,19 @@ pub const LB019: Rule = Rule {
 
 fn nervous(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
-        if let Some(finding) = nervous_check(pool).or_else(|| nervous_passive(case, settings, pool)) {
+        if let Some(finding) = nervous_check(case.model.kind, pool).or_else(|| nervous_passive(case, settings, pool)) {
             found.push(finding);
         }
     }
 }
 
-fn nervous_check(pool: &Pool) -> Option<Finding> {
+fn nervous_check(kind: BalancerKind, pool: &Pool) -> Option<Finding> {
     checks(pool).into_iter().find_map(|(check, _)| {
         let late = check.timeout_ms.zip(check.interval_ms).filter(|(timeout, interval)| timeout >= interval && *interval > 0);
-        let message = match (check.fall, late) {
-            (Some(1), _) => format!("One failed check takes a server of pool {} out (fall 1).", pool.name),
+        // Traefik knows no number of failures: one is always enough, and nothing can be written about it.
+        let single = check.fall == Some(1) && kind != BalancerKind::Traefik;
+        let message = match (single, late) {
+            (true, _) => format!("One failed check takes a server of pool {} out (fall 1).", pool.name),
             (_, Some((timeout, interval))) => format!(
                 "A check of pool {} may last {} and the next is due after {}: slow answers pile up and count as failures.",
                 pool.name,
@@ -187,9 +186,9 @@ fn nervous_check(pool: &Pool) -> Option<Finding> {
             ),
             _ => return None,
         };
-        let remedy = match check.fall {
-            Some(1) => "Ask for 2 or 3 failures in a row.",
-            _ => "Make the timeout shorter than the interval.",
+        let remedy = match single {
+            true => "Ask for 2 or 3 failures in a row.",
+            false => "Make the timeout shorter than the interval.",
         };
         let mut finding = Finding::pool(pool, message, remedy).at(&check.place);
         for (name, value) in [("fall", check.fall), ("timeout_ms", check.timeout_ms), ("interval_ms", check.interval_ms)] {

@@ -37,10 +37,9 @@ fn useless_backup(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         } else if !view.active().any(checked) {
             (
                 format!(
-                    "{} of pool {} can never step in: none of {} is checked, so none is ever known to be down.",
+                    "{} of pool {} can never step in: no active server is checked, so none is ever known to be down.",
                     server_names(&backups),
-                    pool.name,
-                    count(active, "active server")
+                    pool.name
                 ),
                 "Add `check` to the active servers.",
             )

@@ -9,6 +9,12 @@ fn hash_of(pool: &Pool) -> Option<&Hash> {
     pool.algorithm.hash.as_ref().filter(|_| pool.algorithm.family == Family::Hash)
 }
 
+/// Whether the hash looks into requests where the balancer sees none.
+fn is_blind(kind: BalancerKind, pool: &Pool, hash: &Hash) -> bool {
+    let of_requests = matches!(hash.key, HashKey::Uri | HashKey::Header | HashKey::Cookie | HashKey::Query);
+    of_requests && pool.mode == Mode::Tcp && kind == BalancerKind::Haproxy
+}
+
 fn said(pool: &Pool) -> &str {
     pool.algorithm.name.as_deref().unwrap_or("hash")
 }
@@ -33,7 +39,8 @@ fn modulo_hash(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers = view.active().count();
         let modulo = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Modulo && hash.key != HashKey::Missing);
-        let Some(hash) = modulo.filter(|_| size(servers) >= settings.number("servers")) else { continue };
+        let large = size(servers) >= settings.number("servers");
+        let Some(hash) = modulo.filter(|hash| large && !is_blind(case.model.kind, view.pool, hash)) else { continue };
         let moved = 100.0 * size(servers - 1) / size(servers);
         let message = format!(
             "Pool {} hashes {} modulo its {}: when one goes, about {moved:.0} % of the keys move instead of {:.0} %.",
@@ -73,7 +80,6 @@ pub const LB013: Rule = Rule {
 fn no_key(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for pool in &case.model.pools {
         let Some(hash) = hash_of(pool) else { continue };
-        let of_requests = matches!(hash.key, HashKey::Uri | HashKey::Header | HashKey::Cookie | HashKey::Query);
         let (message, remedy) = if hash.key == HashKey::Missing {
             (
                 format!(
@@ -83,7 +89,7 @@ fn no_key(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 ),
                 "Add a hash_policy to every route that leads to this cluster.",
             )
-        } else if of_requests && pool.mode == Mode::Tcp && case.model.kind == BalancerKind::Haproxy {
+        } else if is_blind(case.model.kind, pool, hash) {
             (
                 format!(
                     "Pool {} hashes `{}` of requests in TCP mode, where there are none: servers take turns.",
@@ -129,9 +135,9 @@ fn few_points(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers: Vec<&Server> = view.active().filter(|server| view.usable(server)).collect();
         let Some(hash) = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Ring && servers.len() > 1) else { continue };
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
-        let Some(lightest) = servers.iter().min_by_key(|server| server.effective_weight()) else { continue };
-        let weight = f64::from(lightest.effective_weight());
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
+        let Some(lightest) = servers.iter().min_by_key(|server| view.weight(server)) else { continue };
+        let weight = f64::from(view.weight(lightest));
         let points = match case.model.kind {
             BalancerKind::Haproxy => POINTS_PER_WEIGHT * weight,
             _ => number(hash.table_size.unwrap_or(ENVOY_RING)) * weight / total,
@@ -192,7 +198,7 @@ fn degenerate_hash(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding
             continue;
         }
         let shares = hrw_counts(&servers);
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
         let of = |at: usize| f64::from(SAMPLE) * f64::from(servers[at].effective_weight()) / total;
         // Above what chance does to a fair hash: four standard deviations.
         let off = |at: &usize| shares[*at] > settings.number("times") * of(*at) && shares[*at] > of(*at) + 4.0 * of(*at).sqrt();

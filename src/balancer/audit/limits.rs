@@ -1,6 +1,6 @@
 //! Limits and queues: too small for the load, none at all, or not what they seem.
 
-use super::view::{count, number, server_names, size, span};
+use super::view::{count, number, part, server_names, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Family, Scope, Server};
 use crate::domain::balancer::BalancerKind;
@@ -167,7 +167,9 @@ fn no_limit(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             pool.servers.iter().filter(|server| server.slots.as_ref().is_none_or(|s| s.value == 0)).collect();
         let kind = case.model.kind;
         let envoy = kind == BalancerKind::Envoy;
-        if bare.is_empty() || (envoy && (pool.limits.requests.is_some() || pool.limits.connections.is_some())) {
+        // nginx makes a pool of each address that a location names; there is no place for a limit there.
+        let unnamed = kind == BalancerKind::Nginx && pool.servers.len() == 1;
+        if bare.is_empty() || unnamed || (envoy && (pool.limits.requests.is_some() || pool.limits.connections.is_some())) {
             continue;
         }
         let (message, remedy) = match kind {
@@ -180,9 +182,8 @@ fn no_limit(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             ),
             _ => (
                 format!(
-                    "{} of {} of pool {} have no limit of requests at once ({}).",
-                    bare.len(),
-                    count(pool.servers.len(), "server"),
+                    "No limit of requests at once holds for {} of pool {} ({}).",
+                    part(bare.len(), pool.servers.len()),
                     pool.name,
                     server_names(&bare)
                 ),
@@ -323,7 +324,7 @@ fn per_worker(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             _ if pool.algorithm.family == Family::Hash => continue,
             _ => "turns and failures are counted by each alone",
         };
-        let message = format!("Upstream {} has no zone, and there is {said}: {what}.", pool.name);
+        let message = format!("Upstream {} has no zone, with {said}: {what}.", pool.name);
         let grade = if limited || counted { Severity::Medium } else { Severity::Low };
         found.push(
             Finding::pool(pool, message, "Add `zone NAME 64k;` to the upstream.")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::view::{count, is_local, is_private, names, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
-use crate::balancer::model::{Family, HashKey, Listener, Persistence, PersistenceKind, Pool};
+use crate::balancer::model::{Bind, Family, HashKey, Listener, Persistence, PersistenceKind, Pool};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether the same client comes back to the same server, by persistence or by a hash.
@@ -72,7 +72,8 @@ pub const LB011: Rule = Rule {
     why: "Behind another proxy all connections come from its address. nginx's ip_hash looks at the first three numbers of an \
           IPv4 address only, so that a whole /24 is one client.",
     remedy: "Hash what the proxy hands on (a header, the PROXY protocol), or use a cookie.",
-    false_positives: "Few on loopback. How uneven the addresses really are is decided from traffic.",
+    false_positives: "Addresses that are put right on the way (`http-request set-src`, nginx's real_ip). How uneven they really are \
+                      is decided from traffic.",
     kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[],
@@ -90,8 +91,10 @@ fn address_behind_proxy(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>)
             (None, None) => continue,
         };
         let binds = listeners.get(pool.name.as_str()).into_iter().flatten().flat_map(|listener| &listener.binds);
-        let binds: Vec<_> = binds.collect();
-        if binds.is_empty() {
+        let binds: Vec<&Bind> = binds.collect();
+        // The PROXY protocol brings the client's own address.
+        let told = |bind: &&Bind| bind.place.raw.contains("accept-proxy") || bind.place.raw.contains("proxy_protocol");
+        if binds.is_empty() || binds.iter().any(told) {
             continue;
         }
         let remedy = "Hash what the proxy in front hands on (X-Forwarded-For, PROXY protocol), or keep clients by a cookie.";
@@ -173,7 +176,7 @@ fn same_cookie(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         }
         for (cookie, servers) in owners.iter().filter(|(_, servers)| servers.len() > 1) {
             let message = format!(
-                "{} of pool {} all answer to {cookie}.",
+                "{} of pool {} answer to the same cookie or route, {cookie}.",
                 names(servers.iter().map(|server| server.name.as_str())),
                 view.pool.name
             );

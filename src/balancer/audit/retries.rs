@@ -106,7 +106,8 @@ fn sent_twice(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         if attempts < 2 {
             continue;
         }
-        let on = if pool.retry.on.is_empty() { "any failure".to_owned() } else { pool.retry.on.join(", ") };
+        let on: Vec<&str> = pool.retry.on.iter().map(String::as_str).filter(|on| *on != "non_idempotent").collect();
+        let on = if on.is_empty() { "a failure".to_owned() } else { on.join(", ") };
         let message = format!(
             "Pool {} sends requests of every method again after {on}, up to {}.",
             pool.name,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::view::{count, server_names, size};
+use super::view::{count, names, server_names, size};
 use super::{Case, Finding, Needs, Rule, Settings, Severity};
 use crate::balancer::model::{Resolution, Route, Server, Target};
 use crate::domain::balancer::BalancerKind;
@@ -73,8 +73,10 @@ fn fallen_through(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         let Some(routes) = routes.get(listener.name.as_str()) else { continue };
         if let Some((dead, taker)) = first_dead(routes) {
             let message = format!(
-                "Listener {} never takes the route `{}`: `{}` before it takes its requests.",
-                listener.name, dead.place.raw, taker.place.raw
+                "Listener {} never takes its route to {}: the one to {} before it takes those requests.",
+                listener.name,
+                said(dead),
+                said(taker)
             );
             let remedy = "Put it before that one, or take it out.";
             found.push(
@@ -97,6 +99,13 @@ fn fallen_through(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             found.push(Finding::listener(listener, message, remedy).graded(Severity::Low).with("routes", size(to_pools)));
         }
     }
+}
+
+/// "api (if { path_beg /api })".
+fn said(route: &Route) -> String {
+    let pools = route.target.pools();
+    let pools = if pools.is_empty() { "an answer of its own".to_owned() } else { names(pools) };
+    route.condition.as_ref().map_or_else(|| pools.clone(), |condition| format!("{pools} ({condition})"))
 }
 
 /// The first route that can never be taken, with the one that takes its requests: the rest goes there, or it asks for

@@ -4,41 +4,28 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
-use crate::balancer::haproxy;
+use crate::balancer::read;
 use crate::balancer::source::{NoFiles, Source};
-use crate::balancer::state::State;
 
 fn root() -> PathBuf {
-    // The folder of this file is src/balancer/audit, wherever the package is built.
-    let here = Path::new(file!());
-    let here = if here.is_absolute() { here.to_owned() } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(here) };
-    here.ancestors().nth(4).expect("the package's folder").to_owned()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Lays run-time state over a model, by the names of pools and servers.
-fn lay(model: &mut Model, state: &State) {
-    for pool in &mut model.pools {
-        let Some(now) = state.pool(&pool.name) else { continue };
-        for server in &mut pool.servers {
-            server.now = now.server(&server.name).cloned();
-        }
-    }
+/// The endings of fixtures; the word before the dot is the kind.
+const ENDINGS: [&str; 5] = ["haproxy.cfg", "nginx.conf", "envoy.yaml", "traefik.yaml", "caddy.json"];
+
+fn kind(ending: &str) -> BalancerKind {
+    ending.split('.').next().and_then(|word| word.parse().ok()).expect("a kind")
 }
 
 fn parse(ending: &str, text: &str) -> Model {
     // A comment may say for which version the fixture is.
     let version = text.lines().next().and_then(|line| line.split_once("version: ")).map(|(_, rest)| rest);
     let version = version.and_then(|rest| rest.split([' ', ';']).next());
-    let sources = [Source::new("fixture", text)];
-    match ending {
-        "haproxy.cfg" => haproxy::parse(&sources, &mut NoFiles, version),
-        "nginx.conf" => crate::balancer::nginx::parse(&sources, &mut NoFiles, version),
-        "envoy.yaml" => crate::balancer::envoy::parse(&sources, &mut NoFiles, version),
-        other => panic!("no parser for {other}"),
-    }
+    read::parse(kind(ending), &[Source::new("fixture", text)], &mut NoFiles, version)
 }
 
 struct Fixture {
@@ -51,8 +38,6 @@ struct Fixture {
     refused: bool,
 }
 
-const ENDINGS: [&str; 3] = ["haproxy.cfg", "nginx.conf", "envoy.yaml"];
-
 impl Fixture {
     /// Every fixture of a rule whose name begins with `verdict`.
     fn all(rule: &str, verdict: &str) -> Vec<Self> {
@@ -61,21 +46,23 @@ impl Fixture {
         let mut names: Vec<String> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name")).collect();
         names.sort();
-        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
-        let settings: Option<Settings> = read("settings.json").map(|text| serde_json::from_str(&text).expect("settings"));
+        let text_of = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        let settings: Option<Settings> = text_of("settings.json").map(|text| serde_json::from_str(&text).expect("settings"));
         let settings: BTreeMap<_, _> = settings.into_iter().map(|settings| (rule.to_owned(), settings)).collect();
         let mut found = Vec::new();
         for name in names.iter().filter(|name| name.starts_with(verdict) && !name.contains(".before.")) {
             let Some(ending) = ENDINGS.into_iter().find(|ending| name.ends_with(ending)) else { continue };
             let stem = name.strip_suffix(ending).expect("its ending").trim_end_matches('.');
-            let text = read(name).expect("text");
+            let text = text_of(name).expect("text");
             let refused = text.lines().next().is_some_and(|line| line.contains("refused:"));
             let mut model = parse(ending, &text);
-            let state = read(&format!("{stem}.{}.state.txt", ending.split('.').next().expect("a kind")));
+            let word = kind(ending).as_str();
+            let state = text_of(&format!("{stem}.{word}.state.txt"));
             if let Some(text) = &state {
-                lay(&mut model, &haproxy::state::state(text).expect("state"));
+                let state = read::state(kind(ending), text).expect("state");
+                assert_eq!(read::lay_over(&mut model, &state), Vec::<String>::new(), "{name}: servers that the config lacks");
             }
-            let before = read(&format!("{stem}.before.{ending}")).map(|text| parse(ending, &text));
+            let before = text_of(&format!("{stem}.before.{ending}")).map(|text| parse(ending, &text));
             let name = format!("{rule}/{name}");
             found.push(Self { name, model, has_state: state.is_some(), before, settings: settings.clone(), refused });
         }

@@ -90,7 +90,7 @@ fn no_timeout(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         if missing.is_empty() {
             continue;
         }
-        let message = format!("Pool {} has no end for {}: it waits for ever.", pool.name, said(&missing));
+        let message = format!("Pool {} has no {}: it waits for ever.", pool.name, said(&missing));
         let place =
             [server, connect, request].into_iter().flatten().find(|timeout| timeout.value == 0).map(|timeout| &timeout.place);
         let finding = Finding::pool(pool, message, remedy(&missing));
@@ -109,7 +109,7 @@ fn no_timeout(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
 }
 
 fn said(missing: &[&str]) -> String {
-    missing.iter().map(|name| format!("the {name} timeout")).collect::<Vec<_>>().join(" and ")
+    missing.iter().map(|name| format!("{name} timeout")).collect::<Vec<_>>().join(" and ")
 }
 
 pub const LB055: Rule = Rule {

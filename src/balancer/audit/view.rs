@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Case;
 use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Role, Route, Server};
-use crate::balancer::state::Health;
+use crate::balancer::state::{Admin, Health};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether the balancer's choice regards weights at all. Envoy's `RANDOM` and Traefik's `p2c` do not (their load
@@ -29,11 +29,13 @@ fn zero_takes_out(kind: BalancerKind, algorithm: &Algorithm) -> bool {
 pub(super) struct View<'a> {
     kind: BalancerKind,
     pub pool: &'a Pool,
+    /// Whether so many servers are down that the balancer no longer asks who is.
+    panics: bool,
 }
 
 impl<'a> View<'a> {
     pub fn new(model: &Model, pool: &'a Pool) -> Self {
-        Self { kind: model.kind, pool }
+        Self { kind: model.kind, pool, panics: model.kind == BalancerKind::Envoy && panics(pool) }
     }
 
     pub fn regards_weights(self) -> bool {
@@ -51,35 +53,49 @@ impl<'a> View<'a> {
 
     /// Whether a server gets new traffic: people let it, its weight lets it, and no check has found it dead.
     pub fn usable(self, server: &Server) -> bool {
-        why_out(self.kind, &self.pool.algorithm, server).is_none()
+        self.why_out(server).is_none()
     }
 
     /// Why a server gets no new traffic.
     pub fn why_out(self, server: &Server) -> Option<&'static str> {
-        why_out(self.kind, &self.pool.algorithm, server)
+        match server.effective_admin() {
+            Admin::Drain => return Some("draining"),
+            Admin::Maintenance if self.kind == BalancerKind::Haproxy => return Some("in maintenance"),
+            Admin::Maintenance => return Some("taken out"),
+            Admin::Ready => {}
+        }
+        if self.weight(server) == 0 && zero_takes_out(self.kind, &self.pool.algorithm) {
+            return Some("at weight 0");
+        }
+        (is_down(server) && !self.panics).then_some("down")
+    }
+
+    /// The weight in force. Caddy's run-time state tells none, so that the file's holds there.
+    pub fn weight(self, server: &Server) -> u32 {
+        if self.kind == BalancerKind::Caddy { server.configured_weight() } else { server.effective_weight() }
     }
 
     /// The server's part of the pool's capacity: its weight, or 1 where weights are not regarded; 0 when it is out.
     pub fn capacity(self, server: &Server) -> f64 {
         match self.usable(server) {
             false => 0.0,
-            true if self.regards_weights() => f64::from(server.effective_weight()),
+            true if self.regards_weights() => f64::from(self.weight(server)),
             true => 1.0,
         }
     }
 }
 
-fn why_out(kind: BalancerKind, algorithm: &Algorithm, server: &Server) -> Option<&'static str> {
-    use crate::balancer::state::Admin;
-    match server.effective_admin() {
-        Admin::Drain => return Some("draining"),
-        Admin::Maintenance => return Some("in maintenance"),
-        Admin::Ready => {}
-    }
-    if server.effective_weight() == 0 && zero_takes_out(kind, algorithm) {
-        return Some("at weight 0");
-    }
-    (server.now.as_ref().and_then(|now| now.health) == Some(Health::Down)).then_some("down")
+pub(super) fn is_down(server: &Server) -> bool {
+    server.now.as_ref().and_then(|now| now.health) == Some(Health::Down)
+}
+
+/// Envoy's panic mode: with fewer healthy servers than the threshold (50 % where nothing is written) it sends traffic to
+/// all of them, as if all were healthy. A threshold of 0 turns it off.
+fn panics(pool: &Pool) -> bool {
+    let threshold = pool.passive.as_ref().and_then(|passive| passive.panic_percent).unwrap_or(50);
+    let active = || pool.servers.iter().filter(|server| server.role == Role::Active);
+    let healthy = active().filter(|server| !is_down(server)).count();
+    100.0 * size(healthy) < number(threshold) * size(active().count())
 }
 
 impl<'a> Case<'a> {
@@ -162,6 +178,28 @@ pub(super) fn server_names(servers: &[&Server]) -> String {
 /// "1 server", "3 servers".
 pub(super) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// "all 3 servers", "2 of 3 servers".
+pub(super) fn part(some: usize, all: usize) -> String {
+    match all {
+        1 => "the only server".to_owned(),
+        all if some == all => format!("all {all} servers"),
+        all => format!("{some} of {all} servers"),
+    }
+}
+
+/// A share for people: no decimals, but never 100 for what is not all, nor 0 for what is some.
+pub(super) fn percent(share: f64) -> String {
+    let rounded = share.round();
+    let exact = (share - rounded).abs() < 1e-9;
+    if !exact && (rounded <= 0.0 || rounded >= 100.0) { format!("{share:.1} %") } else { format!("{rounded:.0} %") }
+}
+
+/// The first letter as at the beginning of a sentence.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Milliseconds in the largest unit that leaves a short number: `500 ms`, `2.5 s`, `3 min`.

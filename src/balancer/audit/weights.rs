@@ -1,6 +1,6 @@
 //! Weights: extreme ones, ones that nobody regards, and ones that differ between file and running process.
 
-use super::view::{count, names, size};
+use super::view::{capital, count, names, part, percent, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Family, Server};
 use crate::domain::balancer::BalancerKind;
@@ -32,30 +32,31 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         if servers.len() < 2 {
             continue;
         }
-        servers.sort_by_key(|server| server.effective_weight());
+        servers.sort_by_key(|server| view.weight(server));
         // The lower one of two in the middle: of two servers, the other one.
-        let median = servers[(servers.len() - 1) / 2].effective_weight();
+        let median = view.weight(servers[(servers.len() - 1) / 2]);
         let heaviest = servers[servers.len() - 1];
-        let ratio = f64::from(heaviest.effective_weight()) / f64::from(median);
+        let ratio = f64::from(view.weight(heaviest)) / f64::from(median);
         if ratio < settings.number("ratio") {
             continue;
         }
-        let total: f64 = servers.iter().map(|server| f64::from(server.effective_weight())).sum();
-        let share = 100.0 * f64::from(heaviest.effective_weight()) / total;
+        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
+        let share = 100.0 * f64::from(view.weight(heaviest)) / total;
         let message = format!(
-            "{} of pool {} has weight {}, {ratio:.0} times the median of {}: {share:.0} % of the traffic of {} goes there.",
+            "{} of pool {} has weight {}, {ratio:.0} times the median of {median}: {} of the traffic of {} goes there.",
             heaviest.name,
             view.pool.name,
-            heaviest.effective_weight(),
-            median,
+            view.weight(heaviest),
+            percent(share),
             count(servers.len(), "server")
         );
-        let remedy = format!("Check that {} carries {share:.0} % of the load of a peak, or even the weights out.", heaviest.name);
+        let remedy =
+            format!("Check that {} carries {} of the load of a peak, or even the weights out.", heaviest.name, percent(share));
         let place = heaviest.weight.as_ref().map_or(&heaviest.place, |weight| &weight.place);
         found.push(
             Finding::pool(view.pool, message, remedy)
                 .at(place)
-                .with("weight", f64::from(heaviest.effective_weight()))
+                .with("weight", f64::from(view.weight(heaviest)))
                 .with("median", f64::from(median))
                 .with("ratio", ratio)
                 .with("share_percent", share),
@@ -154,7 +155,7 @@ fn drifted(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         }
         let message = format!(
             "{} of pool {} run otherwise than the file says: {}.",
-            count(told.len(), "server"),
+            capital(&part(told.len(), view.pool.servers.len())),
             view.pool.name,
             names(told.iter().map(String::as_str))
         );

@@ -41,10 +41,15 @@ pub fn link(parts: Parts, model: &mut Model) {
         chains.listener.name = called(&chains.listener);
         for bind in &chains.listener.binds {
             let udp = chains.listener.mode == Mode::Udp;
-            if let Some(other) = bound.insert(format!("{}{udp}", bind.address), chains.listener.name.clone()) {
-                let text = format!("listeners {other} and {} have one address, {}", chains.listener.name, bind.address);
-                model.notices.push(Notice { gravity: Gravity::Error, text, place: bind.place.clone() });
-            }
+            let name = &chains.listener.name;
+            let (gravity, text) = match bound.insert(format!("{}{udp}", bind.address), name.clone()) {
+                Some(other) if other == *name => {
+                    (Gravity::Warning, format!("listener {name} is there twice: Envoy takes one of them"))
+                }
+                Some(other) => (Gravity::Error, format!("listeners {other} and {name} have one address, {}", bind.address)),
+                None => continue,
+            };
+            model.notices.push(Notice { gravity, text, place: bind.place.clone() });
         }
         for way in chains.ways {
             let table = match way.routes {

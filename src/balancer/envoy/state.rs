@@ -73,6 +73,7 @@ fn decide(server: &mut ServerState, flag: impl Fn(&str) -> bool) {
 /// its name alone; so names and addresses may hold `::` too.
 fn lines(text: &str) -> Result<State, String> {
     let mut pools: Vec<PoolState> = Vec::new();
+    let mut current = "";
     for (line, said) in text.lines().enumerate().filter(|(_, said)| !said.trim().is_empty()) {
         let mut parts = said.rsplitn(3, "::");
         let (Some(value), Some(field), Some(before)) = (parts.next(), parts.next(), parts.next()) else {
@@ -89,15 +90,16 @@ fn lines(text: &str) -> Result<State, String> {
         let Some(host) = before.strip_prefix(&pool.name).and_then(|rest| rest.strip_prefix("::")) else { continue };
         if field == "cx_active" {
             // The first line of each server.
-            let name = clean_name(host);
+            let name = clean_name(&if host.starts_with('/') { format!("unix:{host}") } else { host.to_owned() });
             pool.servers.push(ServerState {
                 address: Some(name.clone()),
                 name,
                 health: Some(Health::Up),
                 ..ServerState::default()
             });
+            current = host;
         }
-        let Some(server) = pool.servers.last_mut().filter(|server| server.name == host) else { continue };
+        let Some(server) = pool.servers.last_mut().filter(|_| current == host) else { continue };
         match field {
             "weight" => server.weight = value.parse().unwrap_or(0),
             "priority" => server.backup = value != "0",

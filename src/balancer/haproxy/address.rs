@@ -79,7 +79,8 @@ pub fn parse(written: &str) -> Address {
     }
     let text = KINDS.iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or_default()),
+        Some((host, rest)) if rest.is_empty() || rest.starts_with(':') => (host, rest.strip_prefix(':').unwrap_or_default()),
+        Some(_) => (text, ""),
         // The last colon, also in `:::80`.
         None => text.rsplit_once(':').unwrap_or((text, "")),
     };

@@ -160,7 +160,7 @@ impl Reader<'_> {
 
     pub(super) fn balance_factor(&mut self, given: &mut Given, words: &Words<'_>) {
         let Some(factor) = self.count(words, 1, "hash-balance-factor") else { return };
-        if factor.value != 0 && factor.value <= 100 {
+        if factor.value <= 100 && super::units::leading(words.get(1)) != 0 {
             self.told.error(
                 words.whole(),
                 format!("hash-balance-factor {} is not over 100; write 0 to switch it off, or more than 100", factor.value),

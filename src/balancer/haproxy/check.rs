@@ -24,6 +24,8 @@ pub struct ProxyCheck {
     pub tcp_rules: Option<Place>,
     /// Whether a rule says where to connect.
     pub connects: bool,
+    /// Whether a rule connects with TLS.
+    pub tls: bool,
 }
 
 impl ProxyCheck {
@@ -108,6 +110,7 @@ impl Reader<'_> {
         }
         self.shape(group, words, 1);
         let http = group == "http-check";
+        given.check.tls |= words.get(1) == "connect" && words.find("ssl").is_some();
         given.check.connects |= words.get(1) == "connect" && words.find("port").is_some();
         match words.get(1) {
             "expect" => {
@@ -173,7 +176,7 @@ impl Reader<'_> {
             if !matches!(words.get(next), "name" | "name-lf") || words.get(next + 1).is_empty() {
                 self.told.error(words.at(next), format!("write `{} expect {kind} name NAME value VALUE`", words.get(0)));
             }
-        } else if !words.get(next + 1).is_empty() {
+        } else if !words.get(next + 1).is_empty() && words.get(next + 1) != "comment" {
             self.told.error(words.at(next + 1), format!("{} is too much; quote what has spaces in it", shown(words.get(next + 1))));
         }
         if kind == "status" && !words.variable(next) {

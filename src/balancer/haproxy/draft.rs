@@ -110,6 +110,7 @@ pub struct Draft {
     pub servers: Vec<ServerDraft>,
     /// Lines of the servers by name, with the conditions that they stand under.
     pub server_lines: HashMap<String, (usize, Option<String>)>,
+    pub server_ids: HashMap<i64, String>,
     pub server_rules: Vec<Setting<String>>,
     /// Servers that `use-server` names.
     pub used_servers: Vec<Setting<String>>,

@@ -58,11 +58,16 @@ impl Reader<'_> {
         for (number, name) in names.into_iter().enumerate() {
             let (group, what) = if number == 0 { ("sample", "sample fetch") } else { ("converter", "converter") };
             // Lua adds its own.
-            if !name.is_empty() && !name.starts_with("lua.") && keywords::find(group, name, self.release).is_none() {
-                // ACL words are fetches with a match.
-                if number > 0 || keywords::find("acl", name, self.release).is_none() {
-                    return self.unknown(group, words.at(at), name, what);
+            let argued = expression.contains(&format!("{name}("));
+            match keywords::find(group, name, self.release) {
+                _ if name.is_empty() || name.starts_with("lua.") => {}
+                Some(known) if known.value && !argued => {
+                    return self.told.error(words.at(at), format!("{} needs an argument: `{name}(…)`", shown(name)));
                 }
+                Some(_) => {}
+                // ACL words are fetches with a match.
+                None if number == 0 && keywords::find("acl", name, self.release).is_some() => {}
+                None => return self.unknown(group, words.at(at), name, what),
             }
         }
     }

@@ -35,7 +35,13 @@ impl Reader<'_> {
         {
             self.told.error(words.at(most), format!("{} is too much behind `{section}`", shown(words.get(most))));
         }
+        self.facts.needed = match section {
+            "cache" => Some(("total-max-size", words.whole())),
+            "fcgi-app" => Some(("docroot", words.whole())),
+            _ => None,
+        };
         let names = match section {
+            "http-errors" => &mut self.facts.http_errors,
             "resolvers" => &mut self.facts.resolvers,
             "peers" => &mut self.facts.peers,
             "userlist" => &mut self.facts.userlists,
@@ -55,15 +61,19 @@ impl Reader<'_> {
         if !self.knows(group, &bare, 0, "directive") {
             return;
         }
+        if self.facts.needed.as_ref().is_some_and(|(needed, _)| *needed == words.get(0)) {
+            self.facts.needed = None;
+        }
         match section {
+            "cache" if words.get(0) == "total-max-size" && !super::units::whole(words.get(1)) && !words.variable(1) => {
+                self.told.error(words.whole(), "`total-max-size` needs a number of megabytes");
+            }
+            "userlist" => self.userlist(name, words),
             "global" if words.get(0) == "no" && keywords::find("global no", bare.get(0), None).is_none() => {
                 self.told.error(words.whole(), format!("`no` cannot stand before {}", shown(bare.get(0))));
             }
             "global" => self.global(&bare),
             "mailers" if words.get(0) == "timeout" => drop(self.time(words, 2, "timeout mail", 1_000)),
-            "userlist" if words.get(0) == "user" && words.len() > 2 && !["password", "insecure-password", "groups"].contains(&words.get(2)) => {
-                self.told.error(words.at(2), format!("a user has password, insecure-password and groups, not {}", shown(words.get(2))));
-            }
             "resolvers" => self.resolvers(words),
             // A table of its own: `peers/table`.
             "peers" if words.get(0) == "table" => drop(self.facts.tables.insert(format!("{name}/{}", words.get(1)))),
@@ -73,9 +83,6 @@ impl Reader<'_> {
             "peers" if words.get(0) == "peer" && words.len() > 2 => self.needs_port(words, 2),
             "mailers" => self.shape("mailers", words, 0),
             "ring" => self.shape("ring", words, 0),
-            "userlist" if words.get(1).is_empty() => {
-                self.told.error(words.whole(), format!("`{}` needs a name after it", words.get(0)))
-            }
             _ => {}
         }
     }
@@ -128,6 +135,22 @@ impl Reader<'_> {
                 ),
             },
             _ => {}
+        }
+    }
+
+    fn userlist(&mut self, list: &str, words: &Words<'_>) {
+        let kind = words.get(0);
+        if words.get(1).is_empty() {
+            return self.told.error(words.whole(), format!("`{kind}` needs a name after it"));
+        }
+        self.facts.users.insert(format!("{kind} {} of {list}", words.get(1)));
+        let (word, other) = if kind == "user" { ("groups", "group") } else { ("users", "user") };
+        if kind == "user" && words.len() > 2 && !["password", "insecure-password", "groups"].contains(&words.get(2)) {
+            self.told.error(words.at(2), format!("a user has password, insecure-password and groups, not {}", shown(words.get(2))));
+        }
+        if let Some(at) = words.find(word).filter(|at| *at > 1 && !words.variable(at + 1)) {
+            let named = words.get(at + 1).split(',').filter(|name| !name.is_empty());
+            self.facts.users_used.extend(named.map(|name| Setting::new(format!("{other} {name} of {list}"), words.at(at + 1))));
         }
     }
 

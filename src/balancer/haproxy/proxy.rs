@@ -157,6 +157,10 @@ impl Reader<'_> {
                     self.told.error(words.whole(), format!("the proxy {} has the id {id} already; give each its own", shown(&other)));
                 }
             }
+            "errorfiles" => self.facts.http_errors_used.push(Setting::new(clean_name(value), words.at(1))),
+            "email-alert" if value == "level" && !["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"].contains(&words.get(2)) => {
+                self.told.error(words.whole(), format!("{} is no log level", shown(words.get(2))));
+            }
             "block" | "grace" | "reqadd" | "reqallow" | "reqdel" | "reqdeny" | "reqidel" | "reqiallow" | "reqirep" | "reqrep"
             | "rspadd" | "rspdel" | "rspdeny" | "rsprep" | "appsession" | "monitor-net" => {
                 self.told.error(
@@ -247,6 +251,9 @@ impl Reader<'_> {
         }
         for written in words.get(1).split(',').filter(|written| !written.is_empty()) {
             let found = address::parse(written);
+            if found.host.contains('.') && found.is_name() && found.host.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !words.variable(1) {
+                self.told.error(words.at(1), format!("{} is no address", shown(&found.host)));
+            }
             if let Some(text) = address::port_fault(&found, true).filter(|_| !words.variable(1)) {
                 self.told.error(words.at(1), text);
             }

@@ -111,13 +111,13 @@ impl<'f> Reader<'f> {
 
     fn line_faults(&mut self, words: &Words<'_>, split: &tokens::Line, whole: &str, shift: usize) {
         if shift > 0 {
-            self.told.error(
+            self.told.refuse(
                 words.span(0..0),
                 "the file begins with a byte order mark, which HAProxy takes for a part of the first word; save it without one",
             );
         }
         if let Some(at) = words.text.find('\0') {
-            self.told.error(words.span(at..at + 1), "the line holds a NUL byte; HAProxy reads no further than that");
+            self.told.refuse(words.span(at..at + 1), "the line holds a NUL byte; HAProxy reads no further than that");
         }
         if whole.ends_with("\r\n") && !self.facts.crlf {
             self.facts.crlf = true;
@@ -126,14 +126,14 @@ impl<'f> Reader<'f> {
         if let Some(quote) = split.unclosed {
             let kind = if quote == '"' { "double" } else { "single" };
             let place = words.place(words.len().saturating_sub(1)..words.len());
-            self.told.error(place, format!("a {kind} quote is opened and never closed on this line"));
+            self.told.refuse(place, format!("a {kind} quote is opened and never closed on this line"));
         }
         for fault in &split.faults {
-            self.told.error(words.span(fault.at..words.text.len()), fault.text);
+            self.told.refuse(words.span(fault.at..words.text.len()), fault.text);
         }
         if words.len() > MAX_WORDS {
             let place = words.at(MAX_WORDS);
-            self.told.error(place, format!("the line has {} words; HAProxy takes at most {MAX_WORDS}", words.len()));
+            self.told.refuse(place, format!("the line has {} words; HAProxy takes at most {MAX_WORDS}", words.len()));
         }
     }
 
@@ -273,6 +273,9 @@ impl<'f> Reader<'f> {
 
     /// Closes the section that ends here.
     fn leave(&mut self) {
+        if let Some((needed, place)) = self.facts.needed.take() {
+            self.told.error(place, format!("this section needs `{needed}`"));
+        }
         if let Section::Proxy(draft) = std::mem::replace(&mut self.section, Section::Outside) {
             if draft.kind != Kind::Defaults {
                 return self.finish(*draft);

@@ -32,6 +32,7 @@ pub struct ServerDraft {
     /// Whether `port`, `agent-port` is written.
     pub check_port: bool,
     pub agent_port: bool,
+    pub check_tls: bool,
     /// Whether the address has a port of its own.
     pub port: bool,
 }
@@ -82,6 +83,8 @@ impl Reader<'_> {
         server.server.place = words.whole();
         self.address(&mut server, words, 3);
         self.parameters(&mut server, words, 4, false);
+        // Ids are given out one after the other from here on.
+        server.id = None;
         for number in low..=high {
             if self.from_templates == MAX_FROM_TEMPLATES {
                 return self
@@ -114,6 +117,14 @@ impl Reader<'_> {
                 shown(&server.server.name)
             );
             self.told.error(place.clone(), text);
+        }
+        if let Some(id) = server.id
+            && let Some(other) = draft.server_ids.insert(id, server.server.name.clone())
+        {
+            self.told.error(server.server.place.clone(), format!("the server {} has the id {id} already; give each its own", shown(&other)));
+        }
+        if server.track.as_ref().is_some_and(|track| track.value.rsplit('/').next() == Some(&server.server.name) && track.value.split_once('/').is_none_or(|(pool, _)| pool == draft.name)) {
+            self.told.error(server.server.place.clone(), "a server cannot track itself");
         }
         draft.servers.push(server);
     }
@@ -163,6 +174,9 @@ impl Reader<'_> {
             at += if known.value { 2 } else { 1 };
             // `source ADDRESS usesrc WHAT`, `interface NAME`.
             while matches!(words.get(at), "usesrc" | "interface") && words.find("source").is_some_and(|source| source < at) {
+                if words.get(at + 1).is_empty() {
+                    self.told.error(words.at(at), format!("`{}` needs a value after it", words.get(at)));
+                }
                 at += 2;
             }
         }
@@ -271,8 +285,11 @@ impl Reader<'_> {
                 server.tracks = Some(clean_name(value));
                 draft.track = Some(Setting::new(clean_name(value), place));
             }
+            "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => self.told.error(place, "an id is a number from 1 on"),
             "id" => draft.id = Some(super::units::leading(value)).filter(|id| *id > 0),
             "port" => draft.check_port = true,
+            "check-ssl" => draft.check_tls = true,
+            "no-check-ssl" => draft.check_tls = false,
             "agent-port" => draft.agent_port = true,
             "init-addr" => {
                 let known = |how: &str| ["libc", "last", "none"].contains(&how) || address::is_ip(how);
@@ -340,6 +357,9 @@ impl Reader<'_> {
         };
         if let Some(resolvers) = draft.resolvers {
             self.facts.resolvers_used.push(resolvers);
+        }
+        if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca {
+            self.facts.unverified.push(Setting::new(server.tls_verified, server.place.clone()));
         }
         if !server.tls {
             server.tls_verified = None;

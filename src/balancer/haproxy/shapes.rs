@@ -131,6 +131,11 @@ impl Reader<'_> {
                     self.told.error(words.at(at), format!("{} is no regular expression: {why}", shown(value)));
                 }
             }
+            "I" => {
+                if !super::address::is_ip(value.split('/').next().unwrap_or_default()) {
+                    self.told.error(words.at(at), format!("{} is no address or network", shown(value)));
+                }
+            }
             "H" => {
                 if value.len() % 2 != 0 || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
                     self.told.error(words.at(at), format!("{} is not hexadecimal", shown(value)));

@@ -18,6 +18,13 @@ pub(super) struct Facts {
     /// Counters that `track-sc` can use.
     pub counters: u32,
     pub external_check: bool,
+    pub http_errors: Names,
+    pub http_errors_used: Vec<Setting<String>>,
+    /// What the current section still has to say.
+    pub needed: Option<(&'static str, Place)>,
+    /// Users and groups of the userlists, and those that are named there: userlist/name.
+    pub users: Names,
+    pub users_used: Vec<Setting<String>>,
     /// Proxies by the id that they ask for.
     pub ids: HashMap<i64, String>,
     pub crlf: bool,
@@ -273,6 +280,8 @@ impl Reader<'_> {
         // `default` is made from the system's own resolvers.
         let known: Names = facts.resolvers.iter().cloned().chain(["default".to_owned()]).collect();
         missing(&facts.resolvers_used, &known, "resolvers section");
+        missing(&facts.http_errors_used, &facts.http_errors, "http-errors section");
+        missing(&facts.users_used, &facts.users, "user or group");
         missing(&facts.peers_used, &facts.peers, "peers section");
         missing(&facts.tables_used, &facts.tables, "stick table");
         for server in facts.unverified.iter().filter(|server| server.value == Some(true) || !facts.verifies_nothing) {

@@ -125,6 +125,11 @@ impl Notices {
         }
     }
 
+    /// HAProxy refuses it, wherever it stands: lines are taken apart before conditions are looked at.
+    pub fn refuse(&mut self, place: Place, text: impl Into<String>) {
+        self.fault(Gravity::Error, place, text.into());
+    }
+
     fn fault(&mut self, gravity: Gravity, place: Place, text: String) {
         self.faults += 1;
         match self.faults {

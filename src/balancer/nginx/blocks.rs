@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::catalogue::{Contexts, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use super::load::Config;
 use super::passes;
-use super::rules;
+use super::patterns;
 use super::tree::{Body, Directive};
 use super::values;
 
@@ -130,9 +130,7 @@ pub fn keys(config: &mut Config, table: &Directive) {
                 if !seen.insert((text, true)) {
                     config.error(key, format!("{text:?} stands twice in this map: keep one"));
                 }
-                if let Some(why) =
-                    text.strip_prefix('~').and_then(|pattern| rules::pattern_fault(pattern.trim_start_matches('*')))
-                {
+                if let Some(why) = text.strip_prefix('~').and_then(|pattern| patterns::fault(pattern.trim_start_matches('*'))) {
                     config.error(key, why);
                 }
             }

@@ -21,6 +21,7 @@ impl Checker<'_> {
     /// Checks the directives of one block, which stands in `context`, and all within it.
     pub fn block(&mut self, directives: &[Directive], context: Contexts, parent: Option<&Directive>) {
         let mut seen: HashSet<&str> = HashSet::new();
+        let mut begun = false;
         for directive in directives {
             let Some(entry) = self.entry(directive, context) else { continue };
             let name = directive.name.text.as_str();
@@ -35,6 +36,10 @@ impl Checker<'_> {
                     self.config.error_in(directive, index, format!("{name} takes {wanted}, not {text:?}"));
                 }
             }
+            if name == "load_module" && begun {
+                self.config.error(directive, "load_module stands too late: move it before the first block");
+            }
+            begun |= entry.block;
             rules::check(self.config, self.declared, directive, context);
             self.inner(directive, context);
         }

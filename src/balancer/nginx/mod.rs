@@ -13,10 +13,14 @@ mod levels;
 pub mod lex;
 mod listen;
 pub mod load;
+mod parameters;
 mod passes;
+mod patterns;
+mod pools;
 mod routes;
 mod rules;
 pub mod state;
+mod sticky;
 #[cfg(test)]
 mod tests;
 pub mod tree;

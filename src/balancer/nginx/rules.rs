@@ -8,7 +8,9 @@ use super::catalogue::{Contexts, MAIL_SERVER, STREAM, STREAM_SERVER, STREAM_UPST
 use super::declared::{self, Declared};
 use super::listen;
 use super::load::Config;
+use super::parameters;
 use super::passes;
+use super::patterns;
 use super::tree::Directive;
 use super::values;
 
@@ -51,41 +53,6 @@ const INTERPOLATED: [(&str, usize); 35] = [
     ("proxy_bind", 0),
 ];
 
-const METHODS: [&str; 14] = [
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "DELETE",
-    "MKCOL",
-    "COPY",
-    "MOVE",
-    "OPTIONS",
-    "PROPFIND",
-    "PROPPATCH",
-    "LOCK",
-    "UNLOCK",
-    "PATCH",
-];
-
-const LEVELS: [&str; 15] = [
-    "debug",
-    "info",
-    "notice",
-    "warn",
-    "error",
-    "crit",
-    "alert",
-    "emerg",
-    "debug_core",
-    "debug_alloc",
-    "debug_mutex",
-    "debug_event",
-    "debug_http",
-    "debug_mail",
-    "debug_stream",
-];
-
 /// Checks a directive that stands where it may, with as many arguments as it takes.
 pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, context: Contexts) {
     let name = directive.name.text.as_str();
@@ -99,52 +66,34 @@ pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, co
         "listen" if context != MAIL_SERVER => listen::parse(directive, context == STREAM_SERVER).err(),
         "return" if context & (STREAM | STREAM_SERVER) == 0 => return_code(directive),
         "rewrite" => rewrite(directive),
-        "set" => destination(directive, 0),
+        "set" => destination(directive, 0, stream),
         "if" => condition(config, declared, directive),
         "error_page" => error_page(directive),
         "try_files" => try_files(directive),
         "limit_req" | "limit_conn" => limit(declared, directive),
         "proxy_cache" | "fastcgi_cache" | "uwsgi_cache" | "scgi_cache" => cache(declared, directive),
         "access_log" => access_log(declared, directive, context),
-        "error_log" => each(directive, 1, |text| LEVELS.contains(&text), "a level such as warn or error"),
-        "allow" | "deny" => each(directive, 0, is_network, "all, an address or a network such as 10.0.0.0/8"),
         "expires" => expires(directive),
-        "server_name" => each(directive, 0, is_server_name, "a name, .name, *.name, name.* or ~pattern"),
-        "limit_except" => each(directive, 0, |text| METHODS.contains(&text), "a method in capitals, such as GET"),
-        "add_header" | "add_trailer" => each(directive, 2, |text| text == "always", "always"),
-        "keepalive_timeout" => each(directive, 0, |text| values::milliseconds(text).is_some(), "a time such as 75s"),
-        "worker_processes" => each(directive, 0, |text| text == "auto" || values::number(text).is_some(), "auto or a number"),
-        "worker_connections" => each(directive, 0, |text| values::number(text).is_some(), "a number"),
-        "use" => each(
-            directive,
-            0,
-            |text| ["epoll", "poll", "select", "kqueue", "eventport", "/dev/poll"].contains(&text),
-            "a method such as epoll",
-        ),
-        "resolver" => {
-            each(directive, 0, is_resolver, "addresses of name servers, valid=TIME, ipv4=on|off, ipv6=on|off, status_zone=NAME")
-        }
-        "proxy_redirect" | "scgi_redirect" => redirect(directive),
-        "proxy_cache_valid" | "fastcgi_cache_valid" => cache_valid(directive),
-        "map" | "split_clients" => destination(directive, 1),
-        "geo" => destination(directive, directive.arguments.len() - 1),
-        "root" | "alias" => each(directive, 0, |text| !is_own_root(text), "a path without $document_root and $realpath_root"),
-        "limit_rate" | "limit_rate_after" => {
-            each(directive, 0, |text| text.contains('$') || values::size(text, false).is_some(), "a size such as 1m")
-        }
-        "open_file_cache" => each(directive, 0, is_file_cache, "off, max=NUMBER and inactive=TIME"),
-        "proxy_bind" | "fastcgi_bind" | "uwsgi_bind" | "scgi_bind" | "grpc_bind" | "memcached_bind" => bind(directive),
+        "proxy_redirect" => only(directive, &["off", "default", "false"]),
+        "proxy_cookie_domain" | "proxy_cookie_path" => only(directive, &["off"]),
+        "proxy_cache_valid" | "fastcgi_cache_valid" | "uwsgi_cache_valid" | "scgi_cache_valid" => cache_valid(directive),
+        "map" | "split_clients" => destination(directive, 1, stream),
+        "geo" => destination(directive, directive.arguments.len() - 1, stream),
+        "auth_request_set" => destination(directive, 0, stream),
+        "thread_pool" => needs(directive, "threads="),
+        "limit_req_zone" | "limit_conn_zone" => needs(directive, "zone="),
+        _ if name.ends_with("_cache_path") => needs(directive, "keys_zone="),
         "memcached_pass" if !declared.knows("memcached_key", false) => {
             Some((0, "memcached_pass needs set $memcached_key KEY;".to_owned()))
         }
         _ if passes::PASSES.contains(&name) => passes::refused(declared, directive, context),
         _ => None,
     };
-    if let Some((index, text)) = refused {
+    if let Some((index, text)) = refused.or_else(|| parameters::refused(directive)) {
         config.error_in(directive, index, text);
     }
     if matches!(name, "location" | "server_name" | "rewrite") {
-        patterns(config, directive);
+        patterns::check(config, directive);
     }
 }
 
@@ -174,12 +123,12 @@ fn variables(config: &mut Config, declared: &Declared, directive: &Directive, in
 }
 
 /// A variable that a directive sets.
-fn destination(directive: &Directive, index: usize) -> Refused {
+fn destination(directive: &Directive, index: usize, stream: bool) -> Refused {
     let text = directive.argument(index)?;
     let name = text.strip_prefix('$').filter(|name| !name.is_empty());
     match name {
         None => Some((index, format!("{text:?} is no variable: put a $ before its name"))),
-        Some(name) if FIXED.contains(&name) => Some((index, format!("nginx sets ${name} itself: take another name"))),
+        Some(name) if !stream && FIXED.contains(&name) => Some((index, format!("nginx sets ${name} itself: take another name"))),
         Some(_) => None,
     }
 }
@@ -253,7 +202,7 @@ fn condition(config: &mut Config, declared: &Declared, directive: &Directive) ->
                 variables(config, declared, directive, value.0, false);
                 None
             }
-            [_, (_, "~" | "~*" | "!~" | "!~*"), (index, pattern)] => pattern_fault(pattern).map(|why| (*index, why.to_owned())),
+            [_, (_, "~" | "~*" | "!~" | "!~*"), (index, pattern)] => patterns::fault(pattern).map(|why| (*index, why.to_owned())),
             [_, (index, operator), _] => {
                 Some((*index, format!("unexpected {operator:?} in a condition: = != ~ ~* !~ !~* are there")))
             }
@@ -363,10 +312,6 @@ fn is_log_option(text: &str) -> bool {
     }
 }
 
-fn is_network(text: &str) -> bool {
-    text == "all" || text == "unix:" || values::is_network(text)
-}
-
 fn expires(directive: &Directive) -> Refused {
     let modified = directive.argument(0) == Some("modified");
     let index = directive.arguments.len() - 1;
@@ -385,47 +330,16 @@ fn expires(directive: &Directive) -> Refused {
     (!fits).then(|| (index, format!("expires takes a time such as 1h, -1 or @15h, epoch, max or off, not {text:?}")))
 }
 
-fn is_server_name(text: &str) -> bool {
-    !(text == "~" || text == "." || (text.starts_with('*') && (text.len() < 3 || !text.starts_with("*."))))
+/// Refuses a single argument that is none of the words.
+fn only(directive: &Directive, words: &[&str]) -> Refused {
+    let wrong = directive.arguments.len() == 1 && !words.contains(&directive.argument(0)?);
+    let name = &directive.name.text;
+    wrong.then(|| (0, format!("{name} takes {} alone, or what to look for and what to put in its place", words.join(" or "))))
 }
 
-fn is_resolver(text: &str) -> bool {
-    match text.split_once('=') {
-        Some(("valid", time)) => values::seconds(time).is_some(),
-        Some(("ipv4" | "ipv6", switch)) => switch == "on" || switch == "off",
-        Some(("status_zone", zone)) => !zone.is_empty(),
-        _ => values::Address::parse(text, false).is_ok(),
-    }
-}
-
-/// Whether a path is made of the variables that it would set itself.
-fn is_own_root(text: &str) -> bool {
-    ["document_root", "realpath_root"]
-        .iter()
-        .any(|name| text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}")))
-}
-
-fn is_file_cache(text: &str) -> bool {
-    match text.split_once('=') {
-        Some(("max", number)) => values::number(number).is_some_and(|number| number > 0),
-        Some(("inactive", time)) => values::seconds(time).is_some(),
-        _ => text == "off",
-    }
-}
-
-fn bind(directive: &Directive) -> Refused {
-    let text = directive.argument(0)?;
-    let address = values::Address::parse(text, false).is_ok_and(|address| address.literal && address.host != "*");
-    if text != "off" && !text.contains('$') && !address {
-        return Some((0, format!("{} takes an address of this machine or off, not {text:?}", directive.name.text)));
-    }
-    each(directive, 1, |word| word == "transparent", "transparent")
-}
-
-fn redirect(directive: &Directive) -> Refused {
-    let only = directive.arguments.len() == 1;
-    (only && !["off", "default", "false"].contains(&directive.argument(0)?))
-        .then(|| (0, format!("{} takes off, default, or what to look for and what to put in its place", directive.name.text)))
+fn needs(directive: &Directive, start: &str) -> Refused {
+    let there = directive.arguments.iter().any(|word| word.text.starts_with(start));
+    (!there).then(|| (0, format!("{} needs {start} too", directive.name.text)))
 }
 
 fn cache_valid(directive: &Directive) -> Refused {
@@ -437,80 +351,4 @@ fn cache_valid(directive: &Directive) -> Refused {
     let code = |text: &str| text == "any" || values::number(text).is_some_and(|code| (100..=599).contains(&code));
     let (index, word) = directive.arguments[..index].iter().enumerate().find(|(_, word)| !code(&word.text))?;
     Some((index, format!("{} takes statuses or any before the time, not {:?}", directive.name.text, word.text)))
-}
-
-/// Looks a regular expression over for what PCRE surely refuses.
-pub fn pattern_fault(pattern: &str) -> Option<&'static str> {
-    let mut open = 0_usize;
-    let mut chars = pattern.chars().peekable();
-    let mut repeatable = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => {
-                if chars.next().is_none() {
-                    return Some("the pattern ends with a backslash: write \\\\ for one, or take it away");
-                }
-                repeatable = true;
-            }
-            '[' => {
-                chars.next_if_eq(&'^');
-                // A bracket that comes first is a character like any other.
-                chars.next_if_eq(&']');
-                let mut closed = false;
-                while let Some(c) = chars.next() {
-                    if c == ']' {
-                        closed = true;
-                        break;
-                    }
-                    if c == '\\' {
-                        chars.next();
-                    }
-                }
-                if !closed {
-                    return Some("the pattern has a [ without its ]");
-                }
-                repeatable = true;
-            }
-            '(' => {
-                open += 1;
-                chars.next_if_eq(&'?');
-                repeatable = false;
-            }
-            ')' if open == 0 => return Some("the pattern has a ) without its ("),
-            ')' => {
-                open -= 1;
-                repeatable = true;
-            }
-            '*' | '+' | '?' if !repeatable => return Some("the pattern repeats nothing: a *, + or ? needs something before it"),
-            '|' | '^' => repeatable = false,
-            _ => repeatable = true,
-        }
-    }
-    (open > 0).then_some("the pattern has a ( without its )")
-}
-
-fn patterns(config: &mut Config, directive: &Directive) {
-    let candidates: Vec<(usize, &str)> = match directive.name.text.as_str() {
-        "rewrite" => vec![(0, directive.argument(0).unwrap_or_default())],
-        "location" if directive.arguments.len() == 2 && directive.argument(0).is_some_and(|mark| mark.starts_with('~')) => {
-            vec![(1, directive.argument(1).unwrap_or_default())]
-        }
-        "location" => directive
-            .argument(0)
-            .and_then(|text| text.strip_prefix('~'))
-            .map(|text| (0, text.trim_start_matches('*')))
-            .into_iter()
-            .collect(),
-        _ => directive
-            .arguments
-            .iter()
-            .enumerate()
-            .filter_map(|(index, word)| Some((index, word.text.strip_prefix('~')?)))
-            .collect(),
-    };
-    for (index, pattern) in candidates {
-        if let Some(why) = pattern_fault(pattern) {
-            config.error_in(directive, index, why);
-        }
-    }
 }

@@ -62,10 +62,15 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     if (name_quoted && opened.is_some() && !colon) || (colon && opened.is_none() && value.len() == rest.len()) {
         return None;
     }
-    let start = text.len() - value.len() + opened.map_or(0, str::len);
+    let begin = text.len() - value.len() + opened.map_or(0, str::len);
+    // Longer than any scheme.
+    let start = begin + after_scheme(&text[begin..text.floor_char_boundary(begin + 16)]);
     let inside = &text[start..];
     // Expressions, patterns for matching and further levels only look like values.
-    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"].iter().any(|shape| inside.starts_with(shape)) {
+    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"]
+        .iter()
+        .any(|shape| inside.starts_with(shape))
+    {
         return None;
     }
     let length = match opened {
@@ -73,7 +78,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
             let ends = |at: &usize| inside.as_bytes()[*at] == b'\n' || closes(inside, *at, quote);
             (0..inside.len()).find(ends).unwrap_or(inside.len())
         }
-        None => unquoted_length(inside),
+        None => bare_length(inside),
     };
     let word = &inside[..length];
     // `pass=%ST`: a variable of a log format.
@@ -81,8 +86,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     // `$arg_token`: a variable of nginx.
     let variable = word.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let sentence = colon && opened.is_none() && !is_value(word, &inside[length..]);
-    let scheme = if opened.is_some() { after_scheme(word) } else { 0 };
-    (!alias && !variable && !sentence).then_some(start + scheme..start + length)
+    (!alias && !variable && !sentence).then_some(start..start + length)
 }
 
 /// Whether the quote that opened a string ends it at byte `at`.
@@ -94,7 +98,8 @@ fn closes(inside: &str, at: usize, quote: &str) -> bool {
 
 /// Whether a word after a colon is a value rather than the first word of a sentence.
 fn is_value(word: &str, after: &str) -> bool {
-    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#']) || after.trim_start().is_empty();
+    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#'])
+        || after.trim_start().is_empty();
     word.len() >= 3 && (last || is_typed(word))
 }
 
@@ -135,7 +140,7 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
         let bare = word.trim_start_matches(['"', '\'', '`', '(', '<']);
         let begin = start + word.len() - bare.len();
         let bare = bare.trim_end_matches(['"', '\'', '`', ')', '>', ',', ';', '.']);
-        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) {
+        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) && !bare.starts_with(['$', '%', '{']) {
             found.push(begin..begin + bare.len());
             named = 0;
         } else if is_secret(bare.trim_end_matches([':', '='])) {
@@ -146,8 +151,15 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// See [`unquoted_length`]; brackets and commas at the end belong to what stands around.
+pub(super) fn bare_length(inside: &str) -> usize {
+    let word = &inside[..unquoted_length(inside)];
+    let bare = word.trim_end_matches([',', ')', '}', ']']);
+    if bare.is_empty() { word.len() } else { bare.len() }
+}
+
 /// Up to white space, a quote or the next parameter; a backslash keeps the character after it.
-pub(super) fn unquoted_length(text: &str) -> usize {
+fn unquoted_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.find(|c: char| {
         let stops = c == '\n' || (!escaped && (c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ';')));
@@ -156,4 +168,3 @@ pub(super) fn unquoted_length(text: &str) -> usize {
     });
     end.unwrap_or(text.len())
 }
-

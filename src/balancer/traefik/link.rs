@@ -53,8 +53,11 @@ pub fn link(parts: Parts, model: &mut Model) {
             }
         }
     }
-    // Traefik tries the highest priority first.
-    routers.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
+    // Traefik tries TCP routers before those of HTTP, and the highest priority first.
+    routers.sort_by(|a, b| {
+        let later = |router: &Router| router.protocol != Protocol::Tcp;
+        later(a).cmp(&later(b)).then(b.priority.cmp(&a.priority)).then_with(|| a.name.cmp(&b.name))
+    });
     let mut linker = Linker { over: &over, pools: &pools, notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
     let mut found: HashMap<String, Vec<Route>> = HashMap::new();
@@ -169,7 +172,7 @@ impl Linker<'_> {
         }
         if shares.is_empty() {
             let known = self.over.contains_key(&key) || key.1.is_empty();
-            if !known && !(whole && key.1.contains('@')) {
+            if !(known || (whole && key.1.contains('@'))) {
                 let text = format!("router {} leads to service {}, which is not there: Traefik answers 404", router.name, key.1);
                 self.tell(Gravity::Warning, text, router.place.clone());
             }

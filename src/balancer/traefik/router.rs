@@ -35,6 +35,8 @@ pub fn router(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<'
     let length = i64::try_from(rule.len()).unwrap_or(i64::MAX);
     // 0 stands for the default; large ones are rounded in JSON.
     let priority = match fields.get("priority").map(|node| node.i64().unwrap_or(i64::MAX)) {
+        // What takes every connection is tried last.
+        None | Some(0) if rule.replace('"', "`") == "HostSNI(`*`)" => -1,
         None | Some(0) => length,
         Some(priority) => priority,
     };

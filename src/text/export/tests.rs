@@ -67,10 +67,12 @@ fn snapshot(role: SnapshotRole, number: i64, time: &str) -> LinkedSnapshot {
             balancer: "edge-1".into(),
             number,
             captured_at: at(time),
+            kind: BalancerKind::Haproxy,
             config_hash: Some(format!("sha256:{}", format!("{number:02x}").repeat(32))),
             changes: Vec::new(),
             notices: Vec::new(),
             source: "recorder".into(),
+            verdict: None,
         },
     }
 }

@@ -1,7 +1,11 @@
 use proptest::prelude::*;
 
 use super::lex::{self, Kind};
+use super::parse;
 use super::tree::{self, Body};
+use crate::balancer::source::{NoFiles, Source};
+
+mod models;
 
 fn tiles(text: &str) {
     let (tokens, _) = lex::tokens(text);
@@ -108,5 +112,60 @@ proptest! {
     fn any_text_is_tiled_and_printed_back(text in r#"([a-z]{1,3}|_by_lua_block|[ \t\r\n;{}"'\\#$é)\[\]=-]|\PC){0,60}"#) {
         tiles(&text);
         round(&text);
+        parse(&Source::split("x", &text), &mut NoFiles, None);
     }
+
+    #[test]
+    fn any_arguments_of_any_directive_are_read(words in proptest::collection::vec(word(), 0..60)) {
+        let text = words.join(" ");
+        for text in [text.clone(), format!("events {{}} http {{ upstream u {{ {text} }}"), format!("http {{ server {{ location / {{ {text} }} }} }}")] {
+            parse(&[Source::new("x", text)], &mut NoFiles, Some("1.22.1"));
+        }
+    }
+}
+
+/// Words that mean something to nginx, and some that do not.
+fn word() -> impl Strategy<Value = String> {
+    let names: Vec<&str> = include_str!("../directives.txt").lines().filter_map(|line| line.split(' ').next()).collect();
+    let words = [
+        ";",
+        ";",
+        ";",
+        "{",
+        "}",
+        "$",
+        "${",
+        "$a",
+        "=",
+        "~",
+        "(",
+        "'",
+        "\"",
+        "\\",
+        "",
+        "1",
+        "0",
+        "-1",
+        "99999999999999999999",
+        "1m",
+        "1h 3",
+        "http://",
+        "http://$a",
+        "unix:",
+        "[::1",
+        "a:b",
+        "weight=",
+        "=404",
+        "é",
+        "~(",
+        "10.0.0.0/8",
+        "50%",
+        "*",
+        "shared:a:1m",
+        "a=b",
+    ];
+    prop_oneof![
+        proptest::sample::select(names).prop_map(str::to_owned),
+        proptest::sample::select(words.to_vec()).prop_map(str::to_owned)
+    ]
 }
