@@ -72,7 +72,7 @@ async fn a_file_is_read_raw_and_a_directory_in_byte_order() {
     std::fs::write(path(&dir, "a.txt"), "x").expect("write");
     let all = reading(dir.path().to_str().expect("UTF-8"), "").await.expect("read");
     let mark = |name: &str| format!("# configuration file {}:\n", path(&dir, name));
-    let joined = format!("{}global\n{}# \u{{fffd}}\n{}backend b\n", mark("Z.cfg"), mark("a.cfg"), mark("b.cfg"));
+    let joined = [&mark("Z.cfg"), "global\n", &mark("a.cfg"), "# \u{fffd}\n", &mark("b.cfg"), "backend b\n"].concat();
     assert_eq!(all.config, Some(joined));
     assert!(all.notices.len() == 1 && all.notices[0].contains("a.cfg is not UTF-8"), "{:?}", all.notices);
     assert_eq!(reading(&path(&dir, "b.cfg"), "").await.expect("read").config.as_deref(), Some("backend b\n"));
