@@ -125,12 +125,14 @@ fn folder(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Ve
         let words = matches!(kind, BalancerKind::Haproxy | BalancerKind::Nginx);
         sources.retain(|source| ends(&source.name, endings) && (words || is_config(kind, &source.text)));
     }
-    match sources.is_empty() {
-        true => {
-            Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted: "*.cfg, *.conf, *.yaml, *.toml, *.json" })
-        }
-        false => Ok(sources),
+    if sources.is_empty() {
+        let mut wanted: Vec<_> = KINDS_ENDINGS.iter().filter(|(of, _)| asked(*of)).flat_map(|(_, endings)| *endings).collect();
+        wanted.sort();
+        wanted.dedup();
+        let wanted = wanted.into_iter().map(|ending| format!("*{ending}")).collect::<Vec<_>>().join(", ");
+        return Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted });
     }
+    Ok(sources)
 }
 
 const KINDS_ENDINGS: [(BalancerKind, &[&str]); 5] = [
