@@ -51,7 +51,8 @@ impl Reader<'_> {
                     self.told.error(words.whole(), "`balance url_param` needs the parameter's name after it");
                 }
                 if words.len() > 3 && words.get(3) != "check_post" {
-                    self.told.error(words.at(3), format!("`balance url_param NAME` takes `check_post`, not {}", shown(words.get(3))));
+                    self.told
+                        .error(words.at(3), format!("`balance url_param NAME` takes `check_post`, not {}", shown(words.get(3))));
                 }
                 hash = key(HashKey::Query, words.get(2));
             }
@@ -76,7 +77,8 @@ impl Reader<'_> {
                 let expression = words.rest(2);
                 self.sample(words, 2);
                 if words.len() > 3 {
-                    self.told.error(words.at(3), format!("`balance hash` takes one expression; {} is too much", shown(words.get(3))));
+                    self.told
+                        .error(words.at(3), format!("`balance hash` takes one expression; {} is too much", shown(words.get(3))));
                 }
                 hash = key(key_of(&expression), &expression);
             }

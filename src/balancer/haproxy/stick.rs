@@ -143,7 +143,8 @@ impl Reader<'_> {
             return;
         }
         for entry in words.get(at).split(',') {
-            let (name, argument) = entry.split_once('(').map_or((entry, None), |(name, rest)| (name, Some(rest.trim_end_matches(')'))));
+            let (name, argument) =
+                entry.split_once('(').map_or((entry, None), |(name, rest)| (name, Some(rest.trim_end_matches(')'))));
             let Some(found) = super::keywords::find("store", name, self.release) else {
                 return self.unknown("store", words.at(at), name, "thing to store");
             };
