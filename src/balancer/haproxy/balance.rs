@@ -208,7 +208,7 @@ fn key_of(expression: &str) -> HashKey {
     match fetch {
         "src" => HashKey::SourceAddress,
         "req.hdr" | "hdr" | "req.fhdr" | "hdr_ip" | "req.hdr_ip" => HashKey::Header,
-        "req.cook" | "cook" | "req.cook_val" | "rdp_cookie" | "req.rdp_cookie" => HashKey::Cookie,
+        "req.cook" | "req.cookie" | "cookie" | "cook" | "req.cook_val" | "rdp_cookie" | "req.rdp_cookie" => HashKey::Cookie,
         "path" | "pathq" | "url" | "base" | "uri" => HashKey::Uri,
         "url_param" | "urlp" | "query" => HashKey::Query,
         _ => HashKey::Expression,
