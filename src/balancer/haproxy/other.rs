@@ -182,7 +182,7 @@ impl Reader<'_> {
         }
         self.shape("global", words, 0);
         if matches!(first, "spread-checks") && !self.facts.once.insert(first.to_owned()) {
-            self.told.error(words.whole(), format!("`{first}` stands already above"));
+            self.told.warn(words.whole(), format!("`{first}` stands already above; HAProxy keeps the first"));
         }
         match words.get(0) {
             "maxconn" => self.model.process.maxconn = self.limit(words, "maxconn").filter(|limit| limit.value > 0),

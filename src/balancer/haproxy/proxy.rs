@@ -262,6 +262,11 @@ impl Reader<'_> {
             }
             at += if known.value { 2 } else { 1 };
         }
+        let certificate =
+            ["crt", "crt-list", "default-crt", "generate-certificates", "acme"].iter().any(|word| words.find(word).is_some());
+        if tls && !certificate && !words.get(1).starts_with("quic") {
+            self.told.error(words.whole(), "a `bind` with `ssl` needs a certificate: `crt FILE` or `crt-list FILE`");
+        }
         for written in words.get(1).split(',').filter(|written| !written.is_empty()) {
             let found = address::parse(written);
             if found.host.contains('.')

@@ -65,7 +65,7 @@ pub fn parse_stat(text: &str) -> Option<Vec<Row>> {
             server,
             status: text("status").unwrap_or_default(),
             address: text("addr"),
-            // HAProxy says `unknown` of `random` and `hash`.
+            // HAProxy says `unknown` of `random`.
             algorithm: text("algo").filter(|name| name != "unknown"),
             backup: number("bck") == Some(1),
             weight: number("uweight").or_else(|| number("weight")).and_then(|weight| u32::try_from(weight).ok()),
