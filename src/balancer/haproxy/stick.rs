@@ -134,6 +134,9 @@ impl Reader<'_> {
                 self.told.error(words.whole(), format!("a stick table needs its {word}, such as `{example}`"));
             }
         }
+        if draft.table.is_some() {
+            self.told.error(words.whole(), "this proxy has a stick table already; give the other one a backend of its own");
+        }
         draft.table = Some(table);
     }
 

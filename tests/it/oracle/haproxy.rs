@@ -35,7 +35,7 @@ fn compare(configs: impl Iterator<Item = (String, String)>) {
         let model = read(&text);
         let errors: Vec<_> = model.notices.iter().filter(|n| n.gravity == Gravity::Error).collect();
         if no == errors.is_empty() {
-            let said: Vec<&str> = said.lines().filter(|l| l.contains("ALERT")).take(1).collect();
+            let said: Vec<&str> = said.lines().filter(|l| l.contains("ALERT")).take(3).collect();
             let ours = errors
                 .first()
                 .map_or(String::new(), |n| format!("{}:{} {} «{}»", n.place.line, n.place.column, n.text, n.place.raw));
