@@ -133,6 +133,7 @@ pub enum ListenerPart {
     Name(String),
     Mode(Mode),
     Binds(Vec<Bind>),
+    Hosts(Vec<String>),
     Maxconn(Option<u64>),
     Timeout(Timer, Option<u64>),
 }
@@ -158,6 +159,7 @@ pub enum PoolPart {
     AllBackups(bool),
     ServerRules(Vec<Setting<String>>),
     KeepaliveInert(bool),
+    Discovered(bool),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -185,6 +187,7 @@ pub enum ServerPart {
 pub enum Timer {
     Client,
     Connect,
+    Send,
     Server,
     Request,
     Headers,
@@ -209,6 +212,7 @@ impl Timer {
         match self {
             Self::Client => &timeouts.client,
             Self::Connect => &timeouts.connect,
+            Self::Send => &timeouts.send,
             Self::Server => &timeouts.server,
             Self::Request => &timeouts.request,
             Self::Headers => &timeouts.headers,
@@ -223,6 +227,7 @@ impl Timer {
         match self {
             Self::Client => &mut timeouts.client,
             Self::Connect => &mut timeouts.connect,
+            Self::Send => &mut timeouts.send,
             Self::Server => &mut timeouts.server,
             Self::Request => &mut timeouts.request,
             Self::Headers => &mut timeouts.headers,

@@ -47,7 +47,7 @@ pub fn parse(kind: BalancerKind, sources: &[Source], files: &mut dyn Files, vers
 pub fn state(kind: BalancerKind, text: &str) -> Result<State, String> {
     match kind {
         BalancerKind::Haproxy => haproxy::state::state(text),
-        BalancerKind::Nginx => Err("nginx does not tell the state of its servers; leave the state out".to_owned()),
+        BalancerKind::Nginx => nginx::state::state(text),
         BalancerKind::Envoy => envoy::state(text),
         BalancerKind::Traefik => traefik::state(text),
         BalancerKind::Caddy => caddy::state(text),

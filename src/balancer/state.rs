@@ -1,14 +1,14 @@
 //! Run-time state as the balancer itself reports it, apart from its counters.
 //!
-//! Only what decides where traffic goes is here: two states compare equal exactly when no snapshot is
-//! needed. In real outages weights are changed through the socket and no file changes at all.
+//! Only what decides where traffic goes is here, and what health checks found, which needs no snapshot
+//! ([`State::decides_as`]). In real outages weights are changed through the socket and no file changes at all.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::model::{Gravity, Model, Notice};
+use super::model::{Gravity, Model, Notice, Pool};
 use super::source::Place;
 
 /// Pools and servers without a line in the config that are named one by one.
@@ -98,27 +98,31 @@ impl State {
 
 impl State {
     /// Lays what runs over what is written: each server of the model is told what the running balancer says of it,
-    /// found by the names of pool and server. What runs but stands in no file is told as a note and not added.
+    /// found by the names of pool and server, or else by its address. A pool without a name speaks for all pools (Caddy
+    /// knows none). What runs but stands in no file is told as a note and not added.
     pub fn lay_over(&self, model: &mut Model) {
-        let mut pools: HashMap<&str, &PoolState> = HashMap::new();
-        for pool in &self.pools {
-            pools.entry(&pool.name).or_insert(pool);
+        if model.version.is_none() {
+            model.version.clone_from(&self.version);
         }
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, pool) in model.pools.iter().enumerate() {
+            by_name.entry(&pool.name).or_default().push(at);
+        }
+        let by_name: HashMap<String, Vec<usize>> = by_name.into_iter().map(|(name, at)| (name.to_owned(), at)).collect();
+        let all: Vec<usize> = (0..model.pools.len()).collect();
         let mut strange = Vec::new();
-        let mut written: HashSet<&str> = HashSet::new();
-        for pool in &mut model.pools {
-            written.insert(&pool.name);
-            let Some(running) = pools.get(pool.name.as_str()) else { continue };
-            let mut servers: HashMap<&str, &ServerState> = running.servers.iter().map(|s| (s.name.as_str(), s)).collect();
-            for server in &mut pool.servers {
-                server.now = servers.remove(server.name.as_str()).cloned();
+        for running in self.pools.iter().filter(|pool| !pool.servers.is_empty()) {
+            let Some(places) = (if running.name.is_empty() { Some(&all) } else { by_name.get(&running.name) }) else {
+                strange.push((format!("pool {} runs", running.name), Place::default()));
+                continue;
+            };
+            let mut met: HashSet<&str> = HashSet::new();
+            for at in places {
+                running.lay_over(&mut model.pools[*at], &mut met);
             }
-            let mut left: Vec<&str> = servers.into_keys().collect();
-            left.sort_unstable();
-            strange.extend(left.into_iter().map(|server| (format!("server {}/{server} runs", pool.name), pool.place.clone())));
-        }
-        for pool in self.pools.iter().filter(|pool| !written.contains(pool.name.as_str()) && !pool.servers.is_empty()) {
-            strange.push((format!("pool {} runs", pool.name), Place::default()));
+            let place = places.first().map(|at| model.pools[*at].place.clone()).unwrap_or_default();
+            let left = running.servers.iter().filter(|server| !met.contains(server.name.as_str()));
+            strange.extend(left.map(|server| (format!("server {}/{} runs", running.name, server.name), place.clone())));
         }
         let count = strange.len();
         for (what, place) in strange.into_iter().take(MAX_STRANGE) {
@@ -134,6 +138,20 @@ impl State {
 }
 
 impl PoolState {
+    /// Names of the servers that were found are added to `met`.
+    fn lay_over<'a>(&'a self, pool: &mut Pool, met: &mut HashSet<&'a str>) {
+        let names: HashMap<&str, &ServerState> = self.servers.iter().rev().map(|s| (s.name.as_str(), s)).collect();
+        let addresses: HashMap<&str, &ServerState> =
+            self.servers.iter().rev().filter_map(|s| Some((s.address.as_deref()?, s))).collect();
+        for server in &mut pool.servers {
+            let found = names.get(server.name.as_str()).or_else(|| addresses.get(server.address.as_str()));
+            if let Some(running) = found {
+                met.insert(&running.name);
+                server.now = Some((*running).clone());
+            }
+        }
+    }
+
     pub fn server(&self, name: &str) -> Option<&ServerState> {
         self.servers.iter().find(|server| server.name == name)
     }
@@ -189,5 +207,28 @@ mod tests {
         assert_eq!(shares(&pool), [Some(0.0), Some(0.0), Some(0.0), Some(1.0)]);
         pool.servers.pop();
         assert_eq!(shares(&pool), [None, None, None]);
+    }
+
+    #[test]
+    fn what_runs_is_laid_over_what_is_written() {
+        use crate::balancer::model::{Pool, Server};
+        let written = |name: &str| Server { name: name.into(), ..Default::default() };
+        let mut model = Model {
+            pools: vec![Pool { name: "web".into(), servers: vec![written("a"), written("b")], ..Default::default() }],
+            ..Default::default()
+        };
+        let running = PoolState {
+            name: "web".into(),
+            servers: vec![server("a", 9, Admin::Drain, false), server("z", 1, Admin::Ready, false)],
+            ..Default::default()
+        };
+        let other = PoolState { name: "new".into(), servers: vec![server("a", 1, Admin::Ready, false)], ..Default::default() };
+        let empty = PoolState { name: "stats".into(), ..Default::default() };
+        State { version: None, pools: vec![running, other, empty] }.lay_over(&mut model);
+        let servers = &model.pools[0].servers;
+        assert_eq!((servers[0].effective_weight(), servers[0].effective_admin(), &servers[1].now), (9, Admin::Drain, &None));
+        assert_eq!((model.pools.len(), servers.len()), (1, 2), "nothing is added");
+        let told: Vec<_> = model.notices.iter().map(|notice| notice.text.split(" and ").next().unwrap_or_default()).collect();
+        assert_eq!(told, ["server web/z runs", "pool new runs"]);
     }
 }

@@ -122,7 +122,8 @@ fn look(command: &Check) -> Result<Report, String> {
         [] => None,
         paths => {
             let old = reader.load(paths, Known { kind: Some(kind), version }).map_err(|error| error.to_string())?;
-            remarks.extend(errors(&old.model).map(|error| (Gravity::Error, format!("in the config before: {error}"))));
+            remarks
+                .extend(errors(&old.model).into_iter().map(|error| (Gravity::Error, format!("in the config before: {error}"))));
             let changes = diff(&old.model, &model);
             Some((old.model, changes))
         }

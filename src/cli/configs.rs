@@ -1,7 +1,7 @@
 //! What `check`, `model` and `diff` share: configs from the disk, their secrets out before anything else is done, so
 //! that no secret can reach an output.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -104,12 +104,14 @@ pub fn spot(file: &str, line: usize, column: usize) -> String {
     if line == 0 { file.to_owned() } else { format!("{file}:{line}:{}", column.max(1)) }
 }
 
-/// The model's errors as lines for people, each with its place.
-pub fn errors(model: &Model) -> impl Iterator<Item = String> {
-    model.notices.iter().filter(|notice| notice.gravity == Gravity::Error).map(|notice| {
+/// The model's errors as lines for people, each with its place, each once.
+pub fn errors(model: &Model) -> Vec<String> {
+    let errors = model.notices.iter().filter(|notice| notice.gravity == Gravity::Error).map(|notice| {
         let file = model.files.get(notice.place.file).map_or("", String::as_str);
         format!("error: {}: {}", spot(file, notice.place.line, notice.place.column), notice.text)
-    })
+    });
+    let mut seen = HashSet::new();
+    errors.filter(|error| seen.insert(error.clone())).collect()
 }
 
 /// Writes to standard output. A reader that has gone is no fault of the command.

@@ -48,11 +48,12 @@ pub fn run(command: &Diff) -> ExitCode {
                 Format::Markdown => markdown(&changes),
                 Format::Json => json(&old, &new, &changes),
             });
-            let broken = [&old, &new].into_iter().flat_map(|config| errors(&config.model)).map(|error| refuse(&error)).count();
-            match (broken, changes.is_empty()) {
-                (0, true) => ExitCode::SUCCESS,
-                (0, false) => ExitCode::from(1),
-                _ => ExitCode::from(REFUSED),
+            for error in [&old, &new].into_iter().flat_map(|config| errors(&config.model)) {
+                refuse(&error);
+            }
+            match is_broken(&old.model) || is_broken(&new.model) {
+                true => ExitCode::from(REFUSED),
+                false => ExitCode::from(u8::from(!changes.is_empty())),
             }
         }
         Err(why) => refuse(&why),

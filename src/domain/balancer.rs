@@ -32,6 +32,8 @@ pub struct BalancerFields {
     /// Seconds between two polls.
     pub poll_seconds: i64,
     pub paused: bool,
+    /// Ask the balancer's own program (`haproxy -c`, `nginx -t`, …) about each new config; it must be installed here.
+    pub ask_program: bool,
 }
 
 impl Default for BalancerFields {
@@ -43,6 +45,7 @@ impl Default for BalancerFields {
             state_address: String::new(),
             poll_seconds: 5,
             paused: false,
+            ask_program: false,
         }
     }
 }
@@ -65,6 +68,12 @@ impl BalancerFields {
         } else if !self.state_address.is_empty()
             && let Err(detail) = StateAddress::parse(&self.state_address)
         {
+            errors.push("state_address", "not_an_address", detail);
+        } else if self.kind != BalancerKind::Haproxy
+            && !self.state_address.is_empty()
+            && !matches!(StateAddress::parse(&self.state_address), Ok(StateAddress::Http(_)))
+        {
+            let detail = format!("write the address of {}'s admin API, such as http://127.0.0.1:9901", self.kind.said());
             errors.push("state_address", "not_an_address", detail);
         }
         if !(1..=3600).contains(&self.poll_seconds) {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::disk::{Disk, STDIN};
-use super::verdict::is_caddyfile;
+use super::disk::{Disk, STDIN, STDIN_NAME};
+use super::verdict::is_named_caddyfile;
 use super::{ReadError, program};
+use crate::balancer::caddy::is_caddyfile;
 use crate::balancer::model::Model;
 use crate::balancer::source::{Files, Source};
 use crate::balancer::{detect, is_config, parse, printable};
@@ -50,13 +51,7 @@ pub fn load(
     let mut disk = Disk::default();
     let mut sources = Vec::new();
     for path in paths {
-        sources.extend(open(&mut disk, path, known.kind).map_err(|error| match error {
-            // Caddy quotes what it does not understand.
-            ReadError::Program { place, program, why } => {
-                ReadError::Program { place, program, why: printable(&wash(BalancerKind::Caddy, &why)) }
-            }
-            other => other,
-        })?);
+        sources.extend(open(&mut disk, path, known.kind)?);
     }
     let place = match sources.as_slice() {
         [only] => only.name.clone(),
@@ -65,8 +60,17 @@ pub fn load(
     if sources.iter().all(|source| source.text.trim().is_empty()) {
         return Err(ReadError::NotAConfig { place, why: "it is empty".to_owned() });
     }
-    let kind = kind(&sources, known.kind, place)?;
+    // By its name too: Caddy is to say what is wrong with one that cannot be known by its text.
+    let named = sources.iter().all(|source| is_named_caddyfile(Path::new(&source.name))).then_some(BalancerKind::Caddy);
+    let kind = kind(&sources, known.kind.or(named), place)?;
     for source in &mut sources {
+        if kind == BalancerKind::Caddy && (is_caddyfile(&source.text) || is_named_caddyfile(Path::new(&source.name))) {
+            adapt(source).map_err(|why| {
+                // Caddy quotes what it does not understand.
+                let why = printable(&wash(kind, &why));
+                ReadError::Program { place: source.name.clone(), program: "caddy adapt", why }
+            })?;
+        }
         source.text = wash(kind, &source.text);
     }
     let mut files = Washed { disk: &mut disk, kind, wash, given: Vec::new() };
@@ -96,12 +100,7 @@ fn open(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Vec<
     if path != Path::new(STDIN) && path.is_dir() {
         return folder(disk, path, kind);
     }
-    let mut source = disk.open(path)?;
-    let is_json =
-        source.text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(&source.text).is_ok();
-    if is_caddyfile(path) && kind.is_none() || kind == Some(BalancerKind::Caddy) && !is_json {
-        source = adapt(source, path)?;
-    }
+    let source = disk.open(path)?;
     let files = Source::split(&source.name, &source.text);
     if files.iter().any(|file| file.name != source.name) {
         disk.close();
@@ -126,12 +125,14 @@ fn folder(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Ve
         let words = matches!(kind, BalancerKind::Haproxy | BalancerKind::Nginx);
         sources.retain(|source| ends(&source.name, endings) && (words || is_config(kind, &source.text)));
     }
-    match sources.is_empty() {
-        true => {
-            Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted: "*.cfg, *.conf, *.yaml, *.toml, *.json" })
-        }
-        false => Ok(sources),
+    if sources.is_empty() {
+        let mut wanted: Vec<_> = KINDS_ENDINGS.iter().filter(|(of, _)| asked(*of)).flat_map(|(_, endings)| *endings).collect();
+        wanted.sort();
+        wanted.dedup();
+        let wanted = wanted.into_iter().map(|ending| format!("*{ending}")).collect::<Vec<_>>().join(", ");
+        return Err(ReadError::EmptyDirectory { place: path.display().to_string(), wanted });
     }
+    Ok(sources)
 }
 
 const KINDS_ENDINGS: [(BalancerKind, &[&str]); 5] = [
@@ -160,20 +161,24 @@ fn kind(sources: &[Source], asked: Option<BalancerKind>, place: String) -> Resul
     }
 }
 
-/// A Caddyfile as the JSON that Caddy makes of it. The environment stays out: `{$NAME}` would bring its secrets in.
-fn adapt(source: Source, path: &Path) -> Result<Source, ReadError> {
-    let failed = |why: String| ReadError::Program { place: source.name.clone(), program: "caddy adapt", why };
+/// Turns a Caddyfile into the JSON that Caddy makes of it. The environment stays out: `{$NAME}` would bring its secrets
+/// in. The error is one sentence, **not washed**.
+fn adapt(source: &mut Source) -> Result<(), String> {
     let caddy = program::find("caddy").ok_or_else(|| {
-        failed("caddy is not on the PATH; install it, or give the JSON that `caddy adapt --config Caddyfile` prints".to_owned())
+        "caddy is not on the PATH; install it, or give the JSON that `caddy adapt --config Caddyfile` prints".to_owned()
     })?;
     let mut command = Command::new(caddy);
-    command.args(["adapt", "--pretty", "--adapter", "caddyfile", "--config"]).arg(path).env_clear();
-    let ran = program::run(&mut command, &source.text, ADAPT_WITHIN).map_err(failed)?;
+    command.args(["adapt", "--pretty", "--adapter", "caddyfile", "--config"]).env_clear();
+    // What it imports is looked for beside it.
+    let path = if source.name == STDIN_NAME { STDIN } else { &source.name };
+    let ran = program::run(command.arg(path), &source.text, ADAPT_WITHIN)?;
     if !ran.ok {
         let said = ran.err.lines().rfind(|line| line.starts_with("Error")).unwrap_or("it refuses the file");
-        return Err(failed(shorten(said, 300)));
+        return Err(shorten(said, 300));
     }
-    Ok(Source::new(format!("{}{ADAPTED}", source.name), ran.out))
+    source.name.push_str(ADAPTED);
+    source.text = ran.out;
+    Ok(())
 }
 
 /// Included files, washed as they come.

@@ -19,7 +19,7 @@ pub enum ReadError {
     )]
     Denied { place: String },
     #[error("{place} holds no config ({wanted}): name the config file or its directory")]
-    EmptyDirectory { place: String, wanted: &'static str },
+    EmptyDirectory { place: String, wanted: String },
     #[error("{place} is neither a file nor a directory: name the config file")]
     NotAFile { place: String },
     #[error("{place} is not a config: {why}")]

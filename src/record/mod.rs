@@ -11,9 +11,9 @@ mod error;
 pub mod haproxy;
 mod http;
 mod program;
-pub mod verdict;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::time::Duration;
 

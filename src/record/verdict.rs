@@ -47,7 +47,7 @@ pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Verd
             BalancerKind::Haproxy => command.arg("-f").arg(path),
             _ => command.arg("-c").arg(main_file(path)),
         };
-        if kind == BalancerKind::Caddy && is_caddyfile(path) {
+        if kind == BalancerKind::Caddy && is_named_caddyfile(path) {
             command.args(["--adapter", "caddyfile"]);
         }
     }
@@ -68,7 +68,7 @@ fn main_file(path: &Path) -> PathBuf {
 }
 
 /// Whether a file of this name is written in Caddy's own language.
-pub(super) fn is_caddyfile(path: &Path) -> bool {
+pub(super) fn is_named_caddyfile(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     name.starts_with("caddyfile") || name.ends_with(".caddyfile")
 }
@@ -101,7 +101,7 @@ mod tests {
     fn caddys_own_language_is_known_by_its_name() {
         for (name, is) in [("/etc/caddy/Caddyfile", true), ("Caddyfile.test", true), ("a.caddyfile", true), ("caddy.json", false)]
         {
-            assert_eq!(is_caddyfile(Path::new(name)), is, "{name}");
+            assert_eq!(is_named_caddyfile(Path::new(name)), is, "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Result;
 use super::db::{Conn, Row, json};
 use crate::balancer::state::State;
 use crate::domain::id::{BalancerId, IncidentId, SnapshotId};
-use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
+use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole, Verdict};
 use crate::domain::time::Timestamp;
 
 const COLUMNS: &str =
@@ -68,6 +68,12 @@ pub async fn insert(conn: &mut Conn, snapshot: &Snapshot, content: &Content) -> 
     .execute()
     .await
     .map(drop)
+}
+
+/// Keeps what the balancer's program said, which is known later than the snapshot.
+pub async fn set_verdict(conn: &mut Conn, id: SnapshotId, verdict: &Verdict) -> Result<()> {
+    let verdict = json(verdict)?;
+    conn.query("update snapshots set verdict = $2 where id = $1").bind(id.0).bind(verdict).execute().await.map(drop)
 }
 
 pub async fn next_number(conn: &mut Conn, balancer: BalancerId) -> Result<i64> {

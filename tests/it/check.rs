@@ -380,14 +380,16 @@ fn depth_and_bombs_end() {
         ("deep.cfg", format!("global\n{}backend a\n{}", ".if defined(A)\n".repeat(1_000), ".endif\n".repeat(1_000))),
         ("bomb.yaml", bomb),
         ("many.cfg", many),
-        ("line.cfg", format!("global\n  description {}\n", "x".repeat(10_000_000))),
+        ("line.cfg", format!("global\n  description {}\n", "x".repeat(1_000_000))),
         ("open.conf", format!("http {{ {}", "upstream a { ".repeat(100_000))),
     ];
     let named: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let dir = folder(&named);
     for (name, _) in &files {
         let ran = run(&dir, &["check", name]);
-        assert!(ran.code == 2 && (ran.out.len() + ran.err.len()) < 200_000, "{name}: {} {}", ran.code, ran.out.len());
+        // HAProxy takes lines of any length.
+        let code = if *name == "line.cfg" { 0 } else { 2 };
+        assert!(ran.code == code && (ran.out.len() + ran.err.len()) < 200_000, "{name}: {} {}", ran.code, ran.out.len());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod canary;
 mod check;
 mod hooks;
 mod incidents;
@@ -8,6 +9,7 @@ mod kill;
 mod oracle;
 mod people;
 mod recording;
+mod redaction;
 mod store;
 mod tasks;
 mod timeline;

@@ -12,8 +12,8 @@ use crate::domain::time::shorten;
 const SAID_MAX: usize = 600;
 /// Deepest nesting of subroutes and named routes.
 const DEPTH_MAX: usize = 40;
-/// Most routes of one server, which named routes could multiply.
-const ROUTES_MAX: usize = 100_000;
+/// Most handlers of one server, which named routes could multiply.
+const HANDLERS_MAX: usize = 100_000;
 
 /// Handlers that change a request or an answer and pass it on.
 const PASSING: [&str; 17] = [
@@ -43,24 +43,28 @@ pub struct Walk<'r, 't, 'm> {
     model: &'m mut Model,
     server: &'r str,
     named: Option<&'r Node<'r>>,
-    found: usize,
+    /// Handlers that were looked at.
+    seen: usize,
     /// How many pools have a name already.
     names: HashMap<String, usize>,
 }
 
 impl<'r, 't, 'm> Walk<'r, 't, 'm> {
     pub fn new(reader: &'r Reader<'t>, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
-        Self { reader, model, server, named, found: 0, names: HashMap::new() }
+        Self { reader, model, server, named, seen: 0, names: HashMap::new() }
     }
 
     /// Takes a list of routes; `conditions` hold for all of them.
     pub fn routes(&mut self, routes: &[Node<'_>], conditions: &[String], depth: usize) {
         for route in routes {
+            if self.seen > HANDLERS_MAX {
+                return;
+            }
             let fields = Fields::new(self.reader, route, "route");
             fields.skip(&["group", "terminal", "@id"]);
             let mut all = conditions.to_vec();
             all.extend(fields.get("match").and_then(condition));
-            for handler in fields.list("handle") {
+            for handler in fields.list("handle").iter().take(HANDLERS_MAX.saturating_sub(self.seen) + 1) {
                 self.handler(handler, &all, depth);
             }
             fields.done();
@@ -69,8 +73,14 @@ impl<'r, 't, 'm> Walk<'r, 't, 'm> {
 
     fn handler(&mut self, node: &Node<'_>, conditions: &[String], depth: usize) {
         let kind = node.get("handler").and_then(Node::text).map(clean_name).unwrap_or_default();
-        if depth > DEPTH_MAX {
-            self.reader.note(node, format!("routes nested deeper than {DEPTH_MAX} levels are not looked at"));
+        self.seen += 1;
+        if self.seen > HANDLERS_MAX || depth > DEPTH_MAX {
+            if self.seen <= HANDLERS_MAX + 1 {
+                let told = format!(
+                    "more than {HANDLERS_MAX} handlers, or nested deeper than {DEPTH_MAX} levels: the rest is not looked at"
+                );
+                self.reader.note(node, told);
+            }
             return;
         }
         match kind.as_str() {
@@ -114,10 +124,6 @@ impl<'r, 't, 'm> Walk<'r, 't, 'm> {
     }
 
     fn add(&mut self, node: &Node<'_>, conditions: &[String], target: Target) {
-        self.found += 1;
-        if self.found > ROUTES_MAX {
-            return;
-        }
         let condition = (!conditions.is_empty()).then(|| shorten(&conditions.join("; "), SAID_MAX));
         let place = self.reader.place(node);
         self.model.routes.push(Route { listener: self.server.to_owned(), condition, target, place, ..Route::default() });

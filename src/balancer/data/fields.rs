@@ -14,7 +14,7 @@ const NOTICES_MAX: usize = 500;
 /// Most names in one notice.
 const NAMES_MAX: usize = 12;
 /// Bytes that are looked at for the raw text of a place.
-const RAW_BYTES: usize = 2_000;
+const RAW_BYTES: usize = 1_000;
 
 /// One file that is read, and what is told of it.
 pub struct Reader<'t> {
@@ -71,10 +71,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Tells the problems of a tree; `gravity` says what the balancer makes of each kind, none for nothing.
+    /// Tells the problems of a tree; `gravity` says what the balancer makes of each kind, none for nothing. That not all
+    /// of it was read is an error in any case: nobody shall take the rest for the whole.
     pub fn problems(&self, tree: &Tree<'_>, gravity: impl Fn(ProblemKind) -> Option<Gravity>) {
         for Problem { kind, span, text } in &tree.problems {
-            if let Some(gravity) = gravity(*kind) {
+            let gravity = if *kind == ProblemKind::Limit { Some(Gravity::Error) } else { gravity(*kind) };
+            if let Some(gravity) = gravity {
                 self.tell(gravity, self.place_of(span.clone()), text.as_str());
             }
         }

@@ -5,7 +5,7 @@
 //! API's field comments, Traefik's service options, Caddy's reverse_proxy). Where the running config decides a
 //! default, nothing is laid in.
 
-use crate::balancer::model::{Check, HashMethod, Listener, Model, Passive, Pool, Process, Server, Setting, Timeouts};
+use crate::balancer::model::{Check, HashMethod, Listener, Mode, Model, Passive, Pool, Process, Server, Setting, Timeouts};
 use crate::balancer::source::Place;
 use crate::domain::balancer::BalancerKind;
 
@@ -71,10 +71,12 @@ impl Defaults {
     pub fn listener(&self, listener: &Listener) -> Listener {
         let mut listener = listener.clone();
         unlimited(&mut listener.maxconn);
+        listener.hosts.sort();
+        listener.hosts.dedup();
         for bind in &mut listener.binds {
             unlimited(&mut bind.maxconn);
         }
-        self.timeouts(&mut listener.timeouts, true);
+        self.timeouts(&mut listener.timeouts, true, listener.mode);
         listener
     }
 
@@ -105,7 +107,7 @@ impl Defaults {
         }
         self.check(laid.check.as_mut());
         self.passive(&mut laid.passive);
-        self.timeouts(&mut laid.timeouts, false);
+        self.timeouts(&mut laid.timeouts, false, laid.mode);
         let retry = &mut laid.retry;
         match self.kind {
             BalancerKind::Haproxy => {
@@ -118,7 +120,8 @@ impl Defaults {
                 if retry.on.is_empty() {
                     retry.on = vec!["error".to_owned(), "timeout".to_owned()];
                 }
-                if self.version.is_some() {
+                or(&mut retry.within, 0);
+                if self.version.is_some() && laid.mode == Mode::Http {
                     or(&mut laid.limits.keepalive, if self.since([1, 29, 7]) { 32 } else { 0 });
                 }
             }
@@ -198,17 +201,22 @@ impl Defaults {
         }
     }
 
-    fn timeouts(&self, timeouts: &mut Timeouts, listener: bool) {
+    fn timeouts(&self, timeouts: &mut Timeouts, listener: bool, mode: Mode) {
         match (self.kind, listener) {
-            (BalancerKind::Nginx, true) => {
+            (BalancerKind::Nginx, true) if mode == Mode::Http => {
                 for (timer, default) in
                     [(&mut timeouts.client, 60_000), (&mut timeouts.headers, 60_000), (&mut timeouts.keepalive, 75_000)]
                 {
                     or(timer, default);
                 }
             }
+            (BalancerKind::Nginx, false) if mode != Mode::Http => {
+                or(&mut timeouts.connect, 60_000);
+                or(&mut timeouts.server, 600_000);
+            }
             (BalancerKind::Nginx, false) => {
                 or(&mut timeouts.connect, 60_000);
+                or(&mut timeouts.send, 60_000);
                 or(&mut timeouts.server, 60_000);
             }
             (BalancerKind::Envoy, false) => or(&mut timeouts.connect, 5_000),

@@ -117,7 +117,7 @@ pub fn group(items: Vec<Item<'_>>) -> Vec<Change> {
         (item.kind, item.pool.is_some(), item.listener.is_some(), label, alike)
     };
     for bucket in buckets(of_pools, key) {
-        if bucket.len() > MAX_ALIKE && joins(bucket[0].kind) {
+        if joins(bucket[0].kind) && (bucket.len() > MAX_ALIKE || written_once(&bucket) || by_version(&bucket)) {
             found.push(pools_alike(bucket));
         } else {
             found.extend(bucket.into_iter().map(alone));
@@ -140,6 +140,19 @@ fn buckets<'a, K: std::hash::Hash + Eq>(items: Vec<Item<'a>>, key: impl Fn(&Item
         out[index].push(item);
     }
     out
+}
+
+/// Whether all of several items stand at one place before, and at one after: `defaults` changed, not they.
+fn written_once(items: &[Item<'_>]) -> bool {
+    let spot = |place: &Place| (place.file, place.start, place.line);
+    let first = |item: &Item| (item.before.first().map(spot), item.after.first().map(spot));
+    let once = first(&items[0]);
+    items.len() > 1 && once.1.is_some_and(|(_, _, line)| line > 0) && items.iter().all(|item| first(item) == once)
+}
+
+/// Whether several items are what another version makes of what nobody wrote.
+fn by_version(items: &[Item<'_>]) -> bool {
+    items.len() > 1 && items[0].kind == ChangeKind::DefaultByVersion
 }
 
 /// Whether one change of many pools may be one sentence. What costs sessions or capacity is told pool by pool.
@@ -209,7 +222,7 @@ fn one_pool(items: Vec<Item<'_>>, found: &mut Vec<(Grade, u64, Change)>) {
             }
             Said::Value { label, change } => format!("{} {change}", of(label)),
             Said::Verb { verb, loss_from, .. } => format!("{who} {verb}{}", loss(percent, *loss_from)),
-            Said::Each { one, .. } => format!("server {name} {one}"),
+            Said::Each { one, .. } => format!("server {one}"),
             Said::Clause(text) => format!("{who} {text}"),
         };
         let sentence = format!("{}{text}", subject(first));
@@ -224,7 +237,7 @@ fn alone(item: Item<'_>) -> (Grade, u64, Change) {
         Said::Value { label, change } => format!("{subject}{label} {change}"),
         Said::Clause(text) => format!("{subject}{text}"),
         Said::Verb { verb, .. } => format!("{} {verb}", subject.trim_end_matches([':', ' '])),
-        Said::Each { one, .. } => format!("{} {one}", subject.trim_end_matches([':', ' '])),
+        Said::Each { one, .. } => format!("{} {one}", if item.pool.is_some() { "pool" } else { "listener" }),
         Said::Weight { from, to } => format!("{subject}weight {from} → {to}"),
     };
     let items = vec![item];
@@ -285,7 +298,13 @@ fn loss(percent: f64, from: u32) -> String {
 
 fn change(items: Vec<Item<'_>>, percent: f64, sentence: String, many: bool) -> (Grade, u64, Change) {
     let first = &items[0];
-    let grade = if first.written_only { Grade::Rest } else { grade(first.kind, percent >= 1.0, many) };
+    let grade = match (&first.said, first.kind) {
+        _ if first.written_only => Grade::Rest,
+        (Said::Each { all: "removed", .. }, ChangeKind::Listener) => Grade::PoolGone,
+        (Said::Each { all: "added", .. }, ChangeKind::Listener) => Grade::Servers,
+        (Said::Each { .. }, ChangeKind::Listener) => Grade::Rest,
+        (_, kind) => grade(kind, percent >= 1.0, many),
+    };
     let lost = if grade == Grade::CapacityLost { percent as u64 } else { 0 };
     let mut out = Change {
         kind: first.kind,
@@ -296,9 +315,14 @@ fn change(items: Vec<Item<'_>>, percent: f64, sentence: String, many: bool) -> (
         lost_percent: percent,
         ..Change::default()
     };
+    let spot = |place: &Place| (place.file, place.line, place.start);
+    let add = |to: &mut Vec<Place>, from: Vec<Place>| {
+        let last = to.last().map(spot);
+        to.extend(from.into_iter().filter(|place| Some(spot(place)) != last));
+    };
     for item in items {
-        out.before.extend(item.before);
-        out.after.extend(item.after);
+        add(&mut out.before, item.before);
+        add(&mut out.after, item.after);
         out.edits.extend(item.edits);
     }
     (grade, lost, out)

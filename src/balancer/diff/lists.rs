@@ -1,136 +1,178 @@
 //! What stands in lists: routes of a listener, persistence of a pool, admin surfaces of the process.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::apply::renamed;
 use super::defaults::plain;
 use super::group::Item;
 use super::matching::Matched;
 use super::words::{self, Said, value, verb};
-use crate::balancer::change::{ChangeKind, Edit, ListEdit, ProcessPart, RoutePart};
+use crate::balancer::change::{ChangeKind, Edit, ListEdit, RoutePart};
 use crate::balancer::model::{AdminSurface, Bind, Model, Persistence, PersistenceKind, Route, Setting};
+use crate::balancer::source::Place;
 use crate::domain::balancer::BalancerKind;
 
+/// One change in a list, with the places of its own entries where it has some.
+pub struct Found<'a> {
+    pub kind: ChangeKind,
+    pub said: Said,
+    pub places: Option<(Option<&'a Place>, Option<&'a Place>)>,
+}
+
+impl From<(ChangeKind, Said)> for Found<'_> {
+    fn from((kind, said): (ChangeKind, Said)) -> Self {
+        Self { kind, said, places: None }
+    }
+}
+
+fn at<'a>(kind: ChangeKind, said: Said, before: Option<&'a Place>, after: Option<&'a Place>) -> Found<'a> {
+    Found { kind, said, places: Some((before, after)) }
+}
+
 /// What says on which server a client stays: removed, added, another key, another order.
-pub fn persistence(old: &[Persistence], new: &[Persistence]) -> Vec<(ChangeKind, Said)> {
-    let same = |a: &Persistence, b: &Persistence| {
-        let bare = |p: &Persistence| Persistence { said: plain(&p.said), ..p.clone() };
-        bare(a) == bare(b)
-    };
-    let left = |from: &[Persistence], other: &[Persistence]| -> Vec<Persistence> {
-        let mut other: Vec<&Persistence> = other.iter().collect();
+pub fn persistence<'a>(old: &'a [Persistence], new: &'a [Persistence]) -> Vec<Found<'a>> {
+    let bare = |p: &Persistence| Persistence { said: plain(&p.said), ..p.clone() };
+    let left = |from: &'a [Persistence], other: &[Persistence]| -> Vec<&'a Persistence> {
+        let mut other: Vec<Persistence> = other.iter().map(bare).collect();
         let mut out = Vec::new();
         for item in from {
-            match other.iter().position(|o| same(item, o)) {
+            match other.iter().position(|o| *o == bare(item)) {
                 Some(at) => drop(other.remove(at)),
-                None => out.push(item.clone()),
+                None => out.push(item),
             }
         }
         out
     };
     let (gone, mut come) = (left(old, new), left(new, old));
     let text = |p: &Persistence| if p.said.is_empty() { format!("by {}", p.key) } else { format!("“{}”", p.said) };
+    let only = |list: &[&Persistence], kind: PersistenceKind| list.iter().filter(|p| p.kind == kind).count() == 1;
     let mut out = Vec::new();
-    let only = |list: &[Persistence], kind: PersistenceKind| list.iter().filter(|p| p.kind == kind).count() == 1;
     for before in &gone {
         let pair = only(&gone, before.kind) && only(&come, before.kind);
-        match come.iter().position(|after| pair && after.kind == before.kind) {
-            Some(at) => {
-                let after = come.remove(at);
-                let said = if before.key == after.key {
-                    value("persistence", format!("{} → {}", text(before), text(&after)))
-                } else {
-                    value("persistence key", format!("{} → {} ({} → {})", before.key, after.key, text(before), text(&after)))
-                };
-                out.push((ChangeKind::Persistence, said));
-            }
-            None => out.push((ChangeKind::Persistence, Said::Clause(format!("persistence {} removed", text(before))))),
-        }
+        let Some(index) = come.iter().position(|after| pair && after.kind == before.kind) else {
+            let said = Said::Clause(format!("persistence {} removed", text(before)));
+            out.push(at(ChangeKind::Persistence, said, Some(&before.place), None));
+            continue;
+        };
+        let after = come.remove(index);
+        let said = if before.key == after.key {
+            value("persistence", format!("{} → {}", text(before), text(after)))
+        } else {
+            value("persistence key", format!("{} → {} ({} → {})", before.key, after.key, text(before), text(after)))
+        };
+        out.push(at(ChangeKind::Persistence, said, Some(&before.place), Some(&after.place)));
     }
-    for after in &come {
-        out.push((ChangeKind::Persistence, Said::Clause(format!("persistence {} added", text(after)))));
+    for after in come {
+        let said = Said::Clause(format!("persistence {} added", text(after)));
+        out.push(at(ChangeKind::Persistence, said, None, Some(&after.place)));
     }
     if out.is_empty() {
         let all = |list: &[Persistence]| list.iter().map(text).collect::<Vec<_>>().join(", ");
-        out.push((ChangeKind::Order, value("order of persistence", format!("{} → {}", all(old), all(new)))));
+        out.push(Found::from((ChangeKind::Order, value("order of persistence", format!("{} → {}", all(old), all(new))))));
     }
     out
 }
 
-/// Stats pages, sockets and admin APIs that came, went or changed. Empty for every other part.
-pub fn surfaces(old: &ProcessPart, new: &ProcessPart) -> Vec<(ChangeKind, Said)> {
-    let (ProcessPart::Admin(old), ProcessPart::Admin(new)) = (old, new) else { return Vec::new() };
+/// Stats pages, sockets and admin APIs that came, went or changed.
+pub fn surfaces<'a>(old: &'a [AdminSurface], new: &'a [AdminSurface]) -> Vec<Found<'a>> {
     let name = |s: &AdminSurface| if s.address.is_empty() { s.what.clone() } else { format!("{} at {}", s.what, s.address) };
     let how = |s: &AdminSurface| {
         let guarded = if s.guarded { "guarded" } else { "open to everybody who reaches it" };
         if s.writes { format!("can change state, {guarded}") } else { format!("read only, {guarded}") }
     };
+    let said = |text: String, was: Option<&'a AdminSurface>, is: Option<&'a AdminSurface>| {
+        at(ChangeKind::Process, Said::Clause(text), was.map(|s| &s.place), is.map(|s| &s.place))
+    };
     let mut out = Vec::new();
     let mut left: Vec<&AdminSurface> = old.iter().collect();
     for now in new {
         match left.iter().position(|was| name(was) == name(now)) {
-            None => out.push(format!("{} added: {}", name(now), how(now))),
-            Some(at) => {
-                let was = left.remove(at);
+            None => out.push(said(format!("{} added: {}", name(now), how(now)), None, Some(now))),
+            Some(index) => {
+                let was = left.remove(index);
                 if how(was) != how(now) {
-                    out.push(format!("{}: {} → {}", name(now), how(was), how(now)));
+                    out.push(said(format!("{}: {} → {}", name(now), how(was), how(now)), Some(was), Some(now)));
                 }
             }
         }
     }
-    out.extend(left.into_iter().map(|was| format!("{} removed", name(was))));
+    out.extend(left.into_iter().map(|was| said(format!("{} removed", name(was)), Some(was), None)));
     if out.is_empty() {
-        out.push("order of admin surfaces changed".to_owned());
-    }
-    out.into_iter().map(|text| (ChangeKind::Process, Said::Clause(text))).collect()
-}
-
-/// Where a listener listens now and did not, and the other way round; what its addresses ask for.
-pub fn binds(old: &[Bind], new: &[Bind]) -> Vec<(ChangeKind, Said)> {
-    let find = |binds: &[Bind], address: &str| binds.iter().find(|bind| bind.address == address).cloned();
-    let missing = |from: &[Bind], other: &[Bind]| -> Vec<String> {
-        from.iter().filter(|bind| find(other, &bind.address).is_none()).map(|bind| bind.address.clone()).collect()
-    };
-    let tls = |now: bool| -> Vec<String> {
-        let turned = |bind: &&Bind| bind.tls == now && find(old, &bind.address).is_some_and(|old| old.tls != now);
-        new.iter().filter(turned).map(|bind| bind.address.clone()).collect()
-    };
-    let mut out: Vec<(ChangeKind, Said)> = [
-        (ChangeKind::Listener, "no longer listens on", missing(old, new)),
-        (ChangeKind::Listener, "now listens on", missing(new, old)),
-        (ChangeKind::Tls, "no longer asks for TLS on", tls(false)),
-        (ChangeKind::Tls, "now asks for TLS on", tls(true)),
-    ]
-    .into_iter()
-    .filter(|(_, _, addresses)| !addresses.is_empty())
-    .map(|(kind, said, addresses)| (kind, verb("addresses", format!("{said} {}", words::listed(&addresses)))))
-    .collect();
-    let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
-    for now in new {
-        if let Some(was) = find(old, &now.address)
-            && limit(&was) != limit(now)
-        {
-            let change = words::arrow(limit(&was), limit(now), words::number);
-            out.push((ChangeKind::Limit, value(format!("maxconn of {}", now.address), change)));
-        }
-    }
-    if out.is_empty() {
-        out.push((ChangeKind::Other, value("order of addresses", "changed")));
+        out.push(Found::from((ChangeKind::Process, Said::Clause("order of admin surfaces changed".to_owned()))));
     }
     out
 }
 
-/// Rules that pick a server before the algorithm does.
-pub fn server_rules(old: &[Setting<String>], new: &[Setting<String>]) -> Vec<(ChangeKind, Said)> {
-    let missing = |from: &[Setting<String>], other: &[Setting<String>], what: &str| -> Vec<(ChangeKind, Said)> {
-        let has = |rule: &Setting<String>| other.iter().any(|o| plain(&o.value) == plain(&rule.value));
-        let said = |rule: &Setting<String>| Said::Clause(format!("rule “{}” {what}", rule.value));
-        from.iter().filter(|rule| !has(rule)).map(|rule| (ChangeKind::Route, said(rule))).collect()
-    };
-    let mut out = missing(old, new, "removed");
-    out.extend(missing(new, old, "added"));
+/// Where a listener listens now and did not, and the other way round; what its addresses ask for.
+pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
+    let find = |binds: &'a [Bind], address: &str| binds.iter().find(|bind| bind.address == address);
+    let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
+    let mut groups: Vec<(ChangeKind, &str, Vec<(Option<&'a Bind>, Option<&'a Bind>)>)> = vec![
+        (ChangeKind::Listener, "no longer listens on", Vec::new()),
+        (ChangeKind::Listener, "now listens on", Vec::new()),
+        (ChangeKind::Tls, "no longer asks for TLS on", Vec::new()),
+        (ChangeKind::Tls, "now asks for TLS on", Vec::new()),
+        (ChangeKind::Listener, "no longer takes requests for unknown hosts on", Vec::new()),
+        (ChangeKind::Listener, "now takes requests for unknown hosts on", Vec::new()),
+    ];
+    groups[0].2.extend(old.iter().filter(|bind| find(new, &bind.address).is_none()).map(|bind| (Some(bind), None)));
+    let mut limits = Vec::new();
+    for now in new {
+        let was = find(old, &now.address);
+        match was {
+            None => groups[1].2.push((None, Some(now))),
+            Some(was) if was.tls != now.tls => groups[2 + usize::from(now.tls)].2.push((Some(was), Some(now))),
+            Some(_) => {}
+        }
+        if let Some(was) = was.filter(|was| was.default_server != now.default_server) {
+            groups[4 + usize::from(now.default_server)].2.push((Some(was), Some(now)));
+        }
+        if let Some(was) = was.filter(|was| limit(was) != limit(now)) {
+            let change = words::arrow(limit(was), limit(now), words::number);
+            let said = value(format!("maxconn of {}", now.address), change);
+            limits.push(at(ChangeKind::Limit, said, Some(&was.place), Some(&now.place)));
+        }
+    }
+    let mut out = Vec::new();
+    for (kind, text, binds) in groups.into_iter().filter(|(_, _, binds)| !binds.is_empty()) {
+        let name = |(old, new): &(Option<&Bind>, Option<&Bind>)| old.or(*new).map(|bind| bind.address.clone());
+        let names: Vec<String> = binds.iter().filter_map(name).collect();
+        let said = verb("addresses", format!("{text} {}", words::listed(&names)));
+        out.push(at(kind, said, binds[0].0.map(|bind| &bind.place), binds[0].1.map(|bind| &bind.place)));
+    }
+    out.append(&mut limits);
     if out.is_empty() {
-        out.push((ChangeKind::Order, Said::Clause("order of the rules that pick a server changed".to_owned())));
+        out.push(Found::from((ChangeKind::Other, value("order of addresses", "changed"))));
+    }
+    out
+}
+
+/// Hosts that a listener answers for.
+pub fn hosts<'a>(old: &[String], new: &[String]) -> Vec<Found<'a>> {
+    let missing = |from: &[String], other: &[String]| -> Vec<String> {
+        let other: HashSet<&String> = other.iter().collect();
+        from.iter().filter(|host| !other.contains(host)).cloned().collect()
+    };
+    [("no longer answers for", missing(old, new)), ("now answers for", missing(new, old))]
+        .into_iter()
+        .filter(|(_, hosts)| !hosts.is_empty())
+        .map(|(text, hosts)| (ChangeKind::Listener, verb("hosts", format!("{text} {}", words::listed(&hosts)))))
+        .map(Found::from)
+        .collect()
+}
+
+/// Rules that pick a server before the algorithm does.
+pub fn server_rules<'a>(old: &'a [Setting<String>], new: &'a [Setting<String>]) -> Vec<Found<'a>> {
+    let missing = |from: &'a [Setting<String>], other: &[Setting<String>]| -> Vec<&'a Setting<String>> {
+        from.iter().filter(|rule| !other.iter().any(|o| plain(&o.value) == plain(&rule.value))).collect()
+    };
+    let said = |rule: &Setting<String>, what: &str| Said::Clause(format!("rule “{}” {what}", rule.value));
+    let gone = missing(old, new).into_iter().map(|rule| at(ChangeKind::Route, said(rule, "removed"), Some(&rule.place), None));
+    let come = missing(new, old).into_iter().map(|rule| at(ChangeKind::Route, said(rule, "added"), None, Some(&rule.place)));
+    let mut out: Vec<Found<'a>> = gone.chain(come).collect();
+    if out.is_empty() {
+        let text = "order of the rules that pick a server changed";
+        out.push(Found::from((ChangeKind::Order, Said::Clause(text.to_owned()))));
     }
     out
 }
@@ -229,7 +271,12 @@ fn of_listener<'a>(
         if target != new.target {
             let label =
                 old.condition.clone().map_or_else(|| "default route".to_owned(), |condition| format!("route {condition}"));
-            let change = format!("{} → {}", words::target(&old.target), words::target(&new.target));
+            let (was, is) = (words::target(&old.target), words::target(&new.target));
+            let change = if was == is {
+                format!("still leads to {is}, now called {}", words::target(&target))
+            } else {
+                format!("{was} → {is}")
+            };
             let (before, after) = (RoutePart::Target(target), RoutePart::Target(new.target.clone()));
             push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
         }
@@ -244,7 +291,7 @@ fn of_listener<'a>(
             let change = format!("{} → {}", none(missing(old, new)), none(missing(new, old)));
             let (before, after) =
                 (RoutePart::Definitions(old.definitions.clone()), RoutePart::Definitions(new.definitions.clone()));
-            let label = format!("condition of the route to {}{}", words::target(&new.target), when(new));
+            let label = format!("route{} to {},", when(new), words::target(&new.target));
             push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
         }
     }

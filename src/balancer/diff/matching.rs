@@ -178,18 +178,26 @@ pub fn pools(old: &Model, new: &Model) -> Matched {
     out
 }
 
-/// Listeners of two models; a rename is one whose addresses stay.
+/// Listeners of two models; a rename is one whose addresses or most hosts stay.
 pub fn listeners(old: &Model, new: &Model) -> Matched {
     let names = |model: &'_ Model| -> Vec<String> { model.listeners.iter().map(|listener| listener.name.clone()).collect() };
     let (olds, news) = (names(old), names(new));
     let mut out = Matched::by_name(olds.iter().map(String::as_str), news.iter().map(String::as_str));
     let (olds, news) = (Names::of(olds.iter().map(String::as_str)), Names::of(news.iter().map(String::as_str)));
-    let key = |listener: &Listener, own: &Names, other: &Names| {
-        let mut binds: Vec<&str> = listener.binds.iter().map(|bind| bind.address.as_str()).collect();
-        binds.sort_unstable();
-        (own.may_be_renamed(&listener.name, other) && !binds.is_empty()).then(|| binds.join("\n"))
+    let known = |listener: &Listener, own: &Names, other: &Names| own.may_be_renamed(&listener.name, other);
+    for hosts in [true, false] {
+        let key = |listener: &Listener, own: &Names, other: &Names| {
+            let mut all: Vec<&str> = listener.binds.iter().map(|bind| bind.address.as_str()).collect();
+            all.extend(listener.hosts.iter().filter(|_| hosts).map(String::as_str));
+            all.sort_unstable();
+            (known(listener, own, other) && !all.is_empty()).then(|| all.join("\n"))
+        };
+        out.by_key(|at| key(&old.listeners[at], &olds, &news), |at| key(&new.listeners[at], &news, &olds));
+    }
+    let hosts = |listener: &Listener, own: &Names, other: &Names| {
+        if known(listener, own, other) { listener.hosts.clone() } else { Vec::new() }
     };
-    out.by_key(|at| key(&old.listeners[at], &olds, &news), |at| key(&new.listeners[at], &news, &olds));
+    out.by_majority(|at| hosts(&old.listeners[at], &olds, &news), |at| hosts(&new.listeners[at], &news, &olds));
     out
 }
 

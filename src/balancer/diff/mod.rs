@@ -10,6 +10,7 @@ mod lists;
 mod matching;
 mod merged;
 mod parts;
+mod secrets;
 mod state;
 mod text;
 mod walk;
@@ -19,10 +20,15 @@ pub use super::change::{Change, ChangeKind};
 
 pub use apply::apply;
 pub use merged::changes;
+pub use secrets::secret_changes;
 pub use state::{diff, state_changes};
 pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod sentences;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;

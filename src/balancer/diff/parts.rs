@@ -40,17 +40,29 @@ pub const PROCESS: &[Reads<Process, ProcessPart>] = &[
 
 pub const LISTENER: &[Reads<Listener, ListenerPart>] = &[
     |l| {
-        let Listener { name: _, mode, binds: _, maxconn: _, timeouts: _, place: _ } = l;
+        let Listener { name: _, mode, hosts: _, binds: _, maxconn: _, timeouts: _, place: _ } = l;
         ListenerPart::Mode(*mode)
     },
     |l| ListenerPart::Binds(l.binds.clone()),
+    |l| ListenerPart::Hosts(l.hosts.clone()),
     |l| ListenerPart::Maxconn(value(&l.maxconn)),
     |l| {
-        let Timeouts { client, connect: _, server: _, request: _, headers: _, queue: _, keepalive: _, tunnel: _, check: _ } =
-            &l.timeouts;
+        let Timeouts {
+            client,
+            connect: _,
+            send: _,
+            server: _,
+            request: _,
+            headers: _,
+            queue: _,
+            keepalive: _,
+            tunnel: _,
+            check: _,
+        } = &l.timeouts;
         ListenerPart::Timeout(Timer::Client, value(client))
     },
     |l| ListenerPart::Timeout(Timer::Connect, value(&l.timeouts.connect)),
+    |l| ListenerPart::Timeout(Timer::Send, value(&l.timeouts.send)),
     |l| ListenerPart::Timeout(Timer::Server, value(&l.timeouts.server)),
     |l| ListenerPart::Timeout(Timer::Request, value(&l.timeouts.request)),
     |l| ListenerPart::Timeout(Timer::Headers, value(&l.timeouts.headers)),
@@ -73,6 +85,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
             timeouts: _,
             retry: _,
             scope: _,
+            discovered: _,
             all_backups: _,
             server_rules: _,
             servers: _,
@@ -95,6 +108,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::KeepaliveInert(p.limits.keepalive_inert),
     |p| PoolPart::Timeout(Timer::Client, value(&p.timeouts.client)),
     |p| PoolPart::Timeout(Timer::Connect, value(&p.timeouts.connect)),
+    |p| PoolPart::Timeout(Timer::Send, value(&p.timeouts.send)),
     |p| PoolPart::Timeout(Timer::Server, value(&p.timeouts.server)),
     |p| PoolPart::Timeout(Timer::Request, value(&p.timeouts.request)),
     |p| PoolPart::Timeout(Timer::Headers, value(&p.timeouts.headers)),
@@ -104,6 +118,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::Timeout(Timer::Check, value(&p.timeouts.check)),
     |p| PoolPart::Retry(p.retry.clone()),
     |p| PoolPart::Scope(p.scope),
+    |p| PoolPart::Discovered(p.discovered),
     |p| PoolPart::AllBackups(p.all_backups),
     |p| PoolPart::ServerRules(p.server_rules.clone()),
 ];
@@ -178,6 +193,7 @@ impl ListenerPart {
             Self::Name(to) => listener.name.clone_from(to),
             Self::Mode(to) => listener.mode = *to,
             Self::Binds(to) => listener.binds.clone_from(to),
+            Self::Hosts(to) => listener.hosts.clone_from(to),
             Self::Maxconn(to) => listener.maxconn = set(to),
             Self::Timeout(timer, to) => *timer.of(&mut listener.timeouts) = set(to),
         }
@@ -185,7 +201,7 @@ impl ListenerPart {
 
     pub fn place<'a>(&self, listener: &'a Listener) -> &'a Place {
         let own = match self {
-            Self::Name(_) | Self::Mode(_) => None,
+            Self::Name(_) | Self::Mode(_) | Self::Hosts(_) => None,
             Self::Binds(_) => listener.binds.first().map(|bind| &bind.place),
             Self::Maxconn(_) => place(&listener.maxconn),
             Self::Timeout(timer, _) => place(timer.read(&listener.timeouts)),
@@ -207,6 +223,7 @@ impl PoolPart {
             Self::Timeout(timer, to) => *timer.of(&mut pool.timeouts) = set(to),
             Self::Retry(to) => pool.retry.clone_from(to),
             Self::Scope(to) => pool.scope = *to,
+            Self::Discovered(to) => pool.discovered = *to,
             Self::AllBackups(to) => pool.all_backups = *to,
             Self::ServerRules(to) => pool.server_rules.clone_from(to),
             Self::KeepaliveInert(to) => pool.limits.keepalive_inert = *to,
@@ -215,7 +232,7 @@ impl PoolPart {
 
     pub fn place<'a>(&self, pool: &'a Pool) -> &'a Place {
         let own = match self {
-            Self::Name(_) | Self::Mode(_) | Self::Scope(_) | Self::AllBackups(_) => None,
+            Self::Name(_) | Self::Mode(_) | Self::Scope(_) | Self::AllBackups(_) | Self::Discovered(_) => None,
             Self::ServerRules(_) => pool.server_rules.first().map(|rule| &rule.place),
             Self::KeepaliveInert(_) => place(&pool.limits.keepalive),
             Self::Algorithm(_) => Some(&pool.algorithm.place).filter(|_| pool.algorithm.written),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::defaults::Defaults;
 use super::group::Item;
-use super::lists;
+use super::lists::{self, Found};
 use super::matching::{self, Matched};
 use super::parts::{self, differing};
 use super::words::{self, Said, value};
-use crate::balancer::change::{ChangeKind, Edit, ListEdit, ListenerPart, PoolPart, ServerPart};
+use crate::balancer::change::{ChangeKind, Edit, ListEdit, ListenerPart, PoolPart, ProcessPart, ServerPart};
 use crate::balancer::model::{Family, HashMethod, Listener, Model, Pool, Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::balancer::BalancerKind;
@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         let (old, new) = (self.old, self.new);
         for at in &matched.gone {
             let pool = &old.pools[*at];
-            let one = format!("removed, it had {}", words::servers(pool.servers.len()));
+            let one = format!("{} removed, it had {}", pool.name, words::servers(pool.servers.len()));
             let capacity = capacity(pool);
             let item = Item::new(ChangeKind::PoolRemoved, Said::Each { one, all: "removed" })
                 .edit(Edit::Pools(ListEdit::Removed { at: *at }))
@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
             match partner.get(&at) {
                 Some(before) => self.pool(*before, &old.pools[*before], pool),
                 None => {
-                    let one = format!("added with {}", words::servers(pool.servers.len()));
+                    let one = format!("{} added with {}", pool.name, words::servers(pool.servers.len()));
                     let item = Item::new(ChangeKind::PoolAdded, Said::Each { one, all: "added" })
                         .edit(Edit::Pools(ListEdit::Added { at, item: Box::new(pool.clone()) }))
                         .places(None, Some(&pool.place));
@@ -83,11 +83,11 @@ impl<'a> Walk<'a> {
         }
         if old.name != new.name {
             let (before, after) = (PoolPart::Name(old.name.clone()), PoolPart::Name(new.name.clone()));
-            let said = Said::Each { one: format!("renamed to {}", new.name), all: "renamed" };
+            let said = Said::Each { one: format!("{} renamed to {}", old.name, new.name), all: "renamed" };
             let item = Item::new(ChangeKind::PoolRenamed, said)
                 .edit(Edit::Pools(ListEdit::Changed { at, before, after }))
                 .places(Some(&old.place), Some(&new.place));
-            self.items.push(Item { pool: Some(&old.name), total: self.new.pools.len(), ..item });
+            self.items.push(Item { pool: Some(&new.name), total: self.new.pools.len(), ..item });
         }
         let first = self.items.len();
         self.servers(at, old, new);
@@ -110,10 +110,10 @@ impl<'a> Walk<'a> {
             {
                 continue;
             }
-            let said = match &before {
+            let said: Vec<Found> = match &before {
                 PoolPart::Persistence(_) => lists::persistence(&old.persistence, &new.persistence),
                 PoolPart::ServerRules(_) => lists::server_rules(&old.server_rules, &new.server_rules),
-                _ => vec![words::pool(self.new.kind, &before, &after)],
+                _ => vec![Found::from(words::pool(self.new.kind, &before, &after))],
             };
             let places = (before.place(old), after.place(new));
             let edit = Some(Edit::Pools(ListEdit::Changed { at, before: before.clone(), after }));
@@ -125,9 +125,10 @@ impl<'a> Walk<'a> {
                 item.edits.extend(edit);
                 continue;
             }
-            for (kind, said) in said {
-                let (kind, said) = if unwritten { self.by_default(kind, said) } else { (kind, said) };
-                let mut item = Item::new(kind, said).places(Some(places.0), Some(places.1));
+            for found in said {
+                let (kind, said) = if unwritten { self.by_default(found.kind, found.said) } else { (found.kind, found.said) };
+                let places = found.places.unwrap_or((Some(places.0), Some(places.1)));
+                let mut item = Item::new(kind, said).places(places.0, places.1);
                 item.edits.extend(edit.clone());
                 self.items.push(Item { pool: Some(&new.name), total: self.new.pools.len(), ..item });
             }
@@ -155,14 +156,14 @@ impl<'a> Walk<'a> {
             };
         for at in &matched.gone {
             let server = &old.servers[*at];
-            let said = Said::Each { one: format!("{}removed", address(server)), all: "removed" };
+            let said = Said::Each { one: format!("{} removed", with_address(server)), all: "removed" };
             let edit = ListEdit::Removed { at: *at };
             let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), carries(server), edit);
             ranks.push((1, item.places(Some(&server.place), None)));
         }
         for at in &matched.come {
             let server = &new.servers[*at];
-            let said = Said::Each { one: format!("{}added", address(server)), all: "added" };
+            let said = Said::Each { one: format!("{} added", with_address(server)), all: "added" };
             let edit = ListEdit::Added { at: *at, item: Box::new(Server { now: None, ..server.clone() }) };
             let item = item(server, ChangeKind::ServerAdded, said, new.servers.len(), 0, edit);
             ranks.push((2, item.places(None, Some(&server.place))));
@@ -187,16 +188,15 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 let tls = before.tls != after.tls;
-                let (kind, mut said) = words::server(self.new.kind, &from, &to);
+                let (kind, mut said) = words::server(self.new.kind, &after.name, &from, &to);
                 if tls && after.tls && laid_after.tls_verified == Some(false) && matches!(to, ServerPart::Tls(_)) {
                     said = words::verb("TLS", "now reached over TLS, its certificate not verified");
                 }
                 let places = (from.place(before), to.place(after));
                 let lost = lost(before, after, &to);
                 let follows = tls && matches!(to, ServerPart::TlsVerified(_));
-                let subject = if rank == 0 { before } else { after };
                 let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
-                let item = item(subject, kind, said, new.servers.len(), lost, edit).places(Some(places.0), Some(places.1));
+                let item = item(after, kind, said, new.servers.len(), lost, edit).places(Some(places.0), Some(places.1));
                 match ranks.last_mut() {
                     // TLS has been said with whether the certificate is verified.
                     Some((_, last)) if follows => last.edits.extend(item.edits),
@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
         let matched = matching::listeners(old, new);
         for at in &matched.gone {
             let listener = &old.listeners[*at];
-            let item = Item::new(ChangeKind::Listener, Said::Each { one: "removed".to_owned(), all: "removed" })
+            let item = Item::new(ChangeKind::Listener, Said::Each { one: format!("{} removed", listener.name), all: "removed" })
                 .edit(Edit::Listeners(ListEdit::Removed { at: *at }))
                 .places(Some(&listener.place), None);
             self.items.push(Item { listener: Some(&listener.name), total: old.listeners.len(), ..item });
@@ -247,7 +247,7 @@ impl<'a> Walk<'a> {
         let mut reordered = matched.reordered();
         for at in &matched.come {
             let listener = &new.listeners[*at];
-            let mut item = Item::new(ChangeKind::Listener, Said::Each { one: "added".to_owned(), all: "added" })
+            let mut item = Item::new(ChangeKind::Listener, Said::Each { one: format!("{} added", listener.name), all: "added" })
                 .edit(Edit::Listeners(ListEdit::Added { at: *at, item: Box::new(listener.clone()) }))
                 .places(None, Some(&listener.place));
             item.edits.extend(reordered.take().map(Edit::Listeners));
@@ -264,25 +264,30 @@ impl<'a> Walk<'a> {
         let push = |items: &mut Vec<Item<'a>>, item: Item<'a>| items.push(Item { listener: Some(&new.name), total, ..item });
         if old.name != new.name {
             let (before, after) = (ListenerPart::Name(old.name.clone()), ListenerPart::Name(new.name.clone()));
-            let item = Item::new(ChangeKind::Listener, Said::Each { one: format!("was called {}", old.name), all: "renamed" })
-                .edit(Edit::Listeners(ListEdit::Changed { at, before, after }))
-                .places(Some(&old.place), Some(&new.place));
+            let item = Item::new(
+                ChangeKind::Listener,
+                Said::Each { one: format!("{} renamed to {}", old.name, new.name), all: "renamed" },
+            )
+            .edit(Edit::Listeners(ListEdit::Changed { at, before, after }))
+            .places(Some(&old.place), Some(&new.place));
             push(&mut self.items, item);
         }
         let (laid_old, laid_new) = (self.laid.0.listener(old), self.laid.1.listener(new));
         for (number, before, after) in differing(&laid_old, &laid_new, parts::LISTENER) {
             let places = (before.place(old), after.place(new));
-            let mut said: Vec<(ChangeKind, Said)> = Vec::new();
-            if let (ListenerPart::Binds(from), ListenerPart::Binds(to)) = (&before, &after) {
-                said = lists::binds(from, to);
+            let said: Vec<Found> = if matches!(before, ListenerPart::Binds(_)) {
+                lists::binds(&old.binds, &new.binds)
+            } else if matches!(before, ListenerPart::Hosts(_)) {
+                lists::hosts(&laid_old.hosts, &laid_new.hosts)
             } else {
                 let (kind, text) = words::listener(&before, &after);
                 let unwritten = parts::LISTENER[number](old) == parts::LISTENER[number](new);
-                said.push(if unwritten { self.by_default(kind, text) } else { (kind, text) });
-            }
+                vec![Found::from(if unwritten { self.by_default(kind, text) } else { (kind, text) })]
+            };
             let edit = Some(Edit::Listeners(ListEdit::Changed { at, before, after }));
-            for (kind, said) in said {
-                let mut item = Item::new(kind, said).places(Some(places.0), Some(places.1));
+            for Found { kind, said, places: own } in said {
+                let places = own.unwrap_or((Some(places.0), Some(places.1)));
+                let mut item = Item::new(kind, said).places(places.0, places.1);
                 item.edits.extend(edit.clone());
                 push(&mut self.items, item);
             }
@@ -293,14 +298,22 @@ impl<'a> Walk<'a> {
         let (old, new) = (self.laid.0.process(&self.old.process), self.laid.1.process(&self.new.process));
         for (number, before, after) in differing(&old, &new, parts::PROCESS) {
             let places = (before.place(&self.old.process), after.place(&self.new.process));
-            let mut said = lists::surfaces(&before, &after);
+            let mut said = Vec::new();
+            if matches!(before, ProcessPart::Admin(_)) {
+                said = lists::surfaces(&self.old.process.admin, &self.new.process.admin);
+            }
             if said.is_empty() {
                 let text = words::process(self.new.kind, &before, &after);
                 let unwritten = parts::PROCESS[number](&self.old.process) == parts::PROCESS[number](&self.new.process);
-                said.push(if unwritten { self.by_default(ChangeKind::Process, text) } else { (ChangeKind::Process, text) });
+                said.push(Found::from(if unwritten {
+                    self.by_default(ChangeKind::Process, text)
+                } else {
+                    (ChangeKind::Process, text)
+                }));
             }
             let edit = Some(Edit::Process { before, after });
-            for (kind, said) in said {
+            for Found { kind, said, places: own } in said {
+                let places = own.unwrap_or(places);
                 let mut item = Item::new(kind, said).places(places.0, places.1);
                 item.edits.extend(edit.clone());
                 self.items.push(item);
@@ -309,8 +322,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn address(server: &Server) -> String {
-    if server.address.is_empty() { String::new() } else { format!("({}) ", server.address) }
+fn with_address(server: &Server) -> String {
+    if server.address.is_empty() { server.name.clone() } else { format!("{} ({})", server.name, server.address) }
 }
 
 /// What a server adds to its pool's capacity.

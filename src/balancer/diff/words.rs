@@ -26,7 +26,7 @@ pub enum Said {
         verb: String,
         loss_from: u32,
     },
-    /// A sentence of its own while there are few: "server web1 renamed to app1", together "6 servers renamed".
+    /// A sentence of its own while there are few, with the name: "web1 renamed to app1"; together "6 servers renamed".
     Each {
         one: String,
         all: &'static str,
@@ -95,6 +95,7 @@ impl Timer {
         match self {
             Self::Client => "client timeout",
             Self::Connect => "connect timeout",
+            Self::Send => "send timeout",
             Self::Server => "server timeout",
             Self::Request => "request timeout",
             Self::Headers => "header timeout",
@@ -247,12 +248,14 @@ fn retry(old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
     let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
+    let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
     let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));
     fields(
         "",
         vec![
             ("retries", count(old), count(new)),
             ("retry conditions", on(old), on(new)),
+            ("time for retries", within(old), within(new)),
             ("redispatch", redispatch(old), redispatch(new)),
             ("retry of requests that change something", yes(old.non_idempotent), yes(new.non_idempotent)),
             ("retry budget", yes(old.budget), yes(new.budget)),
@@ -268,14 +271,16 @@ fn on(now: bool, yes: &str, no: &str) -> String {
     if now { yes } else { no }.to_owned()
 }
 
-/// Two values of one part of a server.
-pub fn server(kind: BalancerKind, old: &ServerPart, new: &ServerPart) -> (ChangeKind, Said) {
+/// Two values of one part of the server `name`.
+pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart) -> (ChangeKind, Said) {
     use ServerPart as P;
     match (old, new) {
         (P::Address(from), P::Address(to)) => {
-            (ChangeKind::ServerReaddressed, Said::Each { one: format!("re-addressed {from} → {to}"), all: "re-addressed" })
+            (ChangeKind::ServerReaddressed, Said::Each { one: format!("{name} re-addressed {from} → {to}"), all: "re-addressed" })
         }
-        (P::Name(_), P::Name(to)) => (ChangeKind::ServerRenamed, Said::Each { one: format!("renamed to {to}"), all: "renamed" }),
+        (P::Name(from), P::Name(to)) => {
+            (ChangeKind::ServerRenamed, Said::Each { one: format!("{from} renamed to {to}"), all: "renamed" })
+        }
         (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
         (P::Admin(from), P::Admin(to)) => {
             let verb = format!("{} → {}", from.said(), to.said());
@@ -349,6 +354,10 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
                 Scope::ThreadGroup => "thread group",
             };
             (ChangeKind::Other, value("counters kept per", format!("{} → {}", said(*from), said(*to))))
+        }
+        (P::Discovered(_), P::Discovered(to)) => {
+            let said = on(*to, "servers now come from elsewhere while it runs", "servers now stand in the config");
+            (ChangeKind::Other, Said::Clause(said))
         }
         (P::KeepaliveInert(_), P::KeepaliveInert(to)) => {
             let said = on(*to, "connections to servers now closed after each request", "connections to servers now kept open");

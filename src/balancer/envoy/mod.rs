@@ -4,6 +4,7 @@
 //! there only in a dump; a file without it is told as such, never filled in. Sources: the API reference of Envoy v3
 //! (`envoy.config.{bootstrap,cluster,listener,route,endpoint}.v3`, `envoy.admin.v3`).
 
+mod algorithm;
 mod cluster;
 mod endpoint;
 mod link;

@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use super::names::is_secret;
+use super::names::{is_cookie, is_secret, is_secret_header};
 use super::value::{after_scheme, is_plain};
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     signs(text, found);
     options(text, found);
+    matchers(text, found);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let comment = line.find('#').filter(|at| line[..*at].trim().is_empty()).or_else(|| line.find(" #"));
@@ -62,10 +63,15 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     if (name_quoted && opened.is_some() && !colon) || (colon && opened.is_none() && value.len() == rest.len()) {
         return None;
     }
-    let start = text.len() - value.len() + opened.map_or(0, str::len);
+    let begin = text.len() - value.len() + opened.map_or(0, str::len);
+    // Longer than any scheme.
+    let start = begin + after_scheme(&text[begin..text.floor_char_boundary(begin + 16)]);
     let inside = &text[start..];
     // Expressions, patterns for matching and further levels only look like values.
-    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"].iter().any(|shape| inside.starts_with(shape)) {
+    if ["%[", "%{", "%REQ", "(", "[", "{", "<", ".*", ".+", "\\", "|", ">", "&", "*"]
+        .iter()
+        .any(|shape| inside.starts_with(shape))
+    {
         return None;
     }
     let length = match opened {
@@ -73,7 +79,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
             let ends = |at: &usize| inside.as_bytes()[*at] == b'\n' || closes(inside, *at, quote);
             (0..inside.len()).find(ends).unwrap_or(inside.len())
         }
-        None => unquoted_length(inside),
+        None => bare_length(inside),
     };
     let word = &inside[..length];
     // `pass=%ST`: a variable of a log format.
@@ -81,8 +87,7 @@ fn value_after(text: &str, at: usize, colon: bool, name_quoted: bool, spaced: bo
     // `$arg_token`: a variable of nginx.
     let variable = word.strip_prefix('$').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let sentence = colon && opened.is_none() && !is_value(word, &inside[length..]);
-    let scheme = if opened.is_some() { after_scheme(word) } else { 0 };
-    (!alias && !variable && !sentence).then_some(start + scheme..start + length)
+    (!alias && !variable && !sentence).then_some(start..start + length)
 }
 
 /// Whether the quote that opened a string ends it at byte `at`.
@@ -94,7 +99,8 @@ fn closes(inside: &str, at: usize, quote: &str) -> bool {
 
 /// Whether a word after a colon is a value rather than the first word of a sentence.
 fn is_value(word: &str, after: &str) -> bool {
-    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#']) || after.trim_start().is_empty();
+    let last = after.trim_start_matches([' ', '\t', ',', '"', '\'', '}']).starts_with(['\n', '\r', '#'])
+        || after.trim_start().is_empty();
     word.len() >= 3 && (last || is_typed(word))
 }
 
@@ -124,6 +130,38 @@ fn options(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Longest name or value of a matcher that is looked for the end of, in bytes.
+const MATCHER_MAX: usize = 512;
+
+/// Rules of Traefik that compare a secret: ``Header(`X-Api-Key`, `value`)``, ``Query(`token`, `value`)``.
+fn matchers(text: &str, found: &mut Vec<Range<usize>>) {
+    // What stands between two quotes at the beginning, and how far into `text` it begins and ends.
+    let quoted = |text: &str| -> Option<(usize, usize)> {
+        let open = text.len() - text.trim_start_matches([' ', ',']).len();
+        let quote = ["`", "\\\"", "\"", "'"].into_iter().find(|quote| text[open..].starts_with(quote))?;
+        let start = open + quote.len();
+        let near = &text[start..text.floor_char_boundary(start + MATCHER_MAX)];
+        Some((start, start + near.find(quote)?))
+    };
+    for call in ["Header(", "Headers(", "Query("] {
+        for (at, _) in text.match_indices(call) {
+            let at = at + call.len();
+            let near = &text[at..text.floor_char_boundary(at + 3 * MATCHER_MAX)];
+            let Some((start, end)) = quoted(near) else { continue };
+            let name = &near[start..end];
+            let Some((start, end)) = near[end..].find(',').map(|comma| end + comma).and_then(|comma| {
+                let (start, end) = quoted(&near[comma..])?;
+                Some((comma + start, comma + end))
+            }) else {
+                continue;
+            };
+            if (is_secret(name) || is_secret_header(name)) && !is_cookie(name) {
+                found.push(at + start..at + end);
+            }
+        }
+    }
+}
+
 /// In a comment: the name of a secret, perhaps `is` or `was`, and a word that only a password looks like.
 fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
     // How many words after the name may still be its value.
@@ -135,7 +173,7 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
         let bare = word.trim_start_matches(['"', '\'', '`', '(', '<']);
         let begin = start + word.len() - bare.len();
         let bare = bare.trim_end_matches(['"', '\'', '`', ')', '>', ',', ';', '.']);
-        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) {
+        if named > 0 && is_typed(bare) && !is_secret(bare) && !is_plain(bare) && !bare.starts_with(['$', '%', '{']) {
             found.push(begin..begin + bare.len());
             named = 0;
         } else if is_secret(bare.trim_end_matches([':', '='])) {
@@ -146,8 +184,15 @@ fn prose(text: &str, comment: Range<usize>, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// See [`unquoted_length`]; brackets and commas at the end belong to what stands around.
+pub(super) fn bare_length(inside: &str) -> usize {
+    let word = &inside[..unquoted_length(inside)];
+    let bare = word.trim_end_matches([',', ')', '}', ']']);
+    if bare.is_empty() { word.len() } else { bare.len() }
+}
+
 /// Up to white space, a quote or the next parameter; a backslash keeps the character after it.
-pub(super) fn unquoted_length(text: &str) -> usize {
+fn unquoted_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.find(|c: char| {
         let stops = c == '\n' || (!escaped && (c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ';')));
@@ -156,4 +201,3 @@ pub(super) fn unquoted_length(text: &str) -> usize {
     });
     end.unwrap_or(text.len())
 }
-

@@ -14,15 +14,41 @@ use crate::domain::balancer::BalancerKind;
 
 /// Strings that Envoy reads as they stand, which are no secrets where these fields hold them. Everywhere else they are
 /// hidden: a `DataSource` mostly holds keys, passwords or code.
-const PUBLIC: [&str; 14] = [
-    "body", "textformatsource", "jsonformat", "trustedca", "certificatechain", "certchain", "rootcerts", "crl", "ocspstaple",
-    "bodyformat", "authusername", "downstreamauthusername", "signedcertificatetimestamp", "defaultvalue",
+const PUBLIC: [&str; 16] = [
+    "response",
+    "responsebody",
+    "body",
+    "textformatsource",
+    "jsonformat",
+    "trustedca",
+    "certificatechain",
+    "certchain",
+    "rootcerts",
+    "crl",
+    "ocspstaple",
+    "bodyformat",
+    "authusername",
+    "downstreamauthusername",
+    "signedcertificatetimestamp",
+    "defaultvalue",
 ];
 
 /// What holds the value beside the name of a header or of a parameter.
 pub(super) const VALUES: [&str; 14] = [
-    "value", "values", "rawvalue", "exactmatch", "prefixmatch", "suffixmatch", "containsmatch", "stringmatch", "exact", "prefix",
-    "suffix", "contains", "valuestring", "default",
+    "value",
+    "values",
+    "rawvalue",
+    "exactmatch",
+    "prefixmatch",
+    "suffixmatch",
+    "containsmatch",
+    "stringmatch",
+    "exact",
+    "prefix",
+    "suffix",
+    "contains",
+    "valuestring",
+    "default",
 ];
 
 /// Fields that are code, or keys under a name that says nothing.
@@ -38,7 +64,8 @@ pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
     }
     let faults = tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Syntax).map(|problem| problem.span.start);
     if let Some(fault) = faults.min() {
-        // What a reader makes of the text after its first fault is a guess.
+        // What a reader makes of the line with the first fault, and of what follows, is a guess.
+        let fault = text.get(..fault).and_then(|before| before.rfind('\n')).unwrap_or(0);
         let mut n = 0;
         found.retain(|secret| {
             n += 1;
@@ -46,8 +73,8 @@ pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
         });
     }
     match tree.problems.is_empty() {
-        true => flat::find_in_comments(kind, text, found),
-        false => flat::find(kind, text, found),
+        true => flat::find_in_comments(kind, syntax, text, found),
+        false => flat::find(kind, syntax, text, found),
     }
 }
 

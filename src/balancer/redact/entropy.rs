@@ -13,9 +13,36 @@ use super::{DIGITS, MARK};
 const LEAST: usize = 20;
 /// Words that tell on the same line, or up to [`NEAR`] bytes before, that what follows is no secret.
 const TOLD: [&str; 30] = [
-    "sha1", "sha256", "sha384", "sha512", "sha-", "md5", "fingerprint", "spki", "thumbprint", "digest", "checksum", "integrity",
-    "etag", "certificate_hash", "cert_hash", "commit", "revision", "version_info", "build", "serial", "uuid", "guid", "trust_der",
-    "ca_cert", "leaf_cert", "data:image", "data:font", "nonce=", "image:", "hostname",
+    "sha1",
+    "sha256",
+    "sha384",
+    "sha512",
+    "sha-",
+    "md5",
+    "fingerprint",
+    "spki",
+    "thumbprint",
+    "digest",
+    "checksum",
+    "integrity",
+    "etag",
+    "certificate_hash",
+    "cert_hash",
+    "commit",
+    "revision",
+    "version_info",
+    "build",
+    "serial",
+    "uuid",
+    "guid",
+    "trust_der",
+    "ca_cert",
+    "leaf_cert",
+    "data:image",
+    "data:font",
+    "nonce=",
+    "image:",
+    "hostname",
 ];
 /// How far before a string a word may stand that tells what it is.
 const NEAR: usize = 60;
@@ -54,7 +81,8 @@ fn pieces(text: &str, run: Range<usize>, found: &mut Vec<Range<usize>>) {
 fn judge(text: &str, run: Range<usize>, found: &mut Vec<Range<usize>>) {
     let part = &text[run.clone()];
     // A path has names in it, and may have a secret between two of its slashes.
-    let path = part.contains('/') && (part.starts_with('/') || text[..run.start].ends_with(['.', ':', '}', '~']) || has_names(part));
+    let path =
+        part.contains('/') && (part.starts_with('/') || text[..run.start].ends_with(['.', ':', '}', '~']) || has_names(part));
     // `name=value`: the value alone.
     let separators: &[char] = if path { &['/', '='] } else { &['='] };
     let body = part.trim_end_matches('=');
@@ -62,7 +90,7 @@ fn judge(text: &str, run: Range<usize>, found: &mut Vec<Range<usize>>) {
     for piece in body.split(separators) {
         let mut span = start..start + piece.len();
         start = span.end + 1;
-        if is_random(piece) && !is_host(text, &span) {
+        if is_random(piece) && !is_host(text, &span) && !is_name(text, &span) {
             if !path && span.end == run.start + body.len() {
                 // Padding belongs to base64.
                 span.end = run.end;
@@ -88,8 +116,60 @@ fn is_told(text: &str, at: usize) -> bool {
 fn is_host(text: &str, span: &Range<usize>) -> bool {
     let label = &text[span.clone()];
     let one_case = !(label.contains(|c: char| c.is_ascii_lowercase()) && label.contains(|c: char| c.is_ascii_uppercase()));
-    let next = text[span.end..].strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    let next = text[span.end..]
+        .strip_prefix('.')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()));
     one_case && next
+}
+
+/// A name, which configs and run-time state share: right behind a word such as `backend`, before a colon as a key, or
+/// before the provider that it came from (`@docker`).
+fn is_name(text: &str, span: &Range<usize>) -> bool {
+    const BEFORE: [&str; 22] = [
+        "server",
+        "backend",
+        "use_backend",
+        "default_backend",
+        "frontend",
+        "listen",
+        "upstream",
+        "acl",
+        "name",
+        "cluster",
+        "cluster_name",
+        "service",
+        "service_name",
+        "stat_prefix",
+        "zone",
+        "router",
+        "table",
+        "track",
+        "peers",
+        "peer",
+        "host",
+        "hostname",
+    ];
+    let from = text.floor_char_boundary(span.start.saturating_sub(NEAR));
+    let before = text[from..span.start].trim_end_matches([' ', '\t', '"', '\'', ':', '=', '[']);
+    // The beginning of the name, up to here.
+    let begun = before.len() == span.start - from;
+    let before = if begun {
+        before.trim_end_matches(|c: char| !c.is_whitespace() && c != '"').trim_end_matches([' ', '"', ':'])
+    } else {
+        before
+    };
+    let word = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    let after = text[span.end..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let unquoted = after.strip_prefix(['"', '\'']).unwrap_or(after);
+    let key = unquoted
+        .strip_prefix(':')
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', '"', '{', '[']));
+    let provider = after.strip_prefix('@').is_some_and(|rest| {
+        ["docker", "kubernetes", "file", "consul", "nomad", "swarm", "ecs", "redis", "etcd", "http", "internal", "rest"]
+            .iter()
+            .any(|name| rest.starts_with(name))
+    });
+    BEFORE.contains(&word) || key || provider
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,29 +181,36 @@ enum Class {
 
 /// Whether chance wrote `text`.
 pub(super) fn is_random(text: &str) -> bool {
-    let classes: Vec<Class> = text
-        .bytes()
-        .filter_map(|b| match b {
-            b'A'..=b'Z' => Some(Class::Upper),
-            b'a'..=b'z' => Some(Class::Lower),
-            b'0'..=b'9' => Some(Class::Digit),
-            _ => None,
-        })
-        .collect();
+    let class = |b: u8| match b {
+        b'A'..=b'Z' => Some(Class::Upper),
+        b'a'..=b'z' => Some(Class::Lower),
+        b'0'..=b'9' => Some(Class::Digit),
+        _ => None,
+    };
+    let classes: Vec<Class> = text.bytes().filter_map(class).collect();
     if classes.len() < LEAST || variety(text) < 3.0 {
         return false;
     }
+    // Names are cut by dashes into words.
+    let longest = text.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len()).unwrap_or_default();
+    let longest: Vec<Class> = longest.bytes().filter_map(class).collect();
     let has = |class: Class| classes.contains(&class);
     let changes = classes.windows(2).filter(|pair| pair[0] != pair[1]).count() as f64 / (classes.len() - 1) as f64;
+    let words = longest.len() < 12 || has_words(&classes) || has_words(&longest);
     match (has(Class::Upper), has(Class::Lower), has(Class::Digit)) {
         // 62 % by chance.
-        (true, true, true) => changes >= 0.33 && !has_words(&classes),
+        (true, true, true) => changes >= 0.33 && !words,
         // 50 % by chance.
-        (true, true, false) => classes.len() >= 24 && changes >= 0.38 && !has_words(&classes),
-        // 40 to 47 % by chance. Names in one case have digits too, but are cut by dashes.
-        (_, _, true) => changes >= 0.25 && text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part.len() >= LEAST),
+        (true, true, false) => classes.len() >= 24 && changes >= 0.38 && !words,
+        // 40 to 47 % by chance.
+        (_, _, true) => changes >= 0.25 && longest.len() >= if is_hex(text) { 32 } else { LEAST },
         _ => false,
     }
+}
+
+/// Whether only hexadecimal digits are in it: short ones are mostly hashes that belong to a name.
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 /// Whether half of a string or more are three small letters and more in a row, as in `GetAddrInfoDnsResolverConfig`; a

@@ -8,11 +8,12 @@ use std::ops::Range;
 use super::data::{VALUES, WHOLE, inside, plain_name};
 use super::names::{is_cookie, is_secret, is_secret_header};
 use super::{Secret, value};
+use crate::balancer::data::Syntax;
 use crate::domain::balancer::BalancerKind;
 
 /// Reads all of `text`.
-pub(super) fn find(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
-    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0, key: None };
+pub(super) fn find(kind: BalancerKind, syntax: Syntax, text: &str, found: &mut Vec<Secret>) {
+    let mut reader = Reader { kind, syntax, text, found, name: String::new(), given: false, lists: 0, pair: 0, key: None };
     let mut start = 0;
     let mut never_closed = false;
     while start < text.len() {
@@ -48,8 +49,8 @@ enum Rest {
 }
 
 /// Reads the runs of lines that are comments, the `#` left out.
-pub(super) fn find_in_comments(kind: BalancerKind, text: &str, found: &mut Vec<Secret>) {
-    let mut reader = Reader { kind, text, found, name: String::new(), pair: 0, key: None };
+pub(super) fn find_in_comments(kind: BalancerKind, syntax: Syntax, text: &str, found: &mut Vec<Secret>) {
+    let mut reader = Reader { kind, syntax, text, found, name: String::new(), given: false, lists: 0, pair: 0, key: None };
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
@@ -71,15 +72,20 @@ fn depth(line: &str) -> usize {
 /// The head of a table in TOML: `[providers.redis]`.
 fn is_table(line: &str) -> bool {
     let inside = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    inside.is_some_and(|name| name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-[]\"".contains(&b)))
+    inside.is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-[]\"".contains(&b)))
 }
 
 struct Reader<'a> {
     kind: BalancerKind,
+    syntax: Syntax,
     text: &'a str,
     found: &'a mut Vec<Secret>,
     /// The name whose value comes next.
     name: String,
+    /// Whether it has a value already; more may follow in a list.
+    given: bool,
+    /// Brackets that are open since the name.
+    lists: usize,
     /// How many names further a value belongs to the header or parameter named before: `key: x-api-key`, `value: …`.
     pair: usize,
     /// The last `key: …`, which is secret if it is told whose it is: `client: …`.
@@ -90,7 +96,11 @@ impl Reader<'_> {
     /// Reads a line; what follows if a text of several lines begins at its end.
     fn line(&mut self, line: Range<usize>) -> Option<Rest> {
         let raw = &self.text[line.clone()];
-        if is_table(raw.trim()) {
+        let dashed = raw.trim_start_matches([' ', '\t', '#']).starts_with('-');
+        if self.given && self.lists == 0 && !dashed {
+            self.name.clear();
+        }
+        if is_table(raw.trim_end()) {
             self.name.clear();
             return None;
         }
@@ -99,11 +109,13 @@ impl Reader<'_> {
         while at < line.end {
             let rest = &self.text[at..line.end];
             match rest.as_bytes()[0] {
-                b'{' | b'[' => {
+                open @ (b'{' | b'[') => {
+                    self.lists += usize::from(open == b'[');
                     flow += 1;
                     at += 1;
                 }
-                b'}' | b']' => {
+                close @ (b'}' | b']') => {
+                    self.lists = self.lists.saturating_sub(usize::from(close == b']'));
                     flow = flow.saturating_sub(1);
                     self.name.clear();
                     at += 1;
@@ -133,15 +145,17 @@ impl Reader<'_> {
         let quote = bytes[0];
         let length = if quote == b'"' || quote == b'\'' {
             let mut at = 1;
-            while at < bytes.len() && bytes[at] != quote && bytes[at] != b'\n' {
-                at += if bytes[at] == b'\\' && quote == b'"' { 2 } else { 1 };
+            // YAML doubles a single quote that it means.
+            let doubled = |at: usize| self.syntax == Syntax::Yaml && quote == b'\'' && bytes[at..].starts_with(b"''");
+            while at < bytes.len() && (bytes[at] != quote || doubled(at)) && bytes[at] != b'\n' {
+                at += if (bytes[at] == b'\\' && quote == b'"') || doubled(at) { 2 } else { 1 };
             }
             (at + usize::from(bytes.get(at) == Some(&quote))).min(bytes.len())
         } else {
             let ends = |(at, c): (usize, char)| match c {
                 ',' | '}' | ']' | '{' | '[' => flow,
                 ':' => raw[at + 1..].starts_with([' ', '\t', '\r', '\n']) || at + 1 == raw.len(),
-                '=' => self.name.is_empty(),
+                '=' => self.syntax == Syntax::Toml,
                 '#' => raw[..at].ends_with(' '),
                 _ => c == '\n',
             };
@@ -153,6 +167,8 @@ impl Reader<'_> {
 
     fn named(&mut self, scalar: Range<usize>) {
         self.name = self.text[inside(self.text, scalar)].chars().take(100).collect();
+        self.given = false;
+        self.lists = 0;
         self.pair = self.pair.saturating_sub(1);
         let key = self.key.take();
         if self.name == "configuration" {
@@ -164,6 +180,7 @@ impl Reader<'_> {
 
     fn valued(&mut self, scalar: Range<usize>) {
         let inside = inside(self.text, scalar.clone());
+        self.given = true;
         let field = plain_name(&self.name);
         let text = &self.text[inside.clone()];
         self.key = (field == "key").then(|| inside.clone());

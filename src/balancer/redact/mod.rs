@@ -24,6 +24,8 @@ mod patterns;
 mod services;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_by_kind;
 mod value;
 
 use std::fmt;
@@ -32,6 +34,7 @@ use std::ops::Range;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::data::Syntax;
 use super::source::Source;
 use crate::domain::balancer::BalancerKind;
 
@@ -57,7 +60,7 @@ const MARK: &str = "REDACTED-";
 const DIGITS: usize = 12;
 /// Two rounds are the rule: one that replaces, one that finds nothing. Only text where one secret runs into
 /// another takes more.
-const MAX_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 16;
 
 /// Where a secret stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +114,7 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
                 caddyfile::find(part, &mut spans);
                 if part.contains("\":") {
                     // JSON that is broken at its beginning.
-                    flat::find(kind, part, &mut here);
+                    flat::find(kind, Syntax::Json, part, &mut here);
                 }
             }
             BalancerKind::Envoy | BalancerKind::Traefik | BalancerKind::Caddy => data::find(kind, part, &mut here),
@@ -120,15 +123,18 @@ fn find(kind: BalancerKind, text: &str) -> Vec<Secret> {
         entropy::find(part, &mut spans);
         here.extend(spans.into_iter().map(|span| Secret { span, bare: false }));
         here.retain(|secret| !value::is_plain(&part[secret.span.clone()]));
-        found.extend(here.into_iter().map(|Secret { span, bare }| Secret { span: file.start + span.start..file.start + span.end, bare }));
+        found.extend(
+            here.into_iter().map(|Secret { span, bare }| Secret { span: file.start + span.start..file.start + span.end, bare }),
+        );
     }
     found.sort_by_key(|secret| (secret.span.start, secret.span.end));
     let mut merged: Vec<Secret> = Vec::with_capacity(found.len());
     for secret in found {
         match merged.last_mut() {
+            Some(last) if last.span == secret.span => last.bare |= secret.bare,
             Some(last) if secret.span.start < last.span.end => {
-                last.span.end = last.span.end.max(secret.span.end);
                 last.bare &= secret.bare;
+                last.span.end = last.span.end.max(secret.span.end);
             }
             _ => merged.push(secret),
         }

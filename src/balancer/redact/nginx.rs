@@ -155,7 +155,12 @@ impl Reader<'_> {
     fn open(&mut self) {
         let argument = |index: usize| self.words.get(index).map_or("", |word| word.text.as_str());
         let is_map = argument(0) == "map";
-        let block = Block { is_map, keys: is_map && is_secret_variable(argument(1)), values: is_map && is_secret_variable(argument(2)), closed: false };
+        let block = Block {
+            is_map,
+            keys: is_map && is_secret_variable(argument(1)),
+            values: is_map && is_secret_variable(argument(2)),
+            closed: false,
+        };
         self.end();
         if self.broken {
             self.blocks.clear();
@@ -208,7 +213,9 @@ impl Reader<'_> {
                 }
             }
             "if" => {
-                let compared = |word: &Word| word.text.trim_start_matches('(').starts_with('$') && is_secret_variable(word.text.trim_start_matches('('));
+                let compared = |word: &Word| {
+                    word.text.trim_start_matches('(').starts_with('$') && is_secret_variable(word.text.trim_start_matches('('))
+                };
                 if let Some(at) = words.iter().position(compared) {
                     words[at + 1..].iter().for_each(|word| self.hide_pattern(word));
                 }
@@ -225,7 +232,9 @@ impl Reader<'_> {
             _ if name.ends_with("_by_lua") && last > 0 => self.block_text(&words[last]),
             _ if name.ends_with("certificate_key") || name == "external_account_key" => {
                 for word in &words[1..] {
-                    if let Some(key) = self.text[word.inside.clone()].strip_prefix("data:") {
+                    // Blocks are found by their looks, with the lines around them left.
+                    let key = self.text[word.inside.clone()].strip_prefix("data:");
+                    if let Some(key) = key.filter(|key| !key.starts_with("-----BEGIN ")) {
                         let start = word.inside.end - key.len();
                         let part = value::secret_part(BalancerKind::Nginx, key);
                         self.found.extend(part.map(|part| start + part.start..start + part.end));
@@ -282,7 +291,9 @@ impl Reader<'_> {
         let start = word.inside.end - literal.len();
         let literal = literal.trim_end_matches(['$', ')']);
         let shape = raw.starts_with('~') && literal.contains(['(', '[', '*', '+', '|', '?']);
-        if !shape && !is_scheme(literal.trim()) && literal.contains(|c: char| c.is_alphanumeric())
+        if !shape
+            && !is_scheme(literal.trim())
+            && literal.contains(|c: char| c.is_alphanumeric())
             && let Some(part) = value::secret_part(BalancerKind::Nginx, literal)
         {
             self.found.push(start + part.start..start + part.end);

@@ -132,7 +132,8 @@ fn logins(text: &str, found: &mut Vec<Range<usize>>) {
 /// Hashes of passwords as crypt(3), htpasswd and Argon2 write them: `$6$salt$hash`, `$2y$05$…`, `{SHA}…`.
 fn hashed_passwords(text: &str, found: &mut Vec<Range<usize>>) {
     const KINDS: [&str; 15] = [
-        "$1$", "$5$", "$6$", "$7$", "$y$", "$2a$", "$2b$", "$2x$", "$2y$", "$apr1$", "$argon2", "$scrypt$", "$pbkdf2", "{SHA}", "{SSHA}",
+        "$1$", "$5$", "$6$", "$7$", "$y$", "$2a$", "$2b$", "$2x$", "$2y$", "$apr1$", "$argon2", "$scrypt$", "$pbkdf2", "{SHA}",
+        "{SSHA}",
     ];
     for kind in KINDS {
         let mut done = 0;
@@ -168,7 +169,7 @@ fn headers(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
             if rest.starts_with(['|', '>', '{', '[', '&', '*']) || rest.starts_with("%[") {
                 continue;
             }
-            let word = &rest[..assigned::unquoted_length(rest)];
+            let word = &rest[..assigned::bare_length(rest)];
             if name == "cookie:" && !word.contains('=') {
                 // A field of that name, not a header.
                 continue;

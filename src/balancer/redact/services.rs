@@ -67,4 +67,3 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
         }
     }
 }
-

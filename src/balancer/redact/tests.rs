@@ -139,7 +139,7 @@ fn long_hostile_text_takes_no_time() {
         "{ hdr(x-token) ",
         "password=\\\"",
     ] {
-        redact(KIND, &part.repeat(200_000 / part.len()), &key());
+        redact(KIND, &part.repeat(60_000 / part.len()), &key());
     }
     // Unoptimised; the bound only catches a quadratic step, which would take minutes.
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
@@ -165,7 +165,7 @@ fn only_values_moved(before: &str, after: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn twice_is_once_and_other_bytes_stay(
@@ -176,6 +176,18 @@ proptest! {
         prop_assert_eq!(&twice.text, &once.text);
         prop_assert_eq!(twice.secrets, 0);
         prop_assert!(only_values_moved(&text, &once.text), "{}", once.text);
+    }
+
+    #[test]
+    fn twice_is_once_in_every_language(
+        kind in 0..5_usize,
+        text in "(password: |token = |\"secret\": |- |  |key: x-api-key\n|value: |users: |inline_string: |\\|\n|\"\"\"|basic_auth \\{\n|header_up Authorization |set \\$token |map \\$arg_token \\$x \\{|content_by_lua_block \\{|# |proxy_set_header Cookie |Bearer |mk:\\$2y\\$05\\$|[a-zA-Zä0-9\"'`\\\\#:;&,=<>)}%{}\\[\\] \n-]){0,30}"
+    ) {
+        let kind = [BalancerKind::Haproxy, BalancerKind::Nginx, BalancerKind::Envoy, BalancerKind::Traefik, BalancerKind::Caddy][kind];
+        let once = redact(kind, &text, &key());
+        let twice = redact(kind, &once.text, &key());
+        prop_assert_eq!(&twice.text, &once.text);
+        prop_assert_eq!(twice.secrets, 0);
     }
 
     #[test]

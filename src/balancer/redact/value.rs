@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{is_mark, patterns};
+use super::{DIGITS, MARK, is_mark, patterns};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether a value gives nothing away: empty, redacted already (here or by the balancer), a switch, or only the name of
@@ -10,7 +10,20 @@ use crate::domain::balancer::BalancerKind;
 pub(super) fn is_plain(value: &str) -> bool {
     // The last ones are what Traefik does with logged headers, and what Envoy writes over a secret in its dumps.
     const WORDS: [&str; 15] = [
-        "off", "on", "none", "null", "true", "false", "yes", "no", "required", "optional", "drop", "keep", "redact", "[redacted]",
+        "off",
+        "on",
+        "none",
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "required",
+        "optional",
+        "drop",
+        "keep",
+        "redact",
+        "[redacted]",
         "W3JlZGFjdGVkXQ==",
     ];
     let value = value.trim();
@@ -95,9 +108,16 @@ pub(super) fn literals(kind: BalancerKind, value: &str) -> Vec<Range<usize>> {
 /// Longest expression that is looked for the end of, in bytes.
 const EXPRESSION_MAX: usize = 512;
 
-/// The length of the variable or expression that `text` begins with; 0 for none, and for one with a literal in it.
+/// The length of the variable, expression or mark that `text` begins with; 0 for none, and for one with a literal in it.
 fn placeholder(kind: BalancerKind, text: &str) -> usize {
-    let name = |text: &str| text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    if text.get(..MARK.len() + DIGITS).is_some_and(is_mark) {
+        return MARK.len() + DIGITS;
+    }
+    // A mark behind a name is no part of it.
+    let name = |text: &str| {
+        let length = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        text[..text.floor_char_boundary(length + 1)].find(MARK).unwrap_or(length)
+    };
     let until = |open: &str, close: &str| {
         let inside = text.strip_prefix(open)?;
         let near = &inside[..inside.floor_char_boundary(EXPRESSION_MAX)];
@@ -120,7 +140,10 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         BalancerKind::Traefik => until("{{", "}}").map_or(0, |(_, length)| length),
         BalancerKind::Caddy => {
             // `{$NAME:default}` holds a literal.
-            let known = |inside: &str| !inside.is_empty() && !inside.contains([' ', '"', '{']) && !(inside.starts_with('$') && inside.contains(':'));
+            let known = |inside: &str| {
+                let default = inside.starts_with('$') && inside.contains(':');
+                !default && !inside.is_empty() && !inside.contains([' ', '"', '{'])
+            };
             until("{", "}").filter(|(inside, _)| known(inside)).map_or(0, |(_, length)| length)
         }
     }

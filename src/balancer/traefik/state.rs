@@ -14,7 +14,7 @@ pub fn state(text: &str) -> Result<State, String> {
     if let Some(problem) = tree.problems.iter().find(|problem| problem.kind == data::ProblemKind::Syntax) {
         return Err(format!("what Traefik answered could not be read: {}", problem.text));
     }
-    let root = tree.documents.first().filter(|root| root.entries().is_empty() || super::raw(root));
+    let root = tree.documents.first().filter(|root| super::raw(root) || root.value == data::Value::Map(Vec::new()));
     let root = root.ok_or("the text is no answer of Traefik's /api/rawdata")?;
     let http: HashSet<String> = entries(root, "services").iter().map(|entry| plain(&entry.key)).collect();
     let mut pools = Vec::new();

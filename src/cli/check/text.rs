@@ -191,3 +191,43 @@ pub fn summary(report: &Report) -> String {
     };
     format!("{files} ({}{version}): {found}; {verdict}\n", report.model.kind.said())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancer::source::Lines;
+
+    fn underlined(text: &str, span: Range<usize>) -> (String, String) {
+        let place = Lines::new(text).place(text, 0, span);
+        let (line, span) = excerpt(text, &place).expect("a line");
+        (line[span].to_owned(), line)
+    }
+
+    #[test]
+    fn the_line_of_a_place_is_shown_with_what_it_covers() {
+        let text = "a\n\tserver ä\u{1b}[31m b  \r\nlast";
+        let at = text.find("ä").expect("there");
+        let (marked, line) = underlined(text, at..at + 4);
+        assert_eq!((marked.as_str(), line.as_str()), ("ä\u{fffd}[", "\tserver ä\u{fffd}[31m b"));
+        // A block is underlined on its first line alone; what lies behind the last character is a point.
+        assert_eq!(underlined(text, at..text.len()).0, "ä\u{fffd}[31m b");
+        assert_eq!(underlined(text, text.len()..text.len()), (String::new(), "last".to_owned()));
+        assert_eq!(underlined("", 0..0), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let text = format!("{}HERE{}", "ö".repeat(100_000), "x".repeat(100_000));
+        let at = text.find("HERE").expect("there");
+        let (marked, line) = underlined(&text, at..at + 4);
+        assert_eq!(marked, "HERE");
+        assert!(line.starts_with(CUT) && line.ends_with(CUT) && line.chars().count() < 220, "{}", line.len());
+    }
+
+    #[test]
+    fn a_place_that_is_none_shows_no_line() {
+        let wrong = Place { line: 1, start: 2, end: 9, ..Place::default() };
+        assert_eq!(excerpt("ää", &Place { start: 1, ..wrong.clone() }), None);
+        assert_eq!(excerpt("", &wrong), None);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod taking;
 mod upkeep;
+mod verdict;
 mod window;
 
 use std::time::Duration as StdDuration;
@@ -69,8 +70,9 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     if blind {
         if !same {
             let mut unit = Unit::begin(app, &Actor::Recorder).await?;
-            take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+            let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
             unit.commit().await?;
+            verdict::ask_soon(app, &stored, snapshot.id);
         }
         return note_failure(app, balancer, trouble.as_deref().unwrap_or("the state could not be read")).await;
     }
@@ -84,10 +86,13 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
         let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
         unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
     }
-    if !same {
-        take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+    if same {
+        return unit.commit().await;
     }
-    unit.commit().await
+    let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+    unit.commit().await?;
+    verdict::ask_soon(app, &stored, snapshot.id);
+    Ok(())
 }
 
 async fn keep_samples(app: &App, balancer: &Balancer, at: Timestamp, read: &[Sample]) -> Result<()> {

@@ -18,7 +18,7 @@ use crate::domain::balancer::{Balancer, BalancerKind};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{BalancerId, SnapshotId};
 use crate::domain::incident::Incident;
-use crate::domain::snapshot::{Snapshot, SnapshotRole, Verdict};
+use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
 use crate::services::recording::window;
@@ -31,7 +31,6 @@ pub(super) struct Captured {
     config: Option<String>,
     state: Option<State>,
     notices: Vec<String>,
-    verdict: Option<Verdict>,
 }
 
 impl Captured {
@@ -51,7 +50,7 @@ impl Captured {
             known
         });
         let config = config.map(|text| redact::redact(kind, &text, app.redaction_key()).text);
-        Self { kind, config, state, notices, verdict: None }
+        Self { kind, config, state, notices }
     }
 
     fn hash(&self) -> Option<Vec<u8>> {
@@ -121,7 +120,7 @@ pub(super) async fn take(
         changes,
         notices,
         source,
-        verdict: captured.verdict,
+        verdict: None,
     };
     let content = snapshots::Content { config_hash: hash, state: captured.state };
     snapshots::insert(&mut unit.conn, &snapshot, &content).await?;

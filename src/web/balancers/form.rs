@@ -17,13 +17,14 @@ use crate::web::page::{Page, Shell, see};
 use crate::web::sent::Sent;
 
 /// The editable fields, for forms that change what is there.
-static FIELDS: [Field; 6] = [
+static FIELDS: [Field; 7] = [
     Field { path: "name", label: "Name", kind: Kind::Line },
     Field { path: "kind", label: "Kind", kind: Kind::Word },
     Field { path: "config_path", label: "Config file", kind: Kind::Line },
     Field { path: "state_address", label: "Run-time address", kind: Kind::Line },
     Field { path: "poll_seconds", label: "Seconds between two readings", kind: Kind::Count },
     Field { path: "paused", label: "Paused", kind: Kind::Flag },
+    Field { path: "ask_program", label: "Ask the balancer's own program", kind: Kind::Flag },
 ];
 
 #[derive(Template)]
@@ -76,6 +77,7 @@ fn fields(sent: &Sent) -> BalancerFields {
         state_address: sent.value("state_address").to_owned(),
         // What is no number is out of range as well, and the domain says so together with the rest.
         poll_seconds: sent.value("poll_seconds").trim().parse().unwrap_or_default(),
+        ask_program: sent.value("ask_program") == "on",
         ..BalancerFields::default()
     }
 }

@@ -25,7 +25,7 @@ const NOTICES: usize = 30;
 
 #[derive(Template)]
 #[template(path = "configs/check.html")]
-struct CheckPage {
+pub struct CheckPage {
     shell: Shell,
     sent: Sent,
     answer: Option<Answer>,

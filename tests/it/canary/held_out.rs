@@ -1,4 +1,5 @@
-//! The held-out set: other shapes, names and spots than those of `templates`. Nobody tunes the redaction to them.
+//! The held-out set: other shapes, names and spots than those of `templates`. Do not add a name to the redaction for one
+//! of them; write a new one instead.
 
 use super::{Language, Template};
 
@@ -76,7 +77,10 @@ static_resources:
 
 const ENVOY_SECRETS: &[Template] = &[
     ('c', "- name: a\n  typed_config:\n    generic_secret:\n      secret: {\"inline_string\": '«@p@»'}"),
-    ('c', "- {\"name\": \"b\", \"http_health_check\": {\"request_headers_to_add\": [{\"header\": {\"key\": \"x-vault-token\", \"value\": \"«@p@»\"}}]}}"),
+    (
+        'c',
+        "- {\"name\": \"b\", \"http_health_check\": {\"request_headers_to_add\": [{\"header\": {\"key\": \"x-vault-token\", \"value\": \"«@p@»\"}}]}}",
+    ),
     ('c', "- name: c\n  tracing: { datadog_agent: { api_key: \"«@h@»\" } }"),
     ('c', "- name: d\n  lightstep: { access_token: { inline_string: «@l@» } }"),
     ('c', "- name: e\n  sts_service: { subject_token: \"«@p@»\", token_exchange_service_uri: https://x.example }"),

@@ -5,6 +5,7 @@
 
 mod held_out;
 mod templates;
+mod templates_data;
 
 use std::collections::HashSet;
 
@@ -55,7 +56,9 @@ pub fn changed_elsewhere(redacted: &str, planted: &Planted) -> Option<String> {
         }
         let Some(after) = rest.strip_prefix(piece.as_str()) else {
             let same = rest.bytes().zip(piece.bytes()).take_while(|(a, b)| a == b).count();
-            let from = |text: &str| start_of(text.get(text.floor_char_boundary(same.saturating_sub(40))..).unwrap_or_default()).to_owned();
+            let from = |text: &str| {
+                start_of(text.get(text.floor_char_boundary(same.saturating_sub(40))..).unwrap_or_default()).to_owned()
+            };
             return Some(format!("{:?} became {:?}", from(piece), from(rest)));
         };
         rest = after;
