@@ -265,15 +265,18 @@ pub const LB038: Rule = Rule {
 
 fn blind_choice(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
-        let small =
-            |server: &&Server| server.slots.as_ref().is_some_and(|s| s.value > 0 && number(s.value) <= settings.number("slots"));
-        let small: Vec<&Server> = pool.servers.iter().filter(small).collect();
         let blind = match pool.algorithm.family {
             Family::Random | Family::Hash => true,
             Family::RoundRobin | Family::StaticRoundRobin => case.model.kind != BalancerKind::Haproxy,
             _ => false,
         };
-        let Some(first) = small.first().filter(|_| blind) else { continue };
+        if !blind {
+            continue;
+        }
+        let small =
+            |server: &&Server| server.slots.as_ref().is_some_and(|s| s.value > 0 && number(s.value) <= settings.number("slots"));
+        let small: Vec<&Server> = pool.servers.iter().filter(small).collect();
+        let Some(first) = small.first() else { continue };
         let limit = first.slots.as_ref().map_or(0, |slots| slots.value);
         let message = format!(
             "{} of pool {} take {limit} at a time and are chosen without a look at who is free ({}).",
