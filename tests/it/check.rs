@@ -349,6 +349,9 @@ fn includes_are_followed_within_their_folder_alone() {
         ran.out
     };
     symlink(dir.path().join("secret"), dir.path().join("etc/link.conf")).expect("linked");
+    fs::create_dir(dir.path().join("conf")).expect("made");
+    symlink(dir.path().join("secret"), dir.path().join("conf/a.cfg")).expect("linked");
+    assert!(refusal(&dir, &["check", "conf"]).contains("conf/a.cfg leads out of the folders"));
     for out in ["link.conf", "../secret", "/etc/passwd"] {
         let text = told(out);
         assert!(text.contains("leads out of the folders") && text.contains("nginx.conf:3:"), "{out}: {text}");
