@@ -208,4 +208,27 @@ mod tests {
         pool.servers.pop();
         assert_eq!(shares(&pool), [None, None, None]);
     }
+
+    #[test]
+    fn what_runs_is_laid_over_what_is_written() {
+        use crate::balancer::model::{Pool, Server};
+        let written = |name: &str| Server { name: name.into(), ..Default::default() };
+        let mut model = Model {
+            pools: vec![Pool { name: "web".into(), servers: vec![written("a"), written("b")], ..Default::default() }],
+            ..Default::default()
+        };
+        let running = PoolState {
+            name: "web".into(),
+            servers: vec![server("a", 9, Admin::Drain, false), server("z", 1, Admin::Ready, false)],
+            ..Default::default()
+        };
+        let other = PoolState { name: "new".into(), servers: vec![server("a", 1, Admin::Ready, false)], ..Default::default() };
+        let empty = PoolState { name: "stats".into(), ..Default::default() };
+        State { version: None, pools: vec![running, other, empty] }.lay_over(&mut model);
+        let servers = &model.pools[0].servers;
+        assert_eq!((servers[0].effective_weight(), servers[0].effective_admin(), &servers[1].now), (9, Admin::Drain, &None));
+        assert_eq!((model.pools.len(), servers.len()), (1, 2), "nothing is added");
+        let told: Vec<_> = model.notices.iter().map(|notice| notice.text.split(" and ").next().unwrap_or_default()).collect();
+        assert_eq!(told, ["server web/z runs", "pool new runs"]);
+    }
 }

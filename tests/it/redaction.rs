@@ -55,7 +55,6 @@ fn none_of_2000_planted_secrets_is_left_and_nothing_else_moves() {
 #[test]
 fn of_secrets_in_shapes_not_seen_before_98_percent_go() {
     let out = sweep(&canary::held_out());
-    println!("{} of {} left, {} configs changed elsewhere", out.leaked.len(), out.planted, out.changed.len());
     assert!(out.leaked.len() * 50 <= out.planted, "{} of {}:\n{}", out.leaked.len(), out.planted, out.leaked.join("\n"));
 }
 

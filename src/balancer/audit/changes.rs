@@ -230,6 +230,6 @@ fn default_changed(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             }
             _ => continue,
         };
-        found.push(finding.with("before", f64::from(was.0 * 1000 + was.1)).with("after", f64::from(is.0 * 1000 + is.1)));
+        found.push(finding.with("servers", size(new.servers.len())));
     }
 }

@@ -74,13 +74,17 @@ fn max_fails(pool: &Pool, server: &Server) -> Option<u64> {
     Some(passive.max_fails.unwrap_or(1))
 }
 
+/// Different checks of one pool that are looked at.
+const CHECKS_MAX: usize = 32;
+
 /// Each different check of a pool, with the servers that it is for; the pool's own first.
 fn checks(pool: &Pool) -> Vec<(&Check, Vec<&str>)> {
     let mut found: Vec<(&Check, Vec<&str>)> = pool.check.iter().map(|check| (check, Vec::new())).collect();
     for server in &pool.servers {
         let Some(check) = &server.check else { continue };
-        match found.iter_mut().find(|(known, _)| *known == check) {
-            Some((_, servers)) => servers.push(&server.name),
+        match found.iter().position(|(known, _)| *known == check) {
+            Some(at) => found[at].1.push(&server.name),
+            None if found.len() >= CHECKS_MAX => {}
             None => found.push((check, vec![&server.name])),
         }
     }

@@ -39,7 +39,7 @@ fn modulo_hash(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
         let servers = view.active().count();
         let modulo = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Modulo && hash.key != HashKey::Missing);
-        let large = size(servers) >= settings.number("servers");
+        let large = servers > 1 && size(servers) >= settings.number("servers");
         let Some(hash) = modulo.filter(|hash| large && !is_blind(case.model.kind, view.pool, hash)) else { continue };
         let moved = 100.0 * size(servers - 1) / size(servers);
         let message = format!(

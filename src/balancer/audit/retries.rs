@@ -58,10 +58,10 @@ fn attempts(kind: BalancerKind, pool: &Pool) -> u64 {
     let written = pool.retry.count.as_ref().map(|count| count.value);
     let servers = u64::try_from(pool.servers.len()).unwrap_or(u64::MAX);
     match kind {
-        BalancerKind::Haproxy => 1 + written.unwrap_or(HAPROXY_RETRIES),
-        BalancerKind::Envoy => 1 + written.unwrap_or(ENVOY_RETRIES),
+        BalancerKind::Haproxy => written.unwrap_or(HAPROXY_RETRIES).saturating_add(1),
+        BalancerKind::Envoy => written.unwrap_or(ENVOY_RETRIES).saturating_add(1),
         // Without a bound on tries nginx asks each server once.
-        _ => written.map_or(servers, |retries| servers.min(1 + retries)),
+        _ => written.map_or(servers, |retries| servers.min(retries.saturating_add(1))),
     }
 }
 

@@ -153,7 +153,8 @@ fn unknown_pool(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 continue;
             }
             let message = format!("A route of listener {} leads to pool {name}, which is nowhere.", route.listener);
-            let near = nearest(name, &pools).map(|near| format!(" Is {near} meant?")).unwrap_or_default();
+            let near = if told.len() > NEAR_MAX { None } else { nearest(name, &pools) };
+            let near = near.map(|near| format!(" Is {near} meant?")).unwrap_or_default();
             let finding = Finding::process(
                 &format!("route from {} to {name}", route.listener),
                 &route.place,
@@ -164,6 +165,9 @@ fn unknown_pool(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         }
     }
 }
+
+/// Findings for which a near name is looked for: beyond, the config is of another kind of wrong.
+const NEAR_MAX: usize = 20;
 
 /// A known name that differs only in case, or in one character more or less.
 fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {

@@ -280,3 +280,49 @@ fn two_balancers_are_compared_from_both_sides() {
     insta::assert_debug_snapshot!(told);
     assert_eq!(divergence(&one, &one), []);
 }
+
+/// Every limit, time and weight at `value`.
+fn at_the_end(model: &Model, value: u64) -> Model {
+    let mut model = model.clone();
+    let set = |setting: &mut Option<crate::balancer::model::Setting<u64>>| {
+        let place = setting.take().map(|setting| setting.place).unwrap_or_default();
+        *setting = Some(crate::balancer::model::Setting::new(value, place));
+    };
+    let process = &mut model.process;
+    [&mut process.maxconn, &mut process.workers, &mut process.files].into_iter().for_each(set);
+    model.listeners.iter_mut().for_each(|listener| set(&mut listener.maxconn));
+    for pool in &mut model.pools {
+        let (limits, timeouts) = (&mut pool.limits, &mut pool.timeouts);
+        [&mut limits.connections, &mut limits.requests, &mut limits.queue, &mut limits.keepalive].into_iter().for_each(set);
+        [&mut timeouts.server, &mut timeouts.request, &mut timeouts.connect, &mut timeouts.queue].into_iter().for_each(set);
+        set(&mut pool.retry.count);
+        for server in &mut pool.servers {
+            [&mut server.slots, &mut server.queue, &mut server.slow_start_ms].into_iter().for_each(set);
+            let weight = u32::try_from(value).unwrap_or(u32::MAX);
+            server.weight = Some(crate::balancer::model::Setting::new(weight, server.place.clone()));
+        }
+    }
+    model
+}
+
+#[test]
+fn numbers_at_their_ends_break_no_rule() {
+    for rule in CATALOGUE {
+        for fixture in Fixture::all(rule.id, "fires") {
+            for (value, parameter) in [(0, 0.0), (u64::MAX, 0.0), (0, f64::MAX), (u64::MAX, f64::MAX), (1, 0.5)] {
+                let (model, other) = (at_the_end(&fixture.model, value), at_the_end(&fixture.model, 1));
+                let set = |rule: &Rule| {
+                    let parameters = rule.parameters.iter().map(|p| (p.name.to_owned(), parameter)).collect();
+                    (rule.id.to_owned(), Settings { parameters, pools: Vec::new() })
+                };
+                let settings: BTreeMap<_, _> = CATALOGUE.iter().map(set).collect();
+                let case = Case { model: &model, has_state: true, before: Some((&other, &[])) };
+                for finding in audit(&case, &settings) {
+                    let words = format!("{} {}", finding.message, finding.remedy);
+                    assert!(!words.contains("NaN"), "{}: {words}", fixture.name);
+                    assert!(finding.numbers.values().all(|number| !number.is_nan()), "{}: {finding:?}", fixture.name);
+                }
+            }
+        }
+    }
+}

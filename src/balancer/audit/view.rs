@@ -117,7 +117,8 @@ impl<'a> Case<'a> {
             let Some(listener) = by_name.get(route.listener.as_str()) else { continue };
             for pool in route.target.pools() {
                 let of_pool = found.entry(pool).or_default();
-                if !of_pool.iter().any(|known| known.name == listener.name) {
+                // Routes stand listener by listener.
+                if of_pool.last().is_none_or(|known| known.name != listener.name) {
                     of_pool.push(listener);
                 }
             }

@@ -14,7 +14,7 @@ const NOTICES_MAX: usize = 500;
 /// Most names in one notice.
 const NAMES_MAX: usize = 12;
 /// Bytes that are looked at for the raw text of a place.
-const RAW_BYTES: usize = 2_000;
+const RAW_BYTES: usize = 1_000;
 
 /// One file that is read, and what is told of it.
 pub struct Reader<'t> {

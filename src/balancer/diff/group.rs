@@ -298,7 +298,13 @@ fn loss(percent: f64, from: u32) -> String {
 
 fn change(items: Vec<Item<'_>>, percent: f64, sentence: String, many: bool) -> (Grade, u64, Change) {
     let first = &items[0];
-    let grade = if first.written_only { Grade::Rest } else { grade(first.kind, percent >= 1.0, many) };
+    let grade = match (&first.said, first.kind) {
+        _ if first.written_only => Grade::Rest,
+        (Said::Each { all: "removed", .. }, ChangeKind::Listener) => Grade::PoolGone,
+        (Said::Each { all: "added", .. }, ChangeKind::Listener) => Grade::Servers,
+        (Said::Each { .. }, ChangeKind::Listener) => Grade::Rest,
+        (_, kind) => grade(kind, percent >= 1.0, many),
+    };
     let lost = if grade == Grade::CapacityLost { percent as u64 } else { 0 };
     let mut out = Change {
         kind: first.kind,

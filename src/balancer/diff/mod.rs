@@ -30,3 +30,5 @@ mod properties;
 mod sentences;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;

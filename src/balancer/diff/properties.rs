@@ -335,7 +335,7 @@ fn pair() -> impl Strategy<Value = (Model, Model)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_model_is_no_change_of_itself(a in model()) {
@@ -404,9 +404,6 @@ fn large_configs_are_compared_in_bounded_time() {
         let changes = diff(old, new);
         let took = began.elapsed();
         assert!(took.as_secs() < 10, "{what}: {took:?}");
-        if std::env::var_os("AFTERLOAD_TEST_TIMES").is_some() {
-            assert!(changes.is_empty(), "{what}: {took:?} for {} changes", changes.len());
-        }
         assert!(diff(&apply(old, &changes), new).is_empty(), "{what}");
     }
 }

@@ -160,7 +160,11 @@ fn checks_limits_timeouts_and_retries() {
 #[test]
 fn listeners_routes_and_order() {
     assert_eq!(with("bind :80", "bind :81"), ["listener fe no longer listens on *:80", "listener fe now listens on *:81"]);
-    assert_eq!(with("bind :80\n", "bind :80 ssl crt /a.pem\n"), ["listener fe now asks for TLS on *:80"]);
+    let (old, mut new) = (model(CONFIG), model(CONFIG));
+    new.listeners[0].binds[0].tls = true;
+    let sentence = |changes: Vec<Change>| changes.into_iter().map(|change| change.sentence).collect::<Vec<_>>();
+    assert_eq!(sentence(diff(&old, &new)), ["listener fe now asks for TLS on *:80"]);
+    assert_eq!(sentence(diff(&new, &old)), ["listener fe no longer asks for TLS on *:80"]);
     assert_eq!(
         with("path_beg /api", "path_beg /v2"),
         ["listener fe: route if is_api to api, “is_api: path_beg /api” → “is_api: path_beg /v2”"]

@@ -51,7 +51,8 @@ impl Reader<'_> {
                     self.told.error(words.whole(), "`balance url_param` needs the parameter's name after it");
                 }
                 if words.len() > 3 && words.get(3) != "check_post" {
-                    self.told.error(words.at(3), format!("`balance url_param NAME` takes `check_post`, not {}", shown(words.get(3))));
+                    self.told
+                        .error(words.at(3), format!("`balance url_param NAME` takes `check_post`, not {}", shown(words.get(3))));
                 }
                 hash = key(HashKey::Query, words.get(2));
             }
@@ -76,7 +77,8 @@ impl Reader<'_> {
                 let expression = words.rest(2);
                 self.sample(words, 2);
                 if words.len() > 3 {
-                    self.told.error(words.at(3), format!("`balance hash` takes one expression; {} is too much", shown(words.get(3))));
+                    self.told
+                        .error(words.at(3), format!("`balance hash` takes one expression; {} is too much", shown(words.get(3))));
                 }
                 hash = key(key_of(&expression), &expression);
             }
@@ -206,7 +208,7 @@ fn key_of(expression: &str) -> HashKey {
     match fetch {
         "src" => HashKey::SourceAddress,
         "req.hdr" | "hdr" | "req.fhdr" | "hdr_ip" | "req.hdr_ip" => HashKey::Header,
-        "req.cook" | "cook" | "req.cook_val" | "rdp_cookie" | "req.rdp_cookie" => HashKey::Cookie,
+        "req.cook" | "req.cookie" | "cookie" | "cook" | "req.cook_val" | "rdp_cookie" | "req.rdp_cookie" => HashKey::Cookie,
         "path" | "pathq" | "url" | "base" | "uri" => HashKey::Uri,
         "url_param" | "urlp" | "query" => HashKey::Query,
         _ => HashKey::Expression,

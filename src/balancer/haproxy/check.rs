@@ -24,6 +24,9 @@ pub struct ProxyCheck {
     pub tcp_rules: Option<Place>,
     /// Whether a rule says where to connect.
     pub connects: bool,
+    /// Whether `tcp-check` sends or expects something, and whether it says to connect.
+    pub tcp_steps: bool,
+    pub tcp_connects: bool,
     /// Whether a rule connects with TLS.
     pub tls: bool,
 }
@@ -110,6 +113,11 @@ impl Reader<'_> {
         }
         self.shape(group, words, 1);
         let http = group == "http-check";
+        if !http && words.get(1) == "connect" && given.check.tcp_steps && !given.check.tcp_connects {
+            self.told.error(words.whole(), "where a `tcp-check connect` stands, one has to be the first step");
+        }
+        given.check.tcp_connects |= !http && words.get(1) == "connect";
+        given.check.tcp_steps |= !http && words.get(1).starts_with(['s', 'e']) && !words.get(1).starts_with("set-var");
         given.check.tls |= words.get(1) == "connect" && words.find("ssl").is_some();
         given.check.connects |= words.get(1) == "connect" && words.find("port").is_some();
         match words.get(1) {
@@ -177,7 +185,8 @@ impl Reader<'_> {
                 self.told.error(words.at(next), format!("write `{} expect {kind} name NAME value VALUE`", words.get(0)));
             }
         } else if !words.get(next + 1).is_empty() && words.get(next + 1) != "comment" {
-            self.told.error(words.at(next + 1), format!("{} is too much; quote what has spaces in it", shown(words.get(next + 1))));
+            self.told
+                .error(words.at(next + 1), format!("{} is too much; quote what has spaces in it", shown(words.get(next + 1))));
         }
         if kind == "status" && !words.variable(next) {
             let fine = words.get(next).split(',').all(|part| {

@@ -96,7 +96,10 @@ impl Conditions {
             }
             ".notice" | ".warning" | ".diag" => {}
             ".alert" => {
-                told.error(Words { when: self.when(), ..*words }.whole(), format!("`.alert` makes HAProxy refuse the file: {}", shorten(&asked, 100)));
+                told.error(
+                    Words { when: self.when(), ..*words }.whole(),
+                    format!("`.alert` makes HAProxy refuse the file: {}", shorten(&asked, 100)),
+                );
             }
             word => told.error(words.at(0), format!("HAProxy knows no {}", shown(word))),
         }
@@ -108,7 +111,10 @@ impl Conditions {
         decided(asked, release).unwrap_or_else(|()| {
             let place = Words { when: self.when(), ..*words }.whole();
             let asked = shown(asked);
-            told.error(place, format!("HAProxy cannot read the condition {asked}; write numbers, or predicates such as `defined(NAME)`"));
+            told.error(
+                place,
+                format!("HAProxy cannot read the condition {asked}; write numbers, or predicates such as `defined(NAME)`"),
+            );
             None
         })
     }
@@ -202,7 +208,13 @@ fn term(rest: &mut &str, release: Option<Release>, depth: usize) -> Result<Optio
 
 fn predicate(name: &str, arguments: &str, release: Option<Release>) -> Result<Option<bool>, ()> {
     const ELSEWHERE: [&str; 8] = [
-        "defined", "feature", "enabled", "openssl_version_atleast", "openssl_version_before", "ssllib_name_startswith", "awslc_api_atleast",
+        "defined",
+        "feature",
+        "enabled",
+        "openssl_version_atleast",
+        "openssl_version_before",
+        "ssllib_name_startswith",
+        "awslc_api_atleast",
         "awslc_api_before",
     ];
     let arguments: Vec<&str> = arguments.split(',').map(str::trim).collect();

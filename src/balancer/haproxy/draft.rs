@@ -119,4 +119,5 @@ pub struct Draft {
     /// Definitions by name; lines of the same name are alternatives.
     pub acls: HashMap<String, Vec<String>>,
     pub dispatch: bool,
+    pub transparent: bool,
 }

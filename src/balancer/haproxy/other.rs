@@ -27,7 +27,10 @@ impl Reader<'_> {
         }
         let strict = matches!(section, "resolvers" | "peers") && !words.variable(1);
         if let Some(odd) = name.chars().find(|c| !super::reader::is_name_char(*c)).filter(|_| strict) {
-            self.told.error(words.at(1), format!("`{}` is not allowed in a name; use letters, digits, and any of `.:_-`", odd.escape_default()));
+            self.told.error(
+                words.at(1),
+                format!("`{}` is not allowed in a name; use letters, digits, and any of `.:_-`", odd.escape_default()),
+            );
         }
         let most = if needs_name { 2 } else { 1 };
         if words.len() > most
@@ -146,7 +149,8 @@ impl Reader<'_> {
         self.facts.users.insert(format!("{kind} {} of {list}", words.get(1)));
         let (word, other) = if kind == "user" { ("groups", "group") } else { ("users", "user") };
         if kind == "user" && words.len() > 2 && !["password", "insecure-password", "groups"].contains(&words.get(2)) {
-            self.told.error(words.at(2), format!("a user has password, insecure-password and groups, not {}", shown(words.get(2))));
+            self.told
+                .error(words.at(2), format!("a user has password, insecure-password and groups, not {}", shown(words.get(2))));
         }
         if let Some(at) = words.find(word).filter(|at| *at > 1 && !words.variable(at + 1)) {
             let named = words.get(at + 1).split(',').filter(|name| !name.is_empty());
@@ -177,6 +181,9 @@ impl Reader<'_> {
             return self.told.error(words.whole(), format!("`{first}` needs a value after it"));
         }
         self.shape("global", words, 0);
+        if matches!(first, "spread-checks") && !self.facts.once.insert(first.to_owned()) {
+            self.told.warn(words.whole(), format!("`{first}` stands already above; HAProxy keeps the first"));
+        }
         match words.get(0) {
             "maxconn" => self.model.process.maxconn = self.limit(words, "maxconn").filter(|limit| limit.value > 0),
             "nbthread" => {

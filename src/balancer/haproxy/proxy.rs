@@ -25,7 +25,11 @@ impl Reader<'_> {
             return;
         }
         let kind = draft.kind;
-        if words.get(1).is_empty() && !words.variable(1) && keywords::find("listen alone", first, None).is_none() && first != "stick" {
+        if words.get(1).is_empty()
+            && !words.variable(1)
+            && keywords::find("listen alone", first, None).is_none()
+            && first != "stick"
+        {
             return self.told.error(words.whole(), format!("`{first}` needs something after it"));
         }
         self.shape("listen", words, 0);
@@ -45,8 +49,8 @@ impl Reader<'_> {
                 self.told.error(words.whole(), format!("a frontend has no servers; put `{first}` into a backend"));
             }
             "server" | "server-template" | "use-server" | "acl" | "stick" | "stick-table" | "use_backend" | "dispatch" | "id"
-            | "guid" | "capture" | "monitor" | "description" | "filter" | "redirect" | "force-persist" | "ignore-persist" | "declare"
-            | "use-fcgi-app"
+            | "guid" | "capture" | "monitor" | "description" | "filter" | "redirect" | "force-persist" | "ignore-persist"
+            | "declare" | "use-fcgi-app"
                 if kind == Kind::Defaults =>
             {
                 self.told.error(words.whole(), format!("`{first}` cannot stand in a defaults section; put it into the proxy"));
@@ -153,12 +157,16 @@ impl Reader<'_> {
             }
             "id" => {
                 let id = super::units::leading(value);
-                if let Some(other) = self.facts.ids.insert(id, draft.name.clone()).filter(|other| *other != draft.name && id > 0) {
-                    self.told.error(words.whole(), format!("the proxy {} has the id {id} already; give each its own", shown(&other)));
+                if let Some(other) = self.facts.ids.insert(id, draft.name.clone()).filter(|_| id > 0) {
+                    self.told
+                        .error(words.whole(), format!("the proxy {} has the id {id} already; give each its own", shown(&other)));
                 }
             }
             "errorfiles" => self.facts.http_errors_used.push(Setting::new(clean_name(value), words.at(1))),
-            "email-alert" if value == "level" && !["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"].contains(&words.get(2)) => {
+            "email-alert"
+                if value == "level"
+                    && !["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"].contains(&words.get(2)) =>
+            {
                 self.told.error(words.whole(), format!("{} is no log level", shown(words.get(2))));
             }
             "block" | "grace" | "reqadd" | "reqallow" | "reqdel" | "reqdeny" | "reqidel" | "reqiallow" | "reqirep" | "reqrep"
@@ -238,20 +246,35 @@ impl Reader<'_> {
             match words.get(at) {
                 "ssl" => tls = true,
                 "maxconn" => maxconn = self.count(words, at + 1, "maxconn"),
+                "id" if !self.facts.bind_ids.insert((draft.name.clone(), super::units::leading(words.get(at + 1)))) => {
+                    self.told.error(words.place(at..at + 2), "another bind of this proxy has this id already");
+                }
                 "process" => self.told.error(words.at(at), "`process` is no longer supported; write `thread`"),
                 "mss" if !(1..=65_535).contains(&super::units::leading(words.get(at + 1)).abs()) => {
                     self.told.error(words.place(at..at + 2), "`mss` is a number from 1 to 65535");
                 }
-                "thread" if !words.get(at + 1).starts_with(|c: char| c.is_ascii_digit()) && !["all", "odd", "even"].contains(&words.get(at + 1)) => {
+                "thread"
+                    if !words.get(at + 1).starts_with(|c: char| c.is_ascii_digit())
+                        && !["all", "odd", "even"].contains(&words.get(at + 1)) =>
+                {
                     self.told.error(words.place(at..at + 2), "`thread` is all, odd, even or numbers such as 1-4");
                 }
                 _ => self.value_shape("bind", words, at),
             }
             at += if known.value { 2 } else { 1 };
         }
+        let certificate =
+            ["crt", "crt-list", "default-crt", "generate-certificates", "acme"].iter().any(|word| words.find(word).is_some());
+        if tls && !certificate && !words.get(1).starts_with("quic") {
+            self.told.error(words.whole(), "a `bind` with `ssl` needs a certificate: `crt FILE` or `crt-list FILE`");
+        }
         for written in words.get(1).split(',').filter(|written| !written.is_empty()) {
             let found = address::parse(written);
-            if found.host.contains('.') && found.is_name() && found.host.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !words.variable(1) {
+            if found.host.contains('.')
+                && found.is_name()
+                && found.host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+                && !words.variable(1)
+            {
                 self.told.error(words.at(1), format!("{} is no address", shown(&found.host)));
             }
             if let Some(text) = address::port_fault(&found, true).filter(|_| !words.variable(1)) {
@@ -285,6 +308,7 @@ impl Reader<'_> {
         let given = &mut draft.given;
         match option {
             "redispatch" => given.retry.redispatch = (!default).then(|| Setting::new(on, words.whole())),
+            "transparent" => draft.transparent = on,
             "allbackups" => given.all_backups = on,
             _ if check::OPTIONS.contains(&option) && draft.kind == Kind::Frontend => {
                 let text = format!("HAProxy ignores `option {option}` in a frontend; put it into the backend");
@@ -334,7 +358,8 @@ impl Reader<'_> {
             return;
         }
         if words.get(1) == "http-request" && !["allow", "deny", "auth"].contains(&words.get(2)) {
-            self.told.error(words.whole(), format!("`stats http-request` takes allow, deny or auth, not {}", shown(words.get(2))));
+            self.told
+                .error(words.whole(), format!("`stats http-request` takes allow, deny or auth, not {}", shown(words.get(2))));
         }
         if words.get(1) != "admin" || draft.kind != Kind::Defaults {
             self.shape("stats", words, 1);

@@ -235,7 +235,9 @@ impl<'f> Reader<'f> {
             );
         }
         if words.len() > from.map_or(2, |from| from + 1) || from.is_some_and(|from| words.len() <= from) {
-            let text = format!("a {section} section begins with `{section} NAME` or `{section} NAME from DEFAULTS`; HAProxy passes over this line and takes the lines below for the section above");
+            let text = format!(
+                "a {section} section begins with `{section} NAME` or `{section} NAME from DEFAULTS`; HAProxy passes over this line and takes the lines below for the section above"
+            );
             match kind.listens() || words.len() > 4 {
                 true => self.told.error(words.whole(), format!("{text}; listening addresses go to `bind`")),
                 false => self.told.warn(words.whole(), text),
@@ -244,7 +246,10 @@ impl<'f> Reader<'f> {
         let given = match from.map(|at| (at, self.named.get(words.get(at)))) {
             Some((at, Some(found))) => {
                 if let Some(odd) = words.get(at).chars().find(|c| !is_name_char(*c)) {
-                    self.told.error(words.at(at), format!("`{}` is not allowed in the name of a defaults section that others name", odd.escape_default()));
+                    self.told.error(
+                        words.at(at),
+                        format!("`{}` is not allowed in the name of a defaults section that others name", odd.escape_default()),
+                    );
                 }
                 if found.twice {
                     self.told.error(

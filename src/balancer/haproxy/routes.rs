@@ -71,7 +71,10 @@ impl Reader<'_> {
                     matching = words.get(next + 1);
                     let known = ["found", "bool", "int", "ip", "bin", "len", "str", "beg", "sub", "dir", "dom", "end", "reg"];
                     if !known.contains(&matching) && !words.variable(next + 1) {
-                        return self.told.error(words.place(next..next + 2), format!("`-m` takes {}, not {}", known.join(", "), shown(matching)));
+                        return self.told.error(
+                            words.place(next..next + 2),
+                            format!("`-m` takes {}, not {}", known.join(", "), shown(matching)),
+                        );
                     }
                     next += 2;
                 }
@@ -104,7 +107,10 @@ impl Reader<'_> {
     pub(super) fn condition(&mut self, acls: &HashMap<String, Vec<String>>, words: &Words<'_>, from: usize) -> Vec<String> {
         let Some(at) = (from..words.len()).find(|at| matches!(words.get(*at), "if" | "unless")) else { return Vec::new() };
         if at + 1 >= words.len() {
-            let text = format!("`{}` has no condition after it: HAProxy reads it as one that never holds; write the condition", words.get(at));
+            let text = format!(
+                "`{}` has no condition after it: HAProxy reads it as one that never holds; write the condition",
+                words.get(at)
+            );
             self.told.warn(words.at(at), text);
         }
         let mut means = Vec::new();
@@ -157,7 +163,8 @@ impl Reader<'_> {
         let definitions = self.condition(&draft.acls, words, 2);
         let target = self.target(words, 1);
         if target == (Target::Pool { name: draft.name.clone() }) {
-            self.told.error(words.at(1), format!("{} sends to itself; its own servers take what no rule takes", shown(&draft.name)));
+            self.told
+                .error(words.at(1), format!("{} sends to itself; its own servers take what no rule takes", shown(&draft.name)));
         }
         draft.routes.push(Route { condition, target, definitions, place: words.whole(), ..Default::default() });
     }
@@ -233,7 +240,9 @@ impl Reader<'_> {
 
     pub(super) fn use_server(&mut self, draft: &mut Draft, words: &Words<'_>) {
         if draft.kind == Kind::Frontend {
-            return self.told.error(words.whole(), "a frontend has no servers that `use-server` could pick; put it into the backend");
+            return self
+                .told
+                .error(words.whole(), "a frontend has no servers that `use-server` could pick; put it into the backend");
         }
         if words.get(1).is_empty() || !matches!(words.get(2), "if" | "unless") {
             return self.told.error(words.whole(), "write `use-server NAME if CONDITION`");
@@ -257,14 +266,19 @@ impl Reader<'_> {
         let Some(number) = words.get(at).strip_prefix("track-sc") else { return };
         // As many counters as `tune.stick-counters` says, 3 if it says nothing.
         if number.parse::<u32>().map_or(true, |number| number >= self.facts.counters) {
-            self.told.error(words.at(at), format!("there are {} counters, from `track-sc0` on; `tune.stick-counters` makes more", self.facts.counters));
+            self.told.error(
+                words.at(at),
+                format!("there are {} counters, from `track-sc0` on; `tune.stick-counters` makes more", self.facts.counters),
+            );
         }
         if words.get(at + 1).is_empty() {
             return self.told.error(words.whole(), format!("`{}` needs what to track, such as `src`", words.get(at)));
         }
         self.sample(words, at + 1);
         let name = match words.get(at + 2) {
-            "table" if words.get(at + 3).is_empty() => return self.told.error(words.whole(), "`table` needs a table's name after it"),
+            "table" if words.get(at + 3).is_empty() => {
+                return self.told.error(words.whole(), "`table` needs a table's name after it");
+            }
             "table" => clean_name(words.get(at + 3)),
             _ => draft.name.clone(),
         };
@@ -275,7 +289,9 @@ impl Reader<'_> {
 
     /// `set-var(SCOPE.NAME) EXPRESSION`.
     fn set_var(&mut self, words: &Words<'_>, at: usize) {
-        let Some((action, rest)) = words.get(at).split_once('(').filter(|(action, _)| matches!(*action, "set-var" | "set-var-fmt" | "unset-var")) else {
+        let Some((action, rest)) =
+            words.get(at).split_once('(').filter(|(action, _)| matches!(*action, "set-var" | "set-var-fmt" | "unset-var"))
+        else {
             return;
         };
         let scope = rest.split('.').next().unwrap_or_default();
@@ -299,7 +315,10 @@ impl Reader<'_> {
         draft.given.rules = true;
         let first = words.get(0);
         if draft.kind == Kind::Defaults && (draft.name.is_empty() || first == "redirect") {
-            return self.told.error(words.whole(), format!("`{first}` cannot stand in a defaults section that has no name; put it into the proxy"));
+            return self.told.error(
+                words.whole(),
+                format!("`{first}` cannot stand in a defaults section that has no name; put it into the proxy"),
+            );
         }
         if draft.kind == Kind::Frontend && first == "tcp-response" {
             return self.told.error(words.whole(), "`tcp-response` rules are for backends");
@@ -353,7 +372,8 @@ impl Reader<'_> {
 
 /// Numbers, ranges such as `1:5`, and the words that compare.
 fn is_number(text: &str) -> bool {
-    ["gt", "ge", "lt", "le", "eq"].contains(&text) || text.split([':', '.']).all(|part| part.is_empty() || super::units::whole(part))
+    ["gt", "ge", "lt", "le", "eq"].contains(&text)
+        || text.split([':', '.']).all(|part| part.is_empty() || super::units::whole(part))
 }
 
 fn is_network(text: &str) -> bool {

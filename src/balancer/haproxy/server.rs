@@ -121,9 +121,15 @@ impl Reader<'_> {
         if let Some(id) = server.id
             && let Some(other) = draft.server_ids.insert(id, server.server.name.clone())
         {
-            self.told.error(server.server.place.clone(), format!("the server {} has the id {id} already; give each its own", shown(&other)));
+            self.told.error(
+                server.server.place.clone(),
+                format!("the server {} has the id {id} already; give each its own", shown(&other)),
+            );
         }
-        if server.track.as_ref().is_some_and(|track| track.value.rsplit('/').next() == Some(&server.server.name) && track.value.split_once('/').is_none_or(|(pool, _)| pool == draft.name)) {
+        if server.track.as_ref().is_some_and(|track| {
+            track.value.rsplit('/').next() == Some(&server.server.name)
+                && track.value.split_once('/').is_none_or(|(pool, _)| pool == draft.name)
+        }) {
             self.told.error(server.server.place.clone(), "a server cannot track itself");
         }
         draft.servers.push(server);
@@ -134,7 +140,8 @@ impl Reader<'_> {
         if let Some(text) = address::port_fault(&found, false).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
-        server.port = found.socket || words.variable(at) || super::units::leading(&found.port) > 0 && !found.port.starts_with('+');
+        server.port =
+            found.socket || words.variable(at) || super::units::leading(&found.port) > 0 && !found.port.starts_with('+');
         if let Some(text) = address::fault(words.get(at), &found).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
@@ -162,7 +169,9 @@ impl Reader<'_> {
             if known.value && words.get(at + 1).is_empty() && !words.variable(at + 1) {
                 let loose = ["init-addr", "maxconn", "maxqueue", "minconn", "resolve-opts", "shard", "weight"].contains(&word);
                 match loose {
-                    true => self.told.warn(words.at(at), format!("{} has no value; HAProxy reads it as 0 or nothing", shown(word))),
+                    true => {
+                        self.told.warn(words.at(at), format!("{} has no value; HAProxy reads it as 0 or nothing", shown(word)))
+                    }
                     false => self.told.error(words.at(at), format!("{} needs a value after it", shown(word))),
                 }
                 return;
@@ -285,7 +294,9 @@ impl Reader<'_> {
                 server.tracks = Some(clean_name(value));
                 draft.track = Some(Setting::new(clean_name(value), place));
             }
-            "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => self.told.error(place, "an id is a number from 1 on"),
+            "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => {
+                self.told.error(place, "an id is a number from 1 on")
+            }
             "id" => draft.id = Some(super::units::leading(value)).filter(|id| *id > 0),
             "port" => draft.check_port = true,
             "check-ssl" => draft.check_tls = true,
@@ -298,7 +309,10 @@ impl Reader<'_> {
                 }
             }
             "resolve-opts" if !value.split(',').all(|one| ["allow-dup-ip", "prevent-dup-ip", "ignore-weight"].contains(&one)) => {
-                self.told.error(place, format!("`resolve-opts` takes allow-dup-ip, prevent-dup-ip, ignore-weight, not {}", shown(value)));
+                self.told.error(
+                    place,
+                    format!("`resolve-opts` takes allow-dup-ip, prevent-dup-ip, ignore-weight, not {}", shown(value)),
+                );
             }
             "resolve-net" if !value.split(',').all(|net| address::is_ip(net.split('/').next().unwrap_or_default())) => {
                 self.told.error(place, format!("{} is no network", shown(value)));
@@ -322,7 +336,8 @@ impl Reader<'_> {
     fn check_server(&mut self, given: &Given, draft: &ServerDraft) {
         let place = || draft.server.place.clone();
         if draft.checked && draft.track.is_some() {
-            self.told.error(place(), "a server is checked or tracks another one, not both; write `no-check` or leave `track` out");
+            self.told
+                .error(place(), "a server is checked or tracks another one, not both; write `no-check` or leave `track` out");
         }
         if draft.checked && !draft.port && !draft.check_port && !given.check.connects {
             self.told.error(place(), "a server that is checked needs a port, in its address or with `port`");
@@ -358,7 +373,8 @@ impl Reader<'_> {
         if let Some(resolvers) = draft.resolvers {
             self.facts.resolvers_used.push(resolvers);
         }
-        if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca {
+        if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca
+        {
             self.facts.unverified.push(Setting::new(server.tls_verified, server.place.clone()));
         }
         if !server.tls {

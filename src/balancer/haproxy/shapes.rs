@@ -48,7 +48,10 @@ impl Reader<'_> {
                 ("C" | "CC", None) => {
                     let word = words.get(next);
                     if !word.is_empty() && !matches!(word, "if" | "unless") {
-                        self.told.error(words.at(next), format!("after `{name}` stands `if` or `unless` with a condition, not {}", shown(word)));
+                        self.told.error(
+                            words.at(next),
+                            format!("after `{name}` stands `if` or `unless` with a condition, not {}", shown(word)),
+                        );
                     } else if word.is_empty() && *item == "CC" {
                         self.told.error(words.whole(), format!("`{name}` needs `if` or `unless` with a condition"));
                     }
@@ -85,7 +88,8 @@ impl Reader<'_> {
     fn options(&mut self, words: &Words<'_>, mut next: usize, known: &[&str], name: &str) -> usize {
         while !words.get(next).is_empty() && !matches!(words.get(next), "if" | "unless") {
             let word = words.get(next);
-            let found = known.iter().map(|option| option.split_once('=').unwrap_or((option, ""))).find(|(option, _)| *option == word);
+            let found =
+                known.iter().map(|option| option.split_once('=').unwrap_or((option, ""))).find(|(option, _)| *option == word);
             let Some((_, value)) = found else {
                 if words.variable(next) {
                     return words.len();

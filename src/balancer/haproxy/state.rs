@@ -65,7 +65,8 @@ pub fn parse_stat(text: &str) -> Option<Vec<Row>> {
             server,
             status: text("status").unwrap_or_default(),
             address: text("addr"),
-            algorithm: text("algo"),
+            // HAProxy says `unknown` of `random`.
+            algorithm: text("algo").filter(|name| name != "unknown"),
             backup: number("bck") == Some(1),
             weight: number("uweight").or_else(|| number("weight")).and_then(|weight| u32::try_from(weight).ok()),
             sessions_total: number("stot"),
@@ -128,6 +129,8 @@ pub fn parse_servers_state(text: &str) -> Option<ServerLines> {
         // Without checks the state stays `running` for good; nobody looked.
         let unchecked = number("srv_check_state").is_some_and(|bits| bits & CHECK_ENABLED == 0);
         let health = match number("srv_op_state") {
+            // Of a server in maintenance nobody asks.
+            _ if admin(bits) == Admin::Maintenance => None,
             Some(2 | 3) if unchecked => Some(Health::Unchecked),
             Some(0) => Some(Health::Down),
             // 1 is starting (slow start), 3 stopping.
@@ -241,4 +244,73 @@ fn health_of_status(status: &str) -> Option<Health> {
         _ if status.starts_with("DOWN") => Health::Down,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> String {
+        let path = format!("{}/tests/fixtures/haproxy/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("fixture")
+    }
+
+    #[test]
+    fn both_answers_tell_the_same_state() {
+        for (stat, servers) in
+            [("show_stat.csv", "show_servers_state.txt"), ("v2.8_show_stat.csv", "v2.8_show_servers_state.txt")]
+        {
+            let (stat, servers) = (state(&fixture(stat)).expect("stat"), state(&fixture(servers)).expect("servers"));
+            for pool in &servers.pools {
+                for server in &pool.servers {
+                    let other = stat.pool(&pool.name).and_then(|pool| pool.server(&server.name)).expect("in both");
+                    assert_eq!(
+                        (other.weight, other.admin, other.health, &other.address),
+                        (server.weight, server.admin, server.health, &server.address)
+                    );
+                }
+            }
+            assert_eq!(servers.pool("be_app").expect("pool").servers.len(), 3);
+        }
+        let page = state(&fixture("stats_page.csv")).expect("page");
+        assert_eq!(
+            page.pool("be_api").and_then(|p| p.server("api3")).map(|s| (s.admin, s.health)),
+            Some((Admin::Maintenance, None))
+        );
+        assert_eq!(page.pool("be_api").and_then(|p| p.server("api1")).map(|s| s.health), Some(Some(Health::Up)));
+    }
+
+    #[test]
+    fn health_is_told_from_both_sources() {
+        let said = ["UP", "UP 1/3", "DOWN", "DOWN 1/2", "no check", "MAINT", "DRAIN", "NOLB", "odd"].map(health_of_status);
+        let wanted = [
+            Some(Health::Up),
+            Some(Health::Changing),
+            Some(Health::Down),
+            Some(Health::Changing),
+            Some(Health::Unchecked),
+            None,
+            Some(Health::Up),
+            Some(Health::Up),
+            None,
+        ];
+        assert_eq!(said, wanted);
+        let line = |op: u32, admin: u32, check: u32| {
+            let text = format!(
+                "1\n# be_name srv_name srv_op_state srv_admin_state srv_uweight srv_iweight srv_check_state\nb s {op} {admin} 1 1 {check}\n"
+            );
+            state(&text).expect("state").pools[0].servers[0].health
+        };
+        assert_eq!(
+            [line(2, 0, 6), line(0, 0, 6), line(1, 0, 6), line(2, 0, 0), line(0, 5, 14)],
+            [Some(Health::Up), Some(Health::Down), Some(Health::Changing), Some(Health::Unchecked), None]
+        );
+    }
+
+    #[test]
+    fn foreign_answers_are_refused_with_a_word() {
+        for text in ["", "Unknown command\n", "<html>", "1\n# srv_name\n"] {
+            assert!(state(text).is_err_and(|why| why.contains("show servers state")), "{text:?}");
+        }
+    }
 }

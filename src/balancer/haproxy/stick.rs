@@ -134,6 +134,9 @@ impl Reader<'_> {
                 self.told.error(words.whole(), format!("a stick table needs its {word}, such as `{example}`"));
             }
         }
+        if draft.table.is_some() {
+            self.told.error(words.whole(), "this proxy has a stick table already; give the other one a backend of its own");
+        }
         draft.table = Some(table);
     }
 
@@ -143,7 +146,8 @@ impl Reader<'_> {
             return;
         }
         for entry in words.get(at).split(',') {
-            let (name, argument) = entry.split_once('(').map_or((entry, None), |(name, rest)| (name, Some(rest.trim_end_matches(')'))));
+            let (name, argument) =
+                entry.split_once('(').map_or((entry, None), |(name, rest)| (name, Some(rest.trim_end_matches(')'))));
             let Some(found) = super::keywords::find("store", name, self.release) else {
                 return self.unknown("store", words.at(at), name, "thing to store");
             };

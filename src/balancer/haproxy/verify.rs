@@ -19,6 +19,9 @@ pub(super) struct Facts {
     pub counters: u32,
     pub external_check: bool,
     pub http_errors: Names,
+    pub bind_ids: HashSet<(String, i64)>,
+    /// Words of `global` that stand there once.
+    pub once: Names,
     pub http_errors_used: Vec<Setting<String>>,
     /// What the current section still has to say.
     pub needed: Option<(&'static str, Place)>,
@@ -183,6 +186,9 @@ impl Reader<'_> {
             }
             _ => None,
         };
+        if draft.transparent && !servers.is_empty() && given.balance.is_some() {
+            self.told.error(draft.place.clone(), "a proxy is transparent or balances between servers, not both");
+        }
         if given.check.external && !self.facts.external_check {
             self.told.error(given.check.place.clone(), "`option external-check` needs `external-check` in the global section");
         }

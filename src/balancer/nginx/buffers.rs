@@ -10,6 +10,10 @@ const PAGE: u64 = 4096;
 
 /// Checks what holds inside `block`; `always` even if the block itself says nothing of buffers.
 pub fn check(config: &mut Config, levels: &Levels<'_>, block: &Directive, always: bool) {
+    let speaks = |directive: &Directive| ["buffer", "temp_file"].iter().any(|part| directive.name.text.contains(part));
+    if !always && !block.block().iter().any(speaks) {
+        return;
+    }
     for protocol in ["proxy", "fastcgi", "uwsgi", "scgi"] {
         let name = |what: &str| format!("{protocol}_{what}");
         let names = [

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::tree::Directive;
 
@@ -124,7 +125,7 @@ impl Declared {
                         matches!(key.name.text.as_str(), "hostnames" | "volatile" | "ranges" | "proxy" | "delete")
                     };
                     let keys = directive.block().iter().filter(|key| !flag(key));
-                    if let Some(name) = arguments().last() {
+                    if let Some(name) = arguments().next_back() {
                         self.value(name, keys.filter_map(|key| key.argument(0)));
                     }
                 }
@@ -137,7 +138,7 @@ impl Declared {
                     _ => 0..usize::MAX,
                 };
                 let found = arguments().enumerate().filter(|(index, _)| one.contains(index));
-                self.variables.extend(found.filter_map(|(_, text)| text.strip_prefix('$')).map(str::to_owned));
+                self.variables.extend(found.filter_map(|(_, text)| text.strip_prefix('$')).map(str::to_ascii_lowercase));
             }
             for text in arguments().chain([name]).filter(|text| text.contains("(?")) {
                 self.captures(text);
@@ -161,9 +162,9 @@ impl Declared {
         for part in text.split("(?").skip(1) {
             let part = part.strip_prefix('P').unwrap_or(part);
             if let Some((name, _)) = part.strip_prefix('<').and_then(|part| part.split_once('>')) {
-                self.variables.insert(name.to_owned());
+                self.variables.insert(name.to_ascii_lowercase());
             } else if let Some((name, _)) = part.strip_prefix('\'').and_then(|part| part.split_once('\'')) {
-                self.variables.insert(name.to_owned());
+                self.variables.insert(name.to_ascii_lowercase());
             }
         }
     }
@@ -171,14 +172,22 @@ impl Declared {
     /// Whether nginx can know the variable `name` (without `$`), in `stream` or else in `http`.
     pub fn knows(&self, name: &str, stream: bool) -> bool {
         let name = name.to_ascii_lowercase();
-        let own = if stream { STREAM_VARIABLES } else { HTTP_VARIABLES };
-        let builtin = |known: &str| if known.ends_with('_') { name.starts_with(known) } else { name == known };
+        let builtin = &BUILTIN[usize::from(stream)];
+        // A family is known by its name up to some `_`.
+        let family = || name.match_indices('_').any(|(at, _)| builtin.contains(&name[..=at]));
         self.open
             || name.bytes().all(|b| b.is_ascii_digit())
-            || own.split_ascii_whitespace().chain(COMMON_VARIABLES.split_ascii_whitespace()).any(builtin)
-            || self.variables.iter().any(|known| known.eq_ignore_ascii_case(&name))
+            || builtin.contains(name.as_str())
+            || family()
+            || self.variables.contains(&name)
     }
 }
+
+/// What nginx knows in `http` and in `stream`.
+static BUILTIN: LazyLock<[HashSet<&str>; 2]> = LazyLock::new(|| {
+    [HTTP_VARIABLES, STREAM_VARIABLES]
+        .map(|own| own.split_ascii_whitespace().chain(COMMON_VARIABLES.split_ascii_whitespace()).collect())
+});
 
 /// The variables of a text: where each stands, and its name. The error is the place of a `$` without a name.
 pub fn variables(text: &str) -> Result<Vec<(Range<usize>, &str)>, usize> {

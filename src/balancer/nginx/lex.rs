@@ -44,6 +44,9 @@ pub struct Fault {
 /// A word or a comment with the byte after it has to be shorter, in bytes (`NGX_CONF_BUFFER`).
 pub const WORD_MAX: usize = 4096;
 
+/// Most faults that are kept of one text.
+pub const FAULTS_MAX: usize = 10_000;
+
 /// The tokens of a text, in order and without gaps.
 pub fn tokens(text: &str) -> (Vec<Token>, Vec<Fault>) {
     let mut lexer = Lexer { text, bytes: text.as_bytes(), at: 0, tokens: Vec::new(), faults: Vec::new() };
@@ -148,7 +151,9 @@ impl Lexer<'_> {
     }
 
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>) {
-        self.faults.push(Fault { span, text: text.into() });
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(Fault { span, text: text.into() });
+        }
     }
 
     fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {

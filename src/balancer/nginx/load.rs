@@ -61,8 +61,10 @@ impl Config {
 
     /// nginx refuses it.
     pub fn error(&mut self, directive: &Directive, text: impl Into<String>) {
-        let place = self.at(directive);
-        self.tell(Gravity::Error, place, text);
+        if self.notices.len() <= NOTICES_MAX {
+            let place = self.at(directive);
+            self.tell(Gravity::Error, place, text);
+        }
     }
 
     /// nginx refuses this argument.
@@ -114,7 +116,7 @@ impl Loader<'_> {
         });
         let read = tree::read(&source.text);
         if known.is_none() {
-            for Fault { span, text } in read.faults {
+            for Fault { span, text } in read.faults.into_iter().take(NOTICES_MAX + 1) {
                 let place = self.config.place(file, span);
                 self.config.tell(Gravity::Error, place, text);
             }

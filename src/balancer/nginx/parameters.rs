@@ -110,6 +110,7 @@ const PROTOCOLS: [&str; 8] = ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memc
 /// The first argument that does not fit, and why.
 pub fn refused(directive: &Directive) -> Option<(usize, String)> {
     let name = directive.name.text.as_str();
+    // Most directives are in no row.
     let speaks = |row: &&Row| match row.0.strip_prefix('*') {
         Some(end) => name.strip_suffix(end).is_some_and(|protocol| PROTOCOLS.contains(&protocol)),
         None => row.0 == name,

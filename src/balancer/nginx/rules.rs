@@ -299,7 +299,7 @@ fn access_log(declared: &Declared, directive: &Directive, context: Contexts) -> 
         }
         _ => {}
     }
-    each(directive, 2, |text| is_log_option(text), "buffer=SIZE, gzip, gzip=1 to 9, flush=TIME or if=CONDITION")
+    each(directive, 2, is_log_option, "buffer=SIZE, gzip, gzip=1 to 9, flush=TIME or if=CONDITION")
 }
 
 fn is_log_option(text: &str) -> bool {

@@ -202,7 +202,9 @@ impl Builder<'_> {
     }
 
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>) {
-        self.faults.push(Fault { span, text: text.into() });
+        if self.faults.len() < lex::FAULTS_MAX {
+            self.faults.push(Fault { span, text: text.into() });
+        }
     }
 
     /// The words read so far, as a directive whose head ends with `end`.

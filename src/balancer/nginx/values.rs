@@ -94,8 +94,8 @@ impl Address {
                 _ => Ok(Self { host: text.to_owned(), port: None, literal: true }),
             };
         }
-        if text.starts_with('[') {
-            let (inner, rest) = text[1..].split_once(']').ok_or("invalid host")?;
+        if let Some(bracketed) = text.strip_prefix('[') {
+            let (inner, rest) = bracketed.split_once(']').ok_or("invalid host")?;
             inner.parse::<Ipv6Addr>().map_err(|_| "invalid IPv6 address")?;
             let port = match rest.strip_prefix(':') {
                 Some(port) => Some(port_number(port)?),

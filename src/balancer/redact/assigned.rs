@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use super::names::is_secret;
+use super::names::{is_cookie, is_secret, is_secret_header};
 use super::value::{after_scheme, is_plain};
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     signs(text, found);
     options(text, found);
+    matchers(text, found);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let comment = line.find('#').filter(|at| line[..*at].trim().is_empty()).or_else(|| line.find(" #"));
@@ -125,6 +126,38 @@ fn options(text: &str, found: &mut Vec<Range<usize>>) {
         let length = unquoted_length(&text[start..]);
         if length > 0 && !text[start..].starts_with(['-', '$', '{', '<']) {
             found.push(start..start + length);
+        }
+    }
+}
+
+/// Longest name or value of a matcher that is looked for the end of, in bytes.
+const MATCHER_MAX: usize = 512;
+
+/// Rules of Traefik that compare a secret: ``Header(`X-Api-Key`, `value`)``, ``Query(`token`, `value`)``.
+fn matchers(text: &str, found: &mut Vec<Range<usize>>) {
+    // What stands between two quotes at the beginning, and how far into `text` it begins and ends.
+    let quoted = |text: &str| -> Option<(usize, usize)> {
+        let open = text.len() - text.trim_start_matches([' ', ',']).len();
+        let quote = ["`", "\\\"", "\"", "'"].into_iter().find(|quote| text[open..].starts_with(quote))?;
+        let start = open + quote.len();
+        let near = &text[start..text.floor_char_boundary(start + MATCHER_MAX)];
+        Some((start, start + near.find(quote)?))
+    };
+    for call in ["Header(", "Headers(", "Query("] {
+        for (at, _) in text.match_indices(call) {
+            let at = at + call.len();
+            let near = &text[at..text.floor_char_boundary(at + 3 * MATCHER_MAX)];
+            let Some((start, end)) = quoted(near) else { continue };
+            let name = &near[start..end];
+            let Some((start, end)) = near[end..].find(',').map(|comma| end + comma).and_then(|comma| {
+                let (start, end) = quoted(&near[comma..])?;
+                Some((comma + start, comma + end))
+            }) else {
+                continue;
+            };
+            if (is_secret(name) || is_secret_header(name)) && !is_cookie(name) {
+                found.push(at + start..at + end);
+            }
         }
     }
 }

@@ -80,6 +80,11 @@ const PLANTED: &[(BalancerKind, &str)] = &[
     ),
     (Caddy, "{\"storage\":{\"module\":\"redis\",\"password\":\"«rumtolexa»\",\"encryption_key\":\"\"}}\n"),
     (Caddy, "x.com {\n\tjwtauth {\n\t\tsign_key \"«rumtolexa»\"\n\t}\n}\n"),
+    (
+        Traefik,
+        "http: { routers: { a: { rule: \"PathPrefix(`/a`) && Header(`X-Api-Key`, `«rumtolexa»`) && Query(`token`,`«lumexo»`)\" } } }\n",
+    ),
+    (Traefik, "{\"rule\": \"Header(\\\"Authorization\\\", \\\"«rumtolexa»\\\") || Header(`X-Tenant`, `blue`)\"}\n"),
 ];
 
 const CLEAN: &[(BalancerKind, &str)] = &[
@@ -195,4 +200,19 @@ fn what_stands_deeper_than_a_tree_is_read_goes_too() {
         let text = format!("{}{secret}{}", open.repeat(1000), close.repeat(1000));
         assert!(!redact(kind, &text, &RedactionKey([7; 32])).text.contains("hunter"), "{kind:?}");
     }
+}
+
+#[test]
+fn a_mark_that_touches_a_variable_stays() {
+    let text = "secure_link_md5 \"$uri-secret$remote_addr-more ä\";\n";
+    let once = redact(Nginx, text, &RedactionKey([7; 32])).text;
+    assert_eq!(
+        once,
+        format!(
+            "secure_link_md5 \"$uri{}$remote_addr{}\";\n",
+            mark("-secret", &RedactionKey([7; 32])),
+            mark("-more ä", &RedactionKey([7; 32]))
+        )
+    );
+    assert_eq!(redact(Nginx, &once, &RedactionKey([7; 32])).text, once);
 }

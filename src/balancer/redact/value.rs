@@ -113,7 +113,11 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
     if text.get(..MARK.len() + DIGITS).is_some_and(is_mark) {
         return MARK.len() + DIGITS;
     }
-    let name = |text: &str| text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    // A mark behind a name is no part of it.
+    let name = |text: &str| {
+        let length = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        text[..text.floor_char_boundary(length + 1)].find(MARK).unwrap_or(length)
+    };
     let until = |open: &str, close: &str| {
         let inside = text.strip_prefix(open)?;
         let near = &inside[..inside.floor_char_boundary(EXPRESSION_MAX)];
@@ -127,11 +131,7 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         }
         BalancerKind::Nginx => match text.strip_prefix("${") {
             Some(rest) => Some(name(rest)).filter(|n| *n > 0 && rest[*n..].starts_with('}')).map_or(0, |n| n + 3),
-            // A mark behind a dollar is no name.
-            None => text
-                .strip_prefix('$')
-                .filter(|rest| !rest.starts_with(MARK))
-                .map_or(0, |rest| name(rest) + usize::from(name(rest) > 0)),
+            None => text.strip_prefix('$').map_or(0, |rest| name(rest) + usize::from(name(rest) > 0)),
         },
         BalancerKind::Envoy => {
             let operator = |inside: &str| inside.starts_with(|c: char| c.is_ascii_uppercase());
@@ -141,7 +141,8 @@ fn placeholder(kind: BalancerKind, text: &str) -> usize {
         BalancerKind::Caddy => {
             // `{$NAME:default}` holds a literal.
             let known = |inside: &str| {
-                !inside.is_empty() && !inside.contains([' ', '"', '{']) && !(inside.starts_with('$') && inside.contains(':'))
+                let default = inside.starts_with('$') && inside.contains(':');
+                !default && !inside.is_empty() && !inside.contains([' ', '"', '{'])
             };
             until("{", "}").filter(|(inside, _)| known(inside)).map_or(0, |(_, length)| length)
         }

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 const SHARES_MAX: usize = 1_000;
 
 pub fn link(parts: Parts, model: &mut Model) {
-    let Parts { process, mut entries, mut routers, services, middlewares, transports, notices, whole, .. } = parts;
+    let Parts { process, entries, mut routers, services, middlewares, transports, notices, whole, .. } = parts;
     model.process = process;
     model.notices = notices;
     let names: Vec<Key> = services.iter().map(|(key, _)| key.clone()).collect();
@@ -58,7 +58,12 @@ pub fn link(parts: Parts, model: &mut Model) {
         let later = |router: &Router| router.protocol != Protocol::Tcp;
         later(a).cmp(&later(b)).then(b.priority.cmp(&a.priority)).then_with(|| a.name.cmp(&b.name))
     });
-    let mut linker = Linker { over: &over, pools: &pools, notices: Vec::new() };
+    let mut entries = Entries {
+        described: entries.iter().any(|entry| !entry.listener.binds.is_empty()),
+        index: entries.iter().enumerate().map(|(at, entry)| (entry.listener.name.clone(), at)).collect(),
+        list: entries,
+    };
+    let mut linker = Linker { over: &over, pools: &pools, known: HashMap::new(), notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
     let mut found: HashMap<String, Vec<Route>> = HashMap::new();
     for router in &routers {
@@ -67,7 +72,7 @@ pub fn link(parts: Parts, model: &mut Model) {
         let mut guards = false;
         let target = if internal { Target::Other { said: router.service.clone() } } else { linker.target(router, &http, whole) };
         for name in &listeners {
-            let before = entries.iter().find(|entry| entry.listener.name == *name).map(|entry| entry.middlewares.clone());
+            let before = entries.get(name).map(|entry| entry.middlewares.clone());
             for middleware in before.iter().flatten().chain(&router.middlewares) {
                 guards |= apply(middleware, router, &Middlewares { all: &middlewares, index: &index, whole }, &target, model, 0);
             }
@@ -90,7 +95,7 @@ pub fn link(parts: Parts, model: &mut Model) {
         }
     }
     model.notices.append(&mut linker.notices);
-    for entry in entries {
+    for entry in entries.list {
         model.routes.extend(found.remove(&entry.listener.name).unwrap_or_default());
         model.listeners.push(entry.listener);
     }
@@ -105,12 +110,26 @@ pub fn pool_name((protocol, name): &Key, http_has_it: bool) -> String {
     }
 }
 
+/// Entry points, found by name.
+struct Entries {
+    list: Vec<Entry>,
+    index: HashMap<String, usize>,
+    /// Whether a file describes any.
+    described: bool,
+}
+
+impl Entries {
+    fn get(&self, name: &str) -> Option<&Entry> {
+        self.index.get(name).map(|at| &self.list[*at])
+    }
+}
+
 /// Names of the listeners of a router; one that no file describes is added.
-fn listeners(router: &Router, entries: &mut Vec<Entry>, model: &mut Model) -> Vec<String> {
+fn listeners(router: &Router, entries: &mut Entries, model: &mut Model) -> Vec<String> {
     let mut names = router.entries.clone();
     if names.is_empty() {
         let suits = |entry: &&Entry| (entry.listener.mode == Mode::Udp) == (router.protocol == Protocol::Udp);
-        let all = entries.iter().filter(|entry| entry.listener.name != "traefik").filter(suits);
+        let all = entries.list.iter().filter(|entry| entry.listener.name != "traefik").filter(suits);
         let (chosen, rest): (Vec<_>, Vec<_>) = all.partition(|entry| entry.default);
         names = if chosen.is_empty() { rest } else { chosen }.iter().map(|entry| entry.listener.name.clone()).collect();
     }
@@ -118,27 +137,27 @@ fn listeners(router: &Router, entries: &mut Vec<Entry>, model: &mut Model) -> Ve
         // Every entry point, none of which is known.
         names.push("*".to_owned());
     }
-    let described = entries.iter().any(|entry| !entry.listener.binds.is_empty());
     for name in &names {
         let mode = match router.protocol {
             Protocol::Http => Mode::Http,
             Protocol::Tcp => Mode::Tcp,
             Protocol::Udp => Mode::Udp,
         };
-        match entries.iter_mut().find(|entry| entry.listener.name == *name) {
+        match entries.index.get(name).map(|at| &mut entries.list[*at]) {
             Some(entry) => {
                 for bind in &mut entry.listener.binds {
                     bind.tls |= router.tls;
                 }
             }
             None => {
-                if described && !router.name.ends_with("@internal") {
+                if entries.described && !router.name.ends_with("@internal") {
                     let text = format!("router {} uses entry point {name}, which is not there", router.name);
                     model.notices.push(Notice { gravity: Gravity::Warning, text, place: router.place.clone() });
                 }
                 let binds: Vec<Bind> = Vec::new();
                 let listener = Listener { name: name.clone(), mode, binds, place: router.place.clone(), ..Listener::default() };
-                entries.push(Entry { listener, default: false, middlewares: Vec::new() });
+                entries.index.insert(name.clone(), entries.list.len());
+                entries.list.push(Entry { listener, default: false, middlewares: Vec::new() });
             }
         }
     }
@@ -148,6 +167,8 @@ fn listeners(router: &Router, entries: &mut Vec<Entry>, model: &mut Model) -> Ve
 struct Linker<'a> {
     over: &'a BTreeMap<Key, Service>,
     pools: &'a BTreeMap<Key, usize>,
+    /// What [`Linker::leaves`] found.
+    known: HashMap<Key, Vec<(Key, u64)>>,
     notices: Vec<Notice>,
 }
 
@@ -184,10 +205,13 @@ impl Linker<'_> {
         Target::Weighted { pools: shares }
     }
 
-    /// The pools that a service leads to in the end, with shares of the whole as whole numbers.
+    /// The pools that a service leads to in the end, each once, with shares of the whole as whole numbers.
     fn leaves(&mut self, key: &Key, depth: usize) -> Vec<(Key, u64)> {
         if self.pools.contains_key(key) {
             return vec![(key.clone(), 1)];
+        }
+        if let Some(known) = self.known.get(key) {
+            return known.clone();
         }
         let over = self.over;
         let (children, place): (Vec<(String, u64)>, &Place) = match over.get(key) {
@@ -212,18 +236,33 @@ impl Linker<'_> {
             if inner.is_empty() && !over.contains_key(&child) {
                 self.tell(Gravity::Warning, format!("service {} leads to {}, which is not there", key.1, child.1), place.clone());
             }
-            let total: u64 = inner.iter().map(|(_, weight)| *weight).sum::<u64>().max(1);
+            let total = inner.iter().fold(0, |sum: u64, (_, weight)| sum.saturating_add(*weight)).max(1);
             for (_, before) in &mut found {
                 *before = before.saturating_mul(total);
             }
-            found.extend(inner.into_iter().map(|(key, share)| (key, share.saturating_mul(weight).saturating_mul(unit))));
+            for (pool, share) in inner {
+                let share = share.saturating_mul(weight).saturating_mul(unit);
+                match found.iter().position(|(known, _)| *known == pool) {
+                    Some(at) => found[at].1 = found[at].1.saturating_add(share),
+                    None if found.len() < SHARES_MAX => found.push((pool, share)),
+                    None => {
+                        self.tell(
+                            Gravity::Note,
+                            format!("service {} leads to more than {SHARES_MAX} others", key.1),
+                            place.clone(),
+                        );
+                    }
+                }
+            }
             unit = unit.saturating_mul(total);
-            if found.len() > SHARES_MAX {
-                self.tell(Gravity::Note, format!("service {} leads to more than {SHARES_MAX} others", key.1), place.clone());
-                found.truncate(SHARES_MAX);
-                break;
+            // The smallest whole numbers with the same shares.
+            let common = found.iter().fold(unit, |common, (_, share)| divisor(common, *share)).max(1);
+            unit /= common;
+            for (_, share) in &mut found {
+                *share /= common;
             }
         }
+        self.known.insert(key.clone(), found.clone());
         found
     }
 
@@ -232,6 +271,11 @@ impl Linker<'_> {
             self.notices.push(Notice { gravity, text, place });
         }
     }
+}
+
+/// The greatest common divisor.
+fn divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { divisor(b, a % b) }
 }
 
 struct Middlewares<'a> {
@@ -271,7 +315,7 @@ fn apply(name: &str, router: &Router, known: &Middlewares<'_>, target: &Target, 
 }
 
 /// The API, the dashboard or another of Traefik's own services behind a router.
-fn surface(router: &Router, listener: &str, guarded: bool, entries: &[Entry], model: &mut Model) {
+fn surface(router: &Router, listener: &str, guarded: bool, entries: &Entries, model: &mut Model) {
     let what = match router.service.as_str() {
         "api@internal" => "API",
         "dashboard@internal" => "dashboard",
@@ -279,7 +323,7 @@ fn surface(router: &Router, listener: &str, guarded: bool, entries: &[Entry], mo
         "prometheus@internal" => "metrics page",
         _ => return,
     };
-    let entry = entries.iter().find(|entry| entry.listener.name == listener);
+    let entry = entries.get(listener);
     let address = entry.and_then(|entry| entry.listener.binds.first()).map(|bind| bind.address.clone()).unwrap_or_default();
     let known = model.process.admin.iter().any(|known| known.address == address && known.what.contains(what));
     if !known {

@@ -104,6 +104,19 @@ servers = [ { url = 'http://10.0.0.1:80' } ]
 }
 
 #[test]
+fn services_over_services_without_end_are_bounded() {
+    let mut text = "http:\n  routers: { a: { rule: x, service: w40 } }\n  services:\n    w0: { loadBalancer: {} }\n".to_owned();
+    for level in 1..=40 {
+        let below = format!("{{ name: w{}, weight: 4000000000 }}", level - 1);
+        text.push_str(&format!("    w{level}: {{ weighted: {{ services: [ {} ] }} }}\n", vec![below; 30].join(", ")));
+    }
+    let model = read(&[("dyn.yml", &text)]);
+    assert!(told(&model, Gravity::Error)[0].contains("over too many others"), "{:?}", model.notices);
+    let model = read(&[("dyn.yml", &text.replace("w40", "w10"))]);
+    assert_eq!(model.routes[0].target.pools(), ["w0"]);
+}
+
+#[test]
 fn what_traefik_leaves_out_without_a_word_is_told() {
     let text = "http:
   routers:

@@ -7,6 +7,7 @@ use pulldown_cmark::{Event, Tag};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::balancer::BalancerKind;
 use crate::domain::id::{BalancerId, EntryId, IncidentId, Reference, SnapshotId, TaskId};
 use crate::domain::incident::{ImpactFigures, IncidentFields, Lessons, Milestones, Severity, Status};
 use crate::domain::snapshot::{Snapshot, SnapshotRole};
