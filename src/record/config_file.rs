@@ -113,8 +113,10 @@ fn open(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Vec<
 fn folder(disk: &mut Disk, path: &Path, kind: Option<BalancerKind>) -> Result<Vec<Source>, ReadError> {
     const MAIN: [(&str, BalancerKind); 2] = [("nginx.conf", BalancerKind::Nginx), ("Caddyfile", BalancerKind::Caddy)];
     let asked = |of: BalancerKind| kind.is_none_or(|kind| kind == of);
-    if let Some((main, _)) = MAIN.into_iter().find(|(main, of)| asked(*of) && path.join(main).is_file()) {
-        return open(disk, &path.join(main), kind);
+    for (main, _) in MAIN.into_iter().filter(|(_, of)| asked(*of)) {
+        if let Some(file) = disk.list(path, |name| name == main)?.first() {
+            return open(disk, file, kind);
+        }
     }
     let mut sources = Vec::new();
     for file in disk.list(path, |name| KINDS_ENDINGS.iter().any(|(of, endings)| asked(*of) && ends(name, endings)))? {

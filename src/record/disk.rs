@@ -51,11 +51,12 @@ impl Disk {
         self.file(path)
     }
 
-    /// The names of the files in the folder `path` that `wanted` asks for: not hidden, in the order of their bytes as
-    /// `haproxy -f DIR` takes them (management guide, chapter 3).
+    /// The files in the folder `path` that `wanted` asks for: not hidden, in the order of their bytes as `haproxy -f DIR`
+    /// takes them (management guide, chapter 3). A link that leads out of the folder is an error.
     pub fn list(&mut self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, ReadError> {
-        let names = self.names(path)?;
-        Ok(names.into_iter().filter(|name| !name.starts_with('.') && wanted(name)).map(|name| path.join(name)).collect())
+        self.allow(path);
+        let names = self.names(path)?.into_iter().filter(|name| !name.starts_with('.') && wanted(name));
+        names.map(|name| path.join(name)).map(|file| self.confine(&file).map(|()| file)).collect()
     }
 
     /// Nothing that is included may be opened from here on: the text tells of another machine.
