@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::clean_name;
-use super::super::data::{Fields, Node, Reader, compact};
+use super::super::data::{Fields, Node, POOLS_MAX, Reader, compact};
 use super::super::model::{Model, Route, Target};
 use super::proxy;
 use crate::domain::time::shorten;
@@ -96,6 +96,9 @@ impl<'r, 't, 'm> Walk<'r, 't, 'm> {
                     Some(entry) => self.routes(std::slice::from_ref(&entry.node), conditions, depth + 1),
                     None => self.reader.error(node, format!("named route {} is not there", clean_name(name))),
                 }
+            }
+            "reverse_proxy" if self.model.pools.len() >= POOLS_MAX => {
+                self.reader.note(node, format!("more than {POOLS_MAX} proxies: this one is not looked at"));
             }
             "reverse_proxy" => {
                 let name = self.name(conditions);

@@ -28,6 +28,8 @@ pub const DEPTH_MAX: usize = 128;
 pub const NODES_MAX: usize = 1_500_000;
 /// Longest text, in bytes.
 pub const TEXT_MAX: usize = 64 << 20;
+/// Most pools that are made of one config; each takes some kilobytes.
+pub const POOLS_MAX: usize = 50_000;
 /// Most problems that are told of one text.
 const PROBLEMS_MAX: usize = 50;
 

@@ -267,6 +267,10 @@ impl Parts {
     }
 
     fn cluster(&mut self, reader: &Reader<'_>, node: &Node<'_>) {
+        if self.clusters.len() >= data::POOLS_MAX {
+            reader.note(node, format!("more than {} clusters: this one is not looked at", data::POOLS_MAX));
+            return;
+        }
         let (cluster, watched) = cluster::cluster(reader, node);
         self.watched.extend(watched);
         self.clusters.push(cluster);

@@ -245,6 +245,10 @@ impl Parts {
                 );
                 continue;
             }
+            if self.services.len() >= data::POOLS_MAX {
+                reader.note(&entry.node, format!("more than {} services: this one is not looked at", data::POOLS_MAX));
+                continue;
+            }
             let service = service::service(reader, protocol, &entry.key, &entry.node);
             self.services.push((key, service));
         }
