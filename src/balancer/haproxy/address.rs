@@ -105,7 +105,7 @@ pub fn fault(written: &str, address: &Address) -> Option<String> {
         _ if address.socket || address.host.is_empty() || is_ip(&address.host) => return None,
         _ => {}
     }
-    let odd = address.host.contains(|c: char| matches!(c, '@' | ',' | '[' | ']' | '/' | ' '));
+    let odd = address.host.contains(['@', ',', '[', ']', '/', ' ']);
     let digits = address.host.contains('.') && address.host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     (odd || digits).then(|| format!("{shown} is neither an address nor a name"))
 }

@@ -90,10 +90,8 @@ impl Reader<'_> {
                     );
                 }
             }
-            "mysql-check" if words.len() > 2 => {
-                if words.get(2) != "user" || words.len() < 4 {
-                    self.told.error(words.whole(), "`option mysql-check` takes `user NAME` and perhaps `pre-41` or `post-41`");
-                }
+            "mysql-check" if words.len() > 2 && (words.get(2) != "user" || words.len() < 4) => {
+                self.told.error(words.whole(), "`option mysql-check` takes `user NAME` and perhaps `pre-41` or `post-41`");
             }
             "pgsql-check" if words.get(2) != "user" || words.len() < 4 => {
                 self.told.error(words.whole(), "`option pgsql-check` needs `user NAME` after it");
@@ -177,7 +175,9 @@ impl Reader<'_> {
         {
             self.told.error(words.at(next), format!("{} is no regular expression: {why}", shown(words.get(next))));
         }
-        if kind == "binary" && (words.get(next).len() % 2 != 0 || !words.get(next).bytes().all(|b| b.is_ascii_hexdigit())) {
+        if kind == "binary"
+            && (!words.get(next).len().is_multiple_of(2) || !words.get(next).bytes().all(|b| b.is_ascii_hexdigit()))
+        {
             self.told.error(words.at(next), format!("{} is not hexadecimal", shown(words.get(next))));
         }
         if matches!(kind, "hdr" | "fhdr") {

@@ -205,10 +205,8 @@ impl Reader<'_> {
             "set-var" | "set-var-fmt" if !words.get(1).starts_with("proc.") => {
                 self.told.error(words.at(1), "in global only variables of the scope `proc.` can be set");
             }
-            "nbproc" => {
-                if self.limit(words, "nbproc").is_some_and(|number| number.value != 1) {
-                    self.told.error(words.whole(), "several processes are no longer supported; write `nbthread`");
-                }
+            "nbproc" if self.limit(words, "nbproc").is_some_and(|number| number.value != 1) => {
+                self.told.error(words.whole(), "several processes are no longer supported; write `nbthread`");
             }
             "ssl-server-verify" => match words.get(1) {
                 "none" => self.facts.verifies_nothing = true,

@@ -337,7 +337,6 @@ impl Reader<'_> {
             "tcp-request" | "tcp-response" => match (first, action) {
                 ("tcp-request" | "tcp-response", "inspect-delay") => {
                     self.time(words, 2, "inspect-delay", 1_000);
-                    return;
                 }
                 ("tcp-request", "connection" | "session" | "content") | ("tcp-response", "content") => {
                     let group = format!("{first} {action}");

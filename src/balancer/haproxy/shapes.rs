@@ -141,7 +141,7 @@ impl Reader<'_> {
                 }
             }
             "H" => {
-                if value.len() % 2 != 0 || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
+                if !value.len().is_multiple_of(2) || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
                     self.told.error(words.at(at), format!("{} is not hexadecimal", shown(value)));
                 }
             }
