@@ -39,11 +39,7 @@ async fn of_snapshot(State(app): State<App>, Caller(actor): Caller, Path(id): Pa
     tag = "findings",
     responses((status = 200, body = List<Acknowledgement>))
 )]
-async fn list(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<BalancerId>,
-) -> Result<List<Acknowledgement>> {
+async fn list(State(app): State<App>, Caller(actor): Caller, Path(id): Path<BalancerId>) -> Result<List<Acknowledgement>> {
     Ok(findings::acknowledgements(&app, &actor, id).await?.into())
 }
 

@@ -71,6 +71,7 @@ pub struct Change {
 
 /// One step from a model to another. Positions count in the model before: names may be there twice.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a change has few edits, and they live as long as a page is drawn")]
 pub enum Edit {
     Kind {
         before: BalancerKind,

@@ -17,4 +17,4 @@ pub mod state;
 pub mod traefik;
 
 pub use names::{NAME_MAX, clean_name, printable};
-pub use read::{detect, is_config, lay_over, parse, state};
+pub use read::{detect, is_config, parse, state};

@@ -14,6 +14,9 @@ use super::source::Place;
 /// Pools and servers without a line in the config that are named one by one.
 const MAX_STRANGE: usize = 50;
 
+/// The name of a pool whose servers are told once for all pools, without weights: Caddy counts addresses.
+pub const EVERY_POOL: &str = "*";
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct State {
@@ -98,9 +101,9 @@ impl State {
 
 impl State {
     /// Lays what runs over what is written: each server of the model is told what the running balancer says of it,
-    /// found by the names of pool and server, or else by its address. A pool without a name speaks for all pools (Caddy
-    /// knows none). What runs but stands in no file is told as a note and not added.
-    pub fn lay_over(&self, model: &mut Model) {
+    /// found by the names of pool and server, or else by its address. What runs but stands in no file is not added: it is
+    /// told as a note, and returned as `pool/server`.
+    pub fn lay_over(&self, model: &mut Model) -> Vec<String> {
         if model.version.is_none() {
             model.version.clone_from(&self.version);
         }
@@ -112,8 +115,8 @@ impl State {
         let all: Vec<usize> = (0..model.pools.len()).collect();
         let mut strange = Vec::new();
         for running in self.pools.iter().filter(|pool| !pool.servers.is_empty()) {
-            let Some(places) = (if running.name.is_empty() { Some(&all) } else { by_name.get(&running.name) }) else {
-                strange.push((format!("pool {} runs", running.name), Place::default()));
+            let Some(places) = (if running.name == EVERY_POOL { Some(&all) } else { by_name.get(&running.name) }) else {
+                strange.push((running.name.clone(), Place::default()));
                 continue;
             };
             let mut met: HashSet<&str> = HashSet::new();
@@ -122,18 +125,21 @@ impl State {
             }
             let place = places.first().map(|at| model.pools[*at].place.clone()).unwrap_or_default();
             let left = running.servers.iter().filter(|server| !met.contains(server.name.as_str()));
-            strange.extend(left.map(|server| (format!("server {}/{} runs", running.name, server.name), place.clone())));
+            strange.extend(left.map(|server| (format!("{}/{}", running.name, server.name), place.clone())));
         }
         let count = strange.len();
-        for (what, place) in strange.into_iter().take(MAX_STRANGE) {
-            let text =
-                format!("{what} and stands in no file; it is gone after the next restart, unless something writes it down");
-            model.notices.push(Notice { gravity: Gravity::Note, text, place });
+        for (what, place) in strange.iter().take(MAX_STRANGE) {
+            let kind = if what.contains('/') { "server" } else { "pool" };
+            let text = format!(
+                "{kind} {what} runs and stands in no file; it is gone after the next restart, unless something writes it down"
+            );
+            model.notices.push(Notice { gravity: Gravity::Note, text, place: place.clone() });
         }
         if count > MAX_STRANGE {
             let text = format!("{} more pools and servers run and stand in no file", count - MAX_STRANGE);
             model.notices.push(Notice { gravity: Gravity::Note, text, place: Place::default() });
         }
+        strange.into_iter().map(|(what, _)| what).collect()
     }
 }
 
@@ -147,7 +153,9 @@ impl PoolState {
             let found = names.get(server.name.as_str()).or_else(|| addresses.get(server.address.as_str()));
             if let Some(running) = found {
                 met.insert(&running.name);
-                server.now = Some((*running).clone());
+                // Who speaks for all pools does not know the weights that each of them gives.
+                let weight = if self.name == EVERY_POOL { server.configured_weight() } else { running.weight };
+                server.now = Some(ServerState { weight, ..(*running).clone() });
             }
         }
     }
@@ -184,6 +192,7 @@ impl PoolState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balancer::model::Server;
 
     fn server(name: &str, weight: u32, admin: Admin, backup: bool) -> ServerState {
         ServerState { name: name.into(), weight, admin, backup, ..Default::default() }
@@ -230,5 +239,39 @@ mod tests {
         assert_eq!((model.pools.len(), servers.len()), (1, 2), "nothing is added");
         let told: Vec<_> = model.notices.iter().map(|notice| notice.text.split(" and ").next().unwrap_or_default()).collect();
         assert_eq!(told, ["server web/z runs", "pool new runs"]);
+    }
+
+    #[test]
+    fn state_finds_its_servers_by_name_and_by_address() {
+        let server = |name: &str, address: &str| Server { name: name.into(), address: address.into(), ..Server::default() };
+        let pool = |name: &str| Pool {
+            name: name.into(),
+            servers: vec![server("a", "10.0.0.1:80"), server("b", "10.0.0.2:80")],
+            ..Pool::default()
+        };
+        let running = |name: &str, address: Option<&str>, weight| ServerState {
+            name: name.into(),
+            address: address.map(Into::into),
+            weight,
+            ..ServerState::default()
+        };
+        let mut model = Model { pools: vec![pool("web"), pool("api")], ..Model::default() };
+        let servers = vec![running("a", None, 5), running("x", Some("10.0.0.2:80"), 7), running("gone", None, 1)];
+        let state =
+            State { version: Some("2.8".into()), pools: vec![PoolState { name: "web".into(), servers, ..Default::default() }] };
+        assert_eq!(state.lay_over(&mut model), ["web/gone"]);
+        let weights = |pool: &Pool| pool.servers.iter().map(Server::effective_weight).collect::<Vec<_>>();
+        assert_eq!((weights(&model.pools[0]), weights(&model.pools[1])), (vec![5, 7], vec![1, 1]));
+        assert_eq!(model.version.as_deref(), Some("2.8"));
+        let all = State {
+            pools: vec![PoolState {
+                name: EVERY_POOL.into(),
+                servers: vec![running("10.0.0.1:80", Some("10.0.0.1:80"), 0)],
+                ..Default::default()
+            }],
+            ..State::default()
+        };
+        assert!(all.lay_over(&mut model).is_empty());
+        assert!(model.pools.iter().all(|pool| pool.servers[0].now.is_some()), "found by its address in both");
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::balancer::model::{Gravity, Model};
 use crate::balancer::redact::{RedactionKey, fingerprints, redact};
-use crate::balancer::{lay_over, state};
+use crate::balancer::state;
 use crate::domain::balancer::BalancerKind;
 use crate::record::ReadError;
 use crate::record::config_file::{self, Config, Known, load};
@@ -79,7 +79,7 @@ impl Reader {
         let text = config_file::text(path).map_err(|error| error.to_string())?;
         let state = state(model.kind, &self.wash(model.kind, &text))
             .map_err(|error| format!("{} is not the state of {}: {error}", path.display(), model.kind.said()))?;
-        Ok(lay_over(model, &state))
+        Ok(state.lay_over(model))
     }
 }
 

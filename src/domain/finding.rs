@@ -69,7 +69,12 @@ mod tests {
     #[test]
     fn it_covers_its_place_until_it_ends() {
         let (now, _) = parse_rfc3339("at", "2026-11-21T14:03:00Z").expect("a time");
-        let fields = AcknowledgementFields { rule: "LB001".into(), pool: Some("web".into()), reason: "blue/green".into(), ..Default::default() };
+        let fields = AcknowledgementFields {
+            rule: "LB001".into(),
+            pool: Some("web".into()),
+            reason: "blue/green".into(),
+            ..Default::default()
+        };
         let refused = AcknowledgementFields { expires_at: Some(now), reason: " ".into(), ..fields.clone() }.checked(now);
         assert!(refused.is_err());
         let known = Acknowledgement {

@@ -61,13 +61,17 @@ pub async fn check(app: &App, actor: &Actor, candidate: Candidate) -> Result<Che
 fn understand(app: &App, candidate: Candidate) -> Result<Checked> {
     let sources = Source::split("config", &candidate.config);
     if candidate.config.contains('\0') {
-        return Err(Error::invalid("config", "not_text", "this holds NUL bytes: it is no text; send the config file itself").into());
+        return Err(
+            Error::invalid("config", "not_text", "this holds NUL bytes: it is no text; send the config file itself").into()
+        );
     }
     let kind = candidate.kind.or_else(|| balancer::detect(&sources)).filter(|kind| balancer::is_config(*kind, &candidate.config));
     let kind = kind.ok_or_else(|| {
         let detail = match candidate.kind {
             Some(kind) => format!("this is no config of {}; send the whole config, or another kind", kind.said()),
-            None => "this is no config of HAProxy, nginx, Envoy, Traefik or Caddy; send the whole config, or say its kind".to_owned(),
+            None => {
+                "this is no config of HAProxy, nginx, Envoy, Traefik or Caddy; send the whole config, or say its kind".to_owned()
+            }
         };
         Error::invalid("config", "not_understood", detail)
     })?;

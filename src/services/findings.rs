@@ -80,8 +80,7 @@ async fn examine(app: &App, conn: &mut Conn, now: SnapshotDetail) -> Result<Find
         let (pool, server) = (finding.pool.as_deref(), finding.server.as_deref());
         known.iter().find(|known| known.covers(&finding.rule, pool, server, at)).cloned()
     };
-    let mut items: Vec<Found> =
-        findings.into_iter().map(|finding| Found { acknowledged: covers(&finding), finding }).collect();
+    let mut items: Vec<Found> = findings.into_iter().map(|finding| Found { acknowledged: covers(&finding), finding }).collect();
     items.sort_by_key(|found| found.acknowledged.is_some());
     Ok(Findings { snapshot, items, notices })
 }

@@ -55,8 +55,13 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Path(id): 
     let model = detail.model.clone().unwrap_or_default();
     let files = model.files.clone();
     // A finding that is let stand is so for the balancer as it is now.
-    let findings =
-        FindingList { shell: shell.clone(), found: findings.items, page: String::new(), files, balancer: after.is_none().then_some(of) };
+    let findings = FindingList {
+        shell: shell.clone(),
+        found: findings.items,
+        page: String::new(),
+        files,
+        balancer: after.is_none().then_some(of),
+    };
     Ok(Page(Show { shell, detail, before, after, findings, open, meaning: Meaning::new(model), text }))
 }
 

@@ -60,7 +60,7 @@ impl Fixture {
             let state = text_of(&format!("{stem}.{word}.state.txt"));
             if let Some(text) = &state {
                 let state = read::state(kind(ending), text).expect("state");
-                assert_eq!(read::lay_over(&mut model, &state), Vec::<String>::new(), "{name}: servers that the config lacks");
+                assert_eq!(state.lay_over(&mut model), Vec::<String>::new(), "{name}: servers that the config lacks");
             }
             let before = text_of(&format!("{stem}.before.{ending}")).map(|text| parse(ending, &text));
             let name = format!("{rule}/{name}");

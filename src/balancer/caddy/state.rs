@@ -2,10 +2,7 @@
 
 use super::super::clean_name;
 use super::super::data::{self, Node, Syntax, Value};
-use super::super::state::{PoolState, ServerState, State};
-
-/// The name of the one pool of a state of Caddy: it counts each address once over all proxies.
-pub const EVERY_POOL: &str = "*";
+use super::super::state::{EVERY_POOL, PoolState, ServerState, State};
 
 /// Reads what `/reverse_proxy/upstreams` answers: one entry for each address, whatever proxies it serves, so all stand
 /// in one pool called [`EVERY_POOL`]. It tells failures but not when they are too many, so health stays unknown; nor

@@ -103,11 +103,14 @@ pub fn surfaces<'a>(old: &'a [AdminSurface], new: &'a [AdminSurface]) -> Vec<Fou
     out
 }
 
+/// A bind before and after; none on the side that lacks it.
+type Sides<'a> = (Option<&'a Bind>, Option<&'a Bind>);
+
 /// Where a listener listens now and did not, and the other way round; what its addresses ask for.
 pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
     let find = |binds: &'a [Bind], address: &str| binds.iter().find(|bind| bind.address == address);
     let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
-    let mut groups: Vec<(ChangeKind, &str, Vec<(Option<&'a Bind>, Option<&'a Bind>)>)> = vec![
+    let mut groups: Vec<(ChangeKind, &str, Vec<Sides<'a>>)> = vec![
         (ChangeKind::Listener, "no longer listens on", Vec::new()),
         (ChangeKind::Listener, "now listens on", Vec::new()),
         (ChangeKind::Tls, "no longer asks for TLS on", Vec::new()),

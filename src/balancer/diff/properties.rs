@@ -215,7 +215,10 @@ fn target() -> impl Strategy<Value = Target> {
     ]
 }
 
-fn listener() -> impl Strategy<Value = (Listener, Vec<(Option<String>, Vec<String>, Target)>)> {
+/// Condition, definitions and target of a route.
+type Way = (Option<String>, Vec<String>, Target);
+
+fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
     let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>(), any::<bool>(), setting(number())).prop_map(
         |(address, tls, default_server, maxconn)| Bind {
             address: address.to_owned(),

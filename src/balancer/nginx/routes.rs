@@ -87,7 +87,13 @@ impl<'a> Walker<'a> {
                         let port = (!self.stream && mode == Mode::Http).then_some(80);
                         let address = upstream::with_port(&listen.address, port);
                         let place = self.config.at(directive);
-                        listener.binds.push(Bind { address, tls: listen.tls, default_server: listen.default_server, place, ..Bind::default() });
+                        listener.binds.push(Bind {
+                            address,
+                            tls: listen.tls,
+                            default_server: listen.default_server,
+                            place,
+                            ..Bind::default()
+                        });
                     }
                     Err(_) => {
                         let address = directive.argument(0).unwrap_or_default().to_owned();

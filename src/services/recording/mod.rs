@@ -27,8 +27,8 @@ use crate::signal::series::Sample;
 use crate::store::{balancers, incidents, samples};
 
 use taking::{Captured, is_newest, take};
-pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use taking::{Moment, changes, unpack};
+pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use upkeep::freeze_soon;
 pub use upkeep::{expire, freeze, freeze_all, pack_frames};
 pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};

@@ -249,9 +249,7 @@ pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: Pushe
     let known = balancers::find(&mut app.store().read().await?, id).await?.ok_or_else(BalancerId::not_found)?;
     let kind = pushed.format.unwrap_or(known.fields.kind);
     let state = match pushed.state.as_deref().filter(|text| !text.trim().is_empty()) {
-        Some(text) => {
-            Some(balancer::state(kind, text).map_err(|detail| Error::invalid("state", "not_understood", detail))?)
-        }
+        Some(text) => Some(balancer::state(kind, text).map_err(|detail| Error::invalid("state", "not_understood", detail))?),
         None => None,
     };
     if !is_config(kind, &pushed.config) {

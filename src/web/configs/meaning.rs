@@ -99,7 +99,7 @@ fn check(check: &Check) -> String {
 /// `500 ms`, `2 s`, `1 h 30 min`.
 fn milliseconds(ms: u64) -> String {
     match i64::try_from(ms / 1000) {
-        Ok(seconds) if ms % 1000 == 0 && seconds > 0 => time::humane(chrono::Duration::seconds(seconds)),
+        Ok(seconds) if ms.is_multiple_of(1000) && seconds > 0 => time::humane(chrono::Duration::seconds(seconds)),
         _ => format!("{ms} ms"),
     }
 }

@@ -1,3 +1,5 @@
+//! nginx's tokens and tree, and what its configs mean.
+
 use proptest::prelude::*;
 
 use super::lex::{self, Kind};
