@@ -74,7 +74,8 @@ fn fixtures() -> Vec<(BalancerKind, PathBuf)> {
 
 #[test]
 fn fixtures_stay_as_they_are_but_for_the_secrets_that_they_have() {
-    const SECRETS: [&str; 4] = ["stats auth ", "lb_policy cookie ", "\"secret\": ", "_by_lua_block"];
+    const SECRETS: [&str; 6] =
+        ["stats auth ", "dynamic-cookie-key ", "insecure-password ", "lb_policy cookie ", "\"secret\": ", "_by_lua_block"];
     let mut read = 0;
     for (kind, path) in fixtures() {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
