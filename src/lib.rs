@@ -23,7 +23,7 @@
 //! | `api` | JSON over HTTP | app, services, domain, balancer, signal, text |
 //! | `web` | pages over HTTP | app, services, domain, balancer, signal, text |
 //! | `server` | routes, listener, limits, shutdown | app, api, services, web |
-//! | `cli` | one file a subcommand; puts the parts together | api, app, config, domain, jobs, server, services, store |
+//! | `cli` | one file a subcommand; puts the parts together | api, app, balancer, config, domain, jobs, record, server, services, store |
 
 pub mod api;
 pub mod app;

@@ -12,17 +12,19 @@ create table balancers (
 -- A deleted one is only hidden: what incidents keep of it still names it.
 create unique index balancers_name on balancers (name) where deleted_at is null;
 
--- The config text is a blob by hash, already redacted; the state is what the balancer said of itself.
+-- The config text is a blob by hash, already redacted; the state is what the balancer said of itself, the
+-- verdict what the balancer's own program said of the config. What the config means is derived when it is read.
 create table snapshots (
     id uuid primary key,
     balancer_id uuid not null references balancers (id) on delete cascade,
     number bigint not null,
     captured_at timestamptz not null,
+    kind text not null,
     config_hash bytea references blobs (hash),
-    model jsonb,
     state jsonb,
     changes jsonb not null,
     notices jsonb not null,
+    verdict jsonb,
     source text not null
 );
 create unique index snapshots_number on snapshots (balancer_id, number);

@@ -12,17 +12,19 @@ create table balancers (
 -- A deleted one is only hidden: what incidents keep of it still names it.
 create unique index balancers_name on balancers (name) where deleted_at is null;
 
--- The config text is a blob by hash, already redacted; the state is what the balancer said of itself.
+-- The config text is a blob by hash, already redacted; the state is what the balancer said of itself, the
+-- verdict what the balancer's own program said of the config. What the config means is derived when it is read.
 create table snapshots (
     id blob primary key,
     balancer_id blob not null references balancers (id) on delete cascade,
     number integer not null,
     captured_at text not null,
+    kind text not null,
     config_hash blob references blobs (hash),
-    model text,
     state text,
     changes text not null,
     notices text not null,
+    verdict text,
     source text not null
 ) strict;
 create unique index snapshots_number on snapshots (balancer_id, number);

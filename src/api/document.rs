@@ -34,6 +34,7 @@ use crate::domain::error::FieldError;
         (name = "attachments", description = "Files for timeline entries"),
         (name = "balancers", description = "What is recorded, and how it stands"),
         (name = "snapshots", description = "Config and run-time state of a balancer at a moment"),
+        (name = "findings", description = "What the rules say of a config, and what people let stand"),
         (name = "integrations", description = "Inbound sources of alerts"),
         (name = "people", description = "Accounts"),
         (name = "tokens", description = "API tokens"),

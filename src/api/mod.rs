@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod events;
 mod extract;
+mod findings;
 mod hooks;
 mod incidents;
 mod integrations;
@@ -75,7 +76,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(events::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX));
-    json.merge(snapshots::routes()).merge(attachments::routes()).merge(hooks::routes())
+    json.merge(snapshots::routes()).merge(findings::routes()).merge(attachments::routes()).merge(hooks::routes())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
 use crate::services::snapshots::{self, PushedSnapshot, SnapshotDetail, SnapshotDiff};
 
 /// A config of the largest size with its line breaks escaped as JSON.
-const BODY_MAX: usize = 2 * crate::services::recording::CONFIG_MAX;
+pub(super) const BODY_MAX: usize = 2 * crate::services::recording::CONFIG_MAX;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

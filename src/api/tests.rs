@@ -36,8 +36,12 @@ fn the_routes_are_a_contract() {
     /api/v1/balancers/{id} delete
     /api/v1/balancers/{id} get
     /api/v1/balancers/{id} patch
+    /api/v1/balancers/{id}/acknowledgements get
+    /api/v1/balancers/{id}/acknowledgements post
+    /api/v1/balancers/{id}/acknowledgements/{acknowledgement} delete
     /api/v1/balancers/{id}/snapshots get
     /api/v1/balancers/{id}/snapshots post
+    /api/v1/check post
     /api/v1/events get
     /api/v1/incidents get
     /api/v1/incidents post
@@ -69,6 +73,7 @@ fn the_routes_are_a_contract() {
     /api/v1/integrations/{id}/key post
     /api/v1/snapshots/{a}/diff/{b} get
     /api/v1/snapshots/{id} get
+    /api/v1/snapshots/{id}/findings get
     /api/v1/tasks get
     /api/v1/tasks/{id} get
     /api/v1/tasks/{id} patch

@@ -1,20 +1,20 @@
 //! What a balancer's config and run-time state mean. Pure: text in, model out.
 
+pub mod audit;
+pub mod caddy;
+pub mod change;
+pub mod data;
 pub mod diff;
+pub mod envoy;
 pub mod haproxy;
 pub mod model;
+mod names;
+pub mod nginx;
+mod read;
 pub mod redact;
+pub mod source;
 pub mod state;
+pub mod traefik;
 
-/// Longest name of a pool or a server that is kept, in characters.
-pub const NAME_MAX: usize = 256;
-
-/// `text` with each control character replaced by U+FFFD: it can stand on one line, and in every database.
-pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
-/// A name that came from outside: printable, cut after [`NAME_MAX`] characters.
-pub fn clean_name(text: &str) -> String {
-    printable(text).chars().take(NAME_MAX).collect()
-}
+pub use names::{NAME_MAX, clean_name, printable};
+pub use read::{detect, is_config, parse, state};

@@ -114,19 +114,22 @@ pub struct AddBalancer {
     /// Path of the config file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Runtime socket or statistics page
+    /// Runtime socket, statistics page or admin API
     #[arg(long, value_name = "SOCKET|URL")]
     state: Option<String>,
     /// Seconds between two polls
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
     every: i64,
+    /// Ask the balancer's own program (haproxy -c, nginx -t, …) about each new config
+    #[arg(long)]
+    ask_program: bool,
     #[command(flatten)]
     data: DataConfig,
 }
 
 pub async fn balancer(command: BalancerCommand) -> anyhow::Result<()> {
     match command {
-        BalancerCommand::Add(AddBalancer { name, kind, config, state, every, data }) => {
+        BalancerCommand::Add(AddBalancer { name, kind, config, state, every, ask_program, data }) => {
             let absolute = |path: PathBuf| std::path::absolute(path).map(|path| path.display().to_string());
             let config_path = config.map(absolute).transpose()?.unwrap_or_default();
             let fields = BalancerFields {
@@ -136,6 +139,7 @@ pub async fn balancer(command: BalancerCommand) -> anyhow::Result<()> {
                 state_address: state.unwrap_or_default(),
                 poll_seconds: every,
                 paused: false,
+                ask_program,
             };
             say(format_args!("{}", balancers::add(&open(data).await?, &Actor::Console, fields).await?.id));
         }

@@ -3,7 +3,11 @@
 #![expect(clippy::print_stderr, reason = "a command line speaks through these")]
 
 mod admin;
+mod check;
+mod configs;
+mod diff;
 mod export;
+mod model;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +32,26 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    App(AppCommand),
+    #[command(flatten)]
+    Config(ConfigCommand),
+}
+
+/// Commands that read configs and nothing else: no data, no network, and their exit status is an answer.
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Hold a config against the rules: afterload check /etc/haproxy/haproxy.cfg
+    Check(check::Check),
+    /// Print what a config says, as JSON
+    Model(model::ModelCommand),
+    /// Say what one config means otherwise than another
+    Diff(diff::Diff),
+}
+
+/// Commands on an installation's data.
+#[derive(Subcommand)]
+enum AppCommand {
     /// Serve pages, API and hooks, and record (the default)
     Serve(Box<Config>),
     /// Write an incident as Markdown: afterload export INC-42
@@ -61,6 +85,13 @@ fn say(line: std::fmt::Arguments<'_>) {
 /// Runs the command that was given.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let command = match cli.command {
+        Some(Command::Config(ConfigCommand::Check(command))) => return check::run(&command),
+        Some(Command::Config(ConfigCommand::Model(command))) => return model::run(&command),
+        Some(Command::Config(ConfigCommand::Diff(command))) => return diff::run(&command),
+        Some(Command::App(command)) => command,
+        None => AppCommand::Serve(Box::new(cli.config)),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(fault) => {
@@ -68,7 +99,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli)) {
+    match runtime.block_on(run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("afterload: {fault:#}");
@@ -77,21 +108,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
-        None => serve::run(cli.config).await,
-        Some(Command::Serve(config)) => serve::run(*config).await,
-        Some(Command::Export(command)) => export::run(command).await,
-        Some(Command::Token(command)) => admin::token(command).await,
-        Some(Command::Integration(command)) => admin::integration(command).await,
-        Some(Command::Balancer(command)) => admin::balancer(command).await,
-        Some(Command::User(command)) => admin::user(command).await,
-        Some(Command::Openapi) => {
+async fn run(command: AppCommand) -> anyhow::Result<()> {
+    match command {
+        AppCommand::Serve(config) => serve::run(*config).await,
+        AppCommand::Export(command) => export::run(command).await,
+        AppCommand::Token(command) => admin::token(command).await,
+        AppCommand::Integration(command) => admin::integration(command).await,
+        AppCommand::Balancer(command) => admin::balancer(command).await,
+        AppCommand::User(command) => admin::user(command).await,
+        AppCommand::Openapi => {
             say(format_args!("{}", crate::api::openapi().to_pretty_json()?));
             Ok(())
         }
-        Some(Command::Migrate(data)) => open(data).await.map(drop),
-        Some(Command::Healthcheck(command)) => serve::healthcheck(command).await,
+        AppCommand::Migrate(data) => open(data).await.map(drop),
+        AppCommand::Healthcheck(command) => serve::healthcheck(command).await,
     }
 }
 

@@ -13,8 +13,12 @@ use super::incident::words;
 pub enum BalancerKind {
     #[default]
     Haproxy,
+    Nginx,
+    Envoy,
+    Traefik,
+    Caddy,
 }
-words!(BalancerKind { Haproxy => "haproxy" / "HAProxy" });
+words!(BalancerKind { Haproxy => "haproxy" / "HAProxy", Nginx => "nginx" / "nginx", Envoy => "envoy" / "Envoy", Traefik => "traefik" / "Traefik", Caddy => "caddy" / "Caddy" });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +32,8 @@ pub struct BalancerFields {
     /// Seconds between two polls.
     pub poll_seconds: i64,
     pub paused: bool,
+    /// Ask the balancer's own program (`haproxy -c`, `nginx -t`, …) about each new config; it must be installed here.
+    pub ask_program: bool,
 }
 
 impl Default for BalancerFields {
@@ -39,6 +45,7 @@ impl Default for BalancerFields {
             state_address: String::new(),
             poll_seconds: 5,
             paused: false,
+            ask_program: false,
         }
     }
 }
@@ -61,6 +68,12 @@ impl BalancerFields {
         } else if !self.state_address.is_empty()
             && let Err(detail) = StateAddress::parse(&self.state_address)
         {
+            errors.push("state_address", "not_an_address", detail);
+        } else if self.kind != BalancerKind::Haproxy
+            && !self.state_address.is_empty()
+            && !matches!(StateAddress::parse(&self.state_address), Ok(StateAddress::Http(_)))
+        {
+            let detail = format!("write the address of {}'s admin API, such as http://127.0.0.1:9901", self.kind.said());
             errors.push("state_address", "not_an_address", detail);
         }
         if !(1..=3600).contains(&self.poll_seconds) {

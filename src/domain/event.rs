@@ -33,6 +33,8 @@ pub enum EventKind {
     SnapshotLinked,
     #[serde(rename = "balancer.changed")]
     BalancerChanged,
+    #[serde(rename = "finding.changed")]
+    FindingChanged,
     #[serde(rename = "integration.changed")]
     IntegrationChanged,
     #[serde(rename = "person.changed")]
@@ -59,6 +61,7 @@ impl EventKind {
             Self::SnapshotTaken => "snapshot.taken",
             Self::SnapshotLinked => "snapshot.linked",
             Self::BalancerChanged => "balancer.changed",
+            Self::FindingChanged => "finding.changed",
             Self::IntegrationChanged => "integration.changed",
             Self::PersonChanged => "person.changed",
             Self::SessionOpened => "session.opened",

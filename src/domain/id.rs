@@ -62,6 +62,7 @@ ids! {
     IntegrationId => "this integration",
     BalancerId => "this balancer",
     SnapshotId => "this snapshot",
+    AcknowledgementId => "this acknowledgement",
     AttachmentId => "this attachment",
     PersonId => "this person",
     TokenId => "this token",

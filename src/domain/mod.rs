@@ -10,6 +10,7 @@ pub mod balancer;
 pub mod composer;
 pub mod error;
 pub mod event;
+pub mod finding;
 pub mod id;
 pub mod incident;
 pub mod integration;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::balancer::BalancerKind;
 use super::id::{BalancerId, SnapshotId};
 use super::incident::words;
 
@@ -16,6 +17,8 @@ pub struct Snapshot {
     /// Counts up per balancer.
     pub number: i64,
     pub captured_at: DateTime<Utc>,
+    /// Whose config it is.
+    pub kind: BalancerKind,
     /// `sha256:` of the redacted config text; null when no config was read.
     pub config_hash: Option<String>,
     /// What changed against the snapshot before, one sentence each; empty for the first.
@@ -24,6 +27,21 @@ pub struct Snapshot {
     pub notices: Vec<String>,
     /// `recorder`, or who sent it.
     pub source: String,
+    /// What the balancer's own program said of the config, where it was asked.
+    pub verdict: Option<Verdict>,
+}
+
+/// The answer of `haproxy -c`, `nginx -t` and the like.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Verdict {
+    /// Such as `haproxy -c`.
+    pub program: String,
+    /// The version of that program, which need not be the one that runs.
+    pub version: Option<String>,
+    /// Whether it would start with this config.
+    pub accepted: bool,
+    /// What it printed, secrets taken out, cut after 16 KiB.
+    pub output: String,
 }
 
 /// How a snapshot stands to an incident's window.

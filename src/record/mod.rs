@@ -4,10 +4,16 @@
 //! One reading gives what could be had. A part that could not be read is a notice beside the other; only when
 //! nothing could be read at all is it an error. Every error names the place and the remedy.
 
-mod config_file;
+mod admin;
+pub mod config_file;
+mod disk;
+mod error;
 pub mod haproxy;
+mod http;
+mod program;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::time::Duration;
 
@@ -15,17 +21,21 @@ use tokio::time::timeout;
 
 use crate::balancer::state::State;
 use crate::domain::balancer::{BalancerKind, StateAddress, mask};
-use crate::domain::time::shorten;
 use crate::signal::series::Sample;
+pub use config_file::ADAPTED;
+pub use disk::{STDIN, STDIN_NAME};
+pub use error::ReadError;
 
 /// The most that one answer or one config may hold: 16 MiB, some fifty times a large one.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+const ADMIN_HELP: &str = "write the address of the admin API, such as http://127.0.0.1:9901";
 
 /// What to read. Empty text for what is not recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     pub kind: BalancerKind,
-    /// A file, or a directory of `*.cfg` files.
+    /// A file, or a directory as [`config_file::load`] reads it.
     pub config_path: &'a str,
     /// As [`StateAddress`] reads it.
     pub state_address: &'a str,
@@ -41,68 +51,11 @@ pub struct Reading {
     pub notices: Vec<String>,
 }
 
-/// Why nothing, or not everything, could be read. `place` is a path or an address with its password hidden.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("neither a config file nor an address for the state is set; name at least one")]
-    NothingNamed,
-    #[error("{place} cannot be read as an address: {help}")]
-    Address { place: String, help: &'static str },
-    #[error("{place} does not exist: check the path, and for a socket that the balancer runs and opens it (`stats socket`)")]
-    Missing { place: String },
-    #[error(
-        "{place} may not be opened: give the user that runs Afterload the right to read it (for a socket: `mode` and `group`)"
-    )]
-    Denied { place: String },
-    #[error("{place} holds no *.cfg file: name the config file or its directory")]
-    EmptyDirectory { place: String },
-    #[error("{place} is neither a file nor a directory: name the config file")]
-    NotAFile { place: String },
-    #[error("{place} holds more than {} MiB: name the config file itself, and look at what stands there", MAX_BYTES / 1024 / 1024)]
-    TooLarge { place: String },
-    #[error("{place} answers with more than {} MiB: check that HAProxy's statistics are what answers there", MAX_BYTES / 1024 / 1024)]
-    Flood { place: String },
-    #[error("nobody answers at {place} ({why}): check that the balancer runs and that the address is the one it opens")]
-    Unreachable { place: String, why: String },
-    #[error("{place} did not answer in full within {seconds:.1} s: check that the balancer is alive, or poll less often")]
-    Slow { place: String, seconds: f64 },
-    #[error("{place} answered, but not with statistics: “{head}”; name HAProxy's runtime socket or its statistics page")]
-    NotStatistics { place: String, head: String },
-    #[error("the answer of {place} breaks off in the middle: check whether the balancer was just stopped or reloaded")]
-    Cut { place: String },
-    #[error("{place} answered with HTTP status {status}: {remedy}")]
-    Status { place: String, status: u16, remedy: &'static str },
-    #[error("reading {place} failed ({why}); check it on the machine that runs Afterload")]
-    Failed { place: String, why: String },
-    #[error("{config}; {state}")]
-    Both { config: Box<ReadError>, state: Box<ReadError> },
-}
-
-impl ReadError {
-    fn io(place: &str, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let place = place.to_owned();
-        match error.kind() {
-            ErrorKind::NotFound => Self::Missing { place },
-            ErrorKind::PermissionDenied => Self::Denied { place },
-            ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                Self::Unreachable { place, why: error.to_string() }
-            }
-            _ => Self::Failed { place, why: error.to_string() },
-        }
-    }
-
-    fn not_statistics(place: &str, answer: &str) -> Self {
-        let printable: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-        let head = printable.split_whitespace().collect::<Vec<_>>().join(" ");
-        let head = if head.is_empty() { "nothing at all".to_owned() } else { shorten(&head, 80) };
-        Self::NotStatistics { place: place.to_owned(), head }
-    }
-}
-
 /// What the state's side of a reading gave.
 #[derive(Debug, Default)]
 struct Live {
+    /// The config that runs, where the balancer tells it and no file is named.
+    config: Option<String>,
     state: State,
     samples: Vec<Sample>,
     notices: Vec<String>,
@@ -111,11 +64,10 @@ struct Live {
 /// Reads config and state side by side, each within `deadline`. `http` must follow no redirects; it is used for
 /// statistics pages alone.
 pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duration) -> Result<Reading, ReadError> {
-    let BalancerKind::Haproxy = target.kind;
     let config = async {
         match target.config_path {
             "" => None,
-            path => Some(within(deadline, path, config_file::read(path)).await),
+            path => Some(within(deadline, path, config_file::read(path, target.kind)).await),
         }
     };
     let state = async {
@@ -125,7 +77,13 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
                 let place = mask(address);
                 let reading = async {
                     match StateAddress::parse(address) {
-                        Ok(address) => haproxy::read(&address, &place, http).await,
+                        Ok(address) if target.kind == BalancerKind::Haproxy => haproxy::read(&address, &place, http).await,
+                        Ok(StateAddress::Http(url)) => {
+                            let with_config = target.config_path.is_empty();
+                            let told = admin::read(target.kind, &url, &place, with_config, http).await?;
+                            Ok(Live { config: told.config, state: told.state, ..Live::default() })
+                        }
+                        Ok(_) => Err(ReadError::Address { place: place.clone(), help: ADMIN_HELP }),
                         Err(help) => Err(ReadError::Address { place: place.clone(), help }),
                     }
                 };
@@ -152,6 +110,7 @@ pub async fn read(target: &Target<'_>, http: &reqwest::Client, deadline: Duratio
     }
     match state {
         Some(Ok(live)) => {
+            reading.config = reading.config.or(live.config);
             reading.state = Some(live.state);
             reading.samples = live.samples;
             reading.notices.extend(live.notices);

@@ -71,7 +71,9 @@ async fn a_file_is_read_raw_and_a_directory_in_byte_order() {
     std::fs::write(path(&dir, ".hidden.cfg"), "x").expect("write");
     std::fs::write(path(&dir, "a.txt"), "x").expect("write");
     let all = reading(dir.path().to_str().expect("UTF-8"), "").await.expect("read");
-    assert_eq!(all.config.as_deref(), Some("# file: Z.cfg\nglobal\n# file: a.cfg\n# \u{fffd}\n# file: b.cfg\nbackend b\n"));
+    let mark = |name: &str| format!("# configuration file {}:\n", path(&dir, name));
+    let joined = [&mark("Z.cfg"), "global\n", &mark("a.cfg"), "# \u{fffd}\n", &mark("b.cfg"), "backend b\n"].concat();
+    assert_eq!(all.config, Some(joined));
     assert!(all.notices.len() == 1 && all.notices[0].contains("a.cfg is not UTF-8"), "{:?}", all.notices);
     assert_eq!(reading(&path(&dir, "b.cfg"), "").await.expect("read").config.as_deref(), Some("backend b\n"));
 }
@@ -96,7 +98,7 @@ async fn half_a_reading_is_a_notice_and_none_is_an_error() {
 #[tokio::test]
 async fn odd_config_paths_are_refused_at_once() {
     let dir = TempDir::new().expect("dir");
-    assert!(refusal(dir.path().to_str().expect("UTF-8"), "").await.contains("holds no *.cfg file"));
+    assert!(refusal(dir.path().to_str().expect("UTF-8"), "").await.contains("holds no config (*.cfg)"));
     assert!(refusal("/dev/zero", "").await.contains("neither a file nor a directory"));
     let large = std::fs::File::create(path(&dir, "large.cfg")).expect("create");
     large.set_len(MAX_BYTES as u64 + 1).expect("grow");

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Result, Unit, recording};
 use crate::app::App;
+use crate::balancer::model::{Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::balancer::{Balancer, BalancerFields};
@@ -166,17 +167,17 @@ pub async fn live(app: &App, actor: &Actor, id: BalancerId) -> Result<Live> {
     let mut conn = app.store().read().await?;
     load(&mut conn, id).await?;
     let newest = snapshots::list(&mut conn, id, None, 1).await?.into_iter().next();
-    let content = match newest {
-        Some(snapshot) => snapshots::content(&mut conn, snapshot.id).await?.unwrap_or_default(),
-        None => snapshots::Content::default(),
+    let detail = match newest {
+        Some(snapshot) => Some(super::snapshots::detail(&mut conn, snapshot.id).await?),
+        None => None,
     };
     drop(conn);
+    let (model, state) = detail.map(|detail| (detail.model, detail.state)).unwrap_or_default();
+    let (model, state) = (model.unwrap_or_default(), state.unwrap_or_default());
     let now = app.now();
     let window = Window { from: now - Duration::seconds(LIVE_SECONDS), to: now + Duration::seconds(1) };
     let series = recording::series(app, id, window).await?;
     let measured = Measured::new(&series);
-    let state = content.state.unwrap_or_default();
-    let model = content.model.unwrap_or_default();
     let mut names: Vec<&str> = state.pools.iter().map(|pool| pool.name.as_str()).collect();
     for pool in model.pools.iter().filter(|pool| !pool.servers.is_empty()) {
         if !names.contains(&pool.name.as_str()) {
@@ -206,10 +207,10 @@ fn live_pool(
         LiveServer {
             name: (*server).to_owned(),
             address: running.and_then(|s| s.address.clone()).or_else(|| written.map(|s| s.address.clone())),
-            weight_file: written.map(|s| s.weight.unwrap_or(1)).or(running.and_then(|s| s.weight_configured)),
+            weight_file: written.map(Server::configured_weight).or(running.and_then(|s| s.weight_configured)),
             weight: running.map(|s| s.weight),
             admin: running.map(|s| s.admin).unwrap_or_default(),
-            backup: running.map(|s| s.backup).or(written.map(|s| s.backup)).unwrap_or_default(),
+            backup: running.map(|s| s.backup).or(written.map(|s| s.role == Role::Backup)).unwrap_or_default(),
             up: measured.last(name, Some(server), Metric::Up).map(|up| up > 0.0),
             share: served.filter(|_| total > 0.0).map(|served| served / total),
             expected: state.and_then(|pool| running.and_then(|s| pool.expected_share(s))),
@@ -222,8 +223,8 @@ fn live_pool(
     };
     LivePool {
         name: name.to_owned(),
-        algorithm: model.and_then(|pool| pool.algorithm.clone()).or_else(|| state.and_then(|pool| pool.algorithm.clone())),
-        persistence: model.map(|pool| pool.persistence.clone()).unwrap_or_default(),
+        algorithm: model.and_then(|pool| pool.algorithm.name.clone()).or_else(|| state.and_then(|pool| pool.algorithm.clone())),
+        persistence: model.map(|pool| pool.persistence.iter().map(|p| p.said.clone()).collect()).unwrap_or_default(),
         rate: measured.rate(name, None, Metric::Requests),
         error_ratio: ratio(measured.delta(name, None, Metric::Responses5xx), measured.delta(name, None, Metric::Requests)),
         servers: servers.iter().map(live_server).collect(),

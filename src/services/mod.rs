@@ -6,8 +6,10 @@
 pub mod alerts;
 pub mod attachments;
 pub mod balancers;
+pub mod checks;
 pub mod composer;
 pub mod events;
+pub mod findings;
 pub mod flight;
 pub mod health;
 pub mod hooks;

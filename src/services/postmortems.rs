@@ -110,7 +110,7 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
             to_number: diff.after.number,
             from_hash: diff.before.config_hash,
             to_hash: diff.after.config_hash,
-            changes: diff.changes,
+            changes: diff.changes.into_iter().map(|change| change.sentence).collect(),
             unified: diff.unified,
         });
         if diffs.len() == 20 {

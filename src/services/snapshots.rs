@@ -5,8 +5,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::lookup::load_live;
+use super::recording::Moment;
 use super::{Page, Paged, Result, Unit, recording};
 use crate::app::App;
+use crate::balancer::change::Change;
 use crate::balancer::diff::{self, Line};
 use crate::balancer::model::Model;
 use crate::balancer::state::State;
@@ -26,6 +28,7 @@ pub struct SnapshotDetail {
     pub snapshot: Snapshot,
     /// The config text, with its secrets redacted before it was ever stored.
     pub config: Option<String>,
+    /// What the config means, with the run-time state laid over it.
     pub model: Option<Model>,
     pub state: Option<State>,
 }
@@ -34,8 +37,8 @@ pub struct SnapshotDetail {
 pub struct SnapshotDiff {
     pub before: Snapshot,
     pub after: Snapshot,
-    /// One sentence for each change, by consequence.
-    pub changes: Vec<String>,
+    /// By consequence.
+    pub changes: Vec<Change>,
     pub lines: Vec<Line>,
     /// The same as a unified diff.
     pub unified: String,
@@ -66,7 +69,8 @@ pub(super) async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDe
         Some(hash) => Some(recording::unpack(&blobs::get(conn, hash).await?)?),
         None => None,
     };
-    Ok(SnapshotDetail { snapshot, config, model: content.model, state: content.state })
+    let moment = Moment::new(snapshot.kind, config, content.state);
+    Ok(SnapshotDetail { model: moment.effective(), snapshot, config: moment.config, state: moment.state })
 }
 
 /// What changed from `a` to `b`, whichever of the two is older.
@@ -82,7 +86,7 @@ pub(super) fn compare_details(before: SnapshotDetail, after: SnapshotDetail) -> 
     let (old, new) = (before.config.as_deref().unwrap_or_default(), after.config.as_deref().unwrap_or_default());
     let name = |s: &Snapshot| format!("{} snapshot {} ({})", s.balancer, s.number, second(s.captured_at));
     SnapshotDiff {
-        changes: changes(&before, &after),
+        changes: recording::changes(&before.moment(), &after.moment()),
         lines: diff::lines(old, new, 3),
         unified: diff::unified(old, new, &name(&before.snapshot), &name(&after.snapshot), 3),
         before: before.snapshot,
@@ -90,9 +94,10 @@ pub(super) fn compare_details(before: SnapshotDetail, after: SnapshotDetail) -> 
     }
 }
 
-fn changes(before: &SnapshotDetail, after: &SnapshotDetail) -> Vec<String> {
-    let content = |d: &SnapshotDetail| (d.config.clone(), d.model.clone(), d.state.clone());
-    recording::sentences(&content(before), &content(after))
+impl SnapshotDetail {
+    pub(super) fn moment(&self) -> Moment {
+        Moment::new(self.snapshot.kind, self.config.clone(), self.state.clone())
+    }
 }
 
 /// Oldest first.
@@ -131,9 +136,6 @@ pub async fn push(app: &App, actor: &Actor, balancer: BalancerId, pushed: Pushed
             recording::CONFIG_MAX
         ))
         .into());
-    }
-    if pushed.format.as_deref().is_some_and(|format| format != "haproxy") {
-        return Err(Error::invalid("format", "unknown_word", "only haproxy is understood so far").into());
     }
     recording::take_pushed(app, actor, balancer, pushed).await
 }

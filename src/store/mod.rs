@@ -5,6 +5,7 @@
 
 pub mod db;
 
+pub mod acknowledgements;
 pub mod alerts;
 pub mod attachments;
 pub mod balancers;

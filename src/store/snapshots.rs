@@ -2,14 +2,13 @@
 
 use super::Result;
 use super::db::{Conn, Row, json};
-use crate::balancer::model::Model;
 use crate::balancer::state::State;
 use crate::domain::id::{BalancerId, IncidentId, SnapshotId};
-use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
+use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole, Verdict};
 use crate::domain::time::Timestamp;
 
 const COLUMNS: &str =
-    "select s.id, s.balancer_id, b.name as balancer, s.number, s.captured_at, s.config_hash, s.changes, s.notices, s.source
+    "select s.id, s.balancer_id, b.name as balancer, s.number, s.captured_at, s.kind, s.config_hash, s.changes, s.notices, s.source, s.verdict
     from snapshots s join balancers b on b.id = s.balancer_id ";
 
 fn snapshot(row: &Row) -> Result<Snapshot> {
@@ -19,11 +18,18 @@ fn snapshot(row: &Row) -> Result<Snapshot> {
         balancer: row.get("balancer")?,
         number: row.get("number")?,
         captured_at: row.get("captured_at")?,
+        kind: row.word("kind")?,
         config_hash: row.get::<Option<Vec<u8>>>("config_hash")?.map(|hash| format!("sha256:{}", hex(&hash))),
         changes: row.json("changes")?,
         notices: row.json("notices")?,
         source: row.get("source")?,
+        verdict: if has(row, "verdict")? { Some(row.json("verdict")?) } else { None },
     })
+}
+
+/// Whether a JSON column holds anything.
+fn has(row: &Row, name: &str) -> Result<bool> {
+    Ok(row.get::<Option<sqlx::types::Json<serde_json::Value>>>(name)?.is_some())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -38,30 +44,36 @@ fn hex(bytes: &[u8]) -> String {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Content {
     pub config_hash: Option<Vec<u8>>,
-    pub model: Option<Model>,
     pub state: Option<State>,
 }
 
 pub async fn insert(conn: &mut Conn, snapshot: &Snapshot, content: &Content) -> Result<()> {
-    let (model, state) = (content.model.as_ref().map(json).transpose()?, content.state.as_ref().map(json).transpose()?);
+    let (state, verdict) = (content.state.as_ref().map(json).transpose()?, snapshot.verdict.as_ref().map(json).transpose()?);
     let (changes, notices) = (json(&snapshot.changes)?, json(&snapshot.notices)?);
     conn.query(
-        "insert into snapshots (id, balancer_id, number, captured_at, config_hash, model, state, changes, notices, source)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into snapshots (id, balancer_id, number, captured_at, kind, config_hash, state, changes, notices, source, verdict)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(snapshot.id.0)
     .bind(snapshot.balancer_id.0)
     .bind(snapshot.number)
     .bind(snapshot.captured_at)
+    .bind(snapshot.kind.as_str())
     .bind(&content.config_hash)
-    .bind(model)
     .bind(state)
     .bind(changes)
     .bind(notices)
     .bind(&snapshot.source)
+    .bind(verdict)
     .execute()
     .await
     .map(drop)
+}
+
+/// Keeps what the balancer's program said, which is known later than the snapshot.
+pub async fn set_verdict(conn: &mut Conn, id: SnapshotId, verdict: &Verdict) -> Result<()> {
+    let verdict = json(verdict)?;
+    conn.query("update snapshots set verdict = $2 where id = $1").bind(id.0).bind(verdict).execute().await.map(drop)
 }
 
 pub async fn next_number(conn: &mut Conn, balancer: BalancerId) -> Result<i64> {
@@ -75,14 +87,12 @@ pub async fn find(conn: &mut Conn, id: SnapshotId) -> Result<Option<Snapshot>> {
 }
 
 pub async fn content(conn: &mut Conn, id: SnapshotId) -> Result<Option<Content>> {
-    conn.query("select config_hash, model, state from snapshots where id = $1")
+    conn.query("select config_hash, state from snapshots where id = $1")
         .bind(id.0)
         .maybe(|row| {
-            let has = |name: &str| row.get::<Option<sqlx::types::Json<serde_json::Value>>>(name).map(|value| value.is_some());
             Ok(Content {
                 config_hash: row.get("config_hash")?,
-                model: if has("model")? { Some(row.json("model")?) } else { None },
-                state: if has("state")? { Some(row.json("state")?) } else { None },
+                state: if has(row, "state")? { Some(row.json("state")?) } else { None },
             })
         })
         .await
@@ -158,7 +168,7 @@ pub async fn unlink(conn: &mut Conn, incident: IncidentId, snapshot: SnapshotId)
 /// Oldest first.
 pub async fn of_incident(conn: &mut Conn, incident: IncidentId) -> Result<Vec<LinkedSnapshot>> {
     conn.query(
-        "select s.id, s.balancer_id, b.name as balancer, s.number, s.captured_at, s.config_hash, s.changes, s.notices, s.source, l.role
+        "select s.id, s.balancer_id, b.name as balancer, s.number, s.captured_at, s.kind, s.config_hash, s.changes, s.notices, s.source, s.verdict, l.role
          from incident_snapshots l join snapshots s on s.id = l.snapshot_id join balancers b on b.id = s.balancer_id
          where l.incident_id = $1 and l.role <> 'none' order by s.captured_at, b.name, s.number limit 500",
     )

@@ -13,6 +13,7 @@ pub mod page;
 
 pub mod attachments;
 pub mod balancers;
+pub mod configs;
 pub mod dashboard;
 pub mod incidents;
 pub mod live;
@@ -43,6 +44,7 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(incidents::new::routes())
         .merge(incidents::postmortem::routes())
         .merge(balancers::routes())
+        .merge(configs::routes())
         .merge(dashboard::routes())
         .merge(login::routes())
         .merge(postmortems::routes())

@@ -5,13 +5,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use serde::Deserialize;
 
+use super::configs::{FindingList, Meaning, Text, anchor};
 use super::error::{Error, Result};
-use super::extract::{Path, Session};
+use super::extract::{Path, Query, Session};
 use super::incidents::postmortem::download;
 use super::page::{Page, Shell};
 use crate::app::App;
-use crate::balancer::diff::{Line, LineKind};
+use crate::balancer::diff::{self, Line, LineKind};
+use crate::balancer::source::Place;
 use crate::domain::id::SnapshotId;
 use crate::domain::snapshot::Snapshot;
 use crate::services::snapshots::{SnapshotDetail, SnapshotDiff};
@@ -24,9 +27,6 @@ pub fn routes() -> Router<App> {
         .route("/snapshots/{before}/diff/{after}", get(compare))
 }
 
-/// Lines of a config on one page; the rest is in the file.
-const LINES: usize = 4_000;
-
 #[derive(Template)]
 #[template(path = "snapshots/show.html")]
 struct Show {
@@ -34,21 +34,11 @@ struct Show {
     detail: SnapshotDetail,
     before: Option<Snapshot>,
     after: Option<Snapshot>,
-}
-
-impl Show {
-    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.detail.config.iter().flat_map(|text| text.lines()).take(LINES).enumerate().map(|(index, line)| (index + 1, line))
-    }
-
-    fn is_cut(&self) -> bool {
-        self.detail.config.as_ref().is_some_and(|text| text.lines().nth(LINES).is_some())
-    }
-
-    /// Whether a notice is about this line.
-    fn is_noted(&self, line: &usize) -> bool {
-        self.detail.model.iter().flat_map(|model| &model.notices).any(|notice| notice.line == *line)
-    }
+    findings: FindingList,
+    /// Findings that nobody let stand.
+    open: usize,
+    meaning: Meaning,
+    text: Option<Text>,
 }
 
 async fn show(State(app): State<App>, session: Session, shell: Shell, Path(id): Path<SnapshotId>) -> Result<Page<Show>> {
@@ -58,7 +48,21 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Path(id): 
     let place = near.iter().position(|snapshot| snapshot.id == id);
     let before = place.and_then(|place| near.get(place + 1)).cloned();
     let after = place.and_then(|place| near.get(place.checked_sub(1)?)).cloned();
-    Ok(Page(Show { shell, detail, before, after }))
+    let findings = services::findings::of_snapshot(&app, &session.actor, id).await?;
+    let open = findings.open().count();
+    let download = Some(format!("/snapshots/{id}/config"));
+    let text = detail.config.as_deref().map(|config| Text::new(config, &findings.items, &findings.notices, download));
+    let model = detail.model.clone().unwrap_or_default();
+    let files = model.files.clone();
+    // A finding that is let stand is so for the balancer as it is now.
+    let findings = FindingList {
+        shell: shell.clone(),
+        found: findings.items,
+        page: String::new(),
+        files,
+        balancer: after.is_none().then_some(of),
+    };
+    Ok(Page(Show { shell, detail, before, after, findings, open, meaning: Meaning::new(model), text }))
 }
 
 async fn config(State(app): State<App>, session: Session, Path(id): Path<SnapshotId>) -> Result<Response> {
@@ -72,6 +76,14 @@ async fn config(State(app): State<App>, session: Session, Path(id): Path<Snapsho
 struct Compare {
     shell: Shell,
     diff: SnapshotDiff,
+    /// Both texts beside each other instead of one below the other.
+    split: bool,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    view: String,
 }
 
 impl Compare {
@@ -83,6 +95,16 @@ impl Compare {
             LineKind::Added => ("add", "+"),
             LineKind::Gap => ("hunk", " "),
         }
+    }
+
+    fn rows(&self) -> Vec<(Option<&Line>, Option<&Line>)> {
+        diff::side_by_side(&self.diff.lines)
+    }
+
+    /// The lines of a change on one side, linked to the snapshot's page.
+    fn lines(&self, snapshot: &Snapshot, places: &[Place]) -> Vec<(String, usize)> {
+        let line = |place: &Place| (format!("/snapshots/{}#{}", snapshot.id, anchor(place.file, place.line)), place.line);
+        places.iter().filter(|place| place.line > 0).take(3).map(line).collect()
     }
 
     fn number(&self, number: &Option<usize>) -> String {
@@ -104,7 +126,8 @@ async fn compare(
     session: Session,
     shell: Shell,
     Path((before, after)): Path<(SnapshotId, SnapshotId)>,
+    Query(asked): Query<Asked>,
 ) -> Result<Page<Compare>> {
     let diff = services::snapshots::compare(&app, &session.actor, before, after).await?;
-    Ok(Page(Compare { shell, diff }))
+    Ok(Page(Compare { shell, diff, split: asked.view == "split" }))
 }

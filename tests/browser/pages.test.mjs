@@ -75,6 +75,10 @@ async function fill(world, api) {
       'balancer-forget': `/balancers/${balancer.id}/delete`,
       snapshot: `/snapshots/${newest.id}`,
       diff: `/snapshots/${oldest.id}/diff/${newest.id}`,
+      'diff-split': `/snapshots/${oldest.id}/diff/${newest.id}?view=split`,
+      check: '/check',
+      rules: '/rules',
+      acknowledge: `/balancers/${balancer.id}/acknowledge?rule=LB001&pool=web`,
       tasks: '/tasks',
       settings: '/settings',
       integrations: '/settings/integrations',
@@ -141,6 +145,22 @@ test('every page', async (t) => {
         assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
       });
     }
+    await t.test(`a config that was checked, ${theme}, ${width} px`, async () => {
+      member.faults.length = 0;
+      await member.goto('/check');
+      const text = fs.readFileSync(world.config, 'utf8').replace(/weight \d+/g, 'weight 0');
+      await member.getByLabel('Config', { exact: true }).fill(`${text}\nbackend broken\n    server a 127.0.0.1:1 weight 999 # <script>pwned=1</script>\n`);
+      await member.getByRole('button', { name: 'Check' }).click();
+      await member.getByRole('heading', { name: 'HAProxy would refuse it' }).waitFor();
+      await member.getByRole('link', { name: 'LB002' }).first().waitFor();
+      await picture(member, `checked-${theme}-${width}`, { fullPage: true });
+      const found = await findings(member);
+      assert.equal(found.length, 0, found.join('\n'));
+      assert.deepEqual(await wide(member), [], 'wider than the window');
+      assert.equal(await member.evaluate(() => globalThis.pwned), undefined);
+      const { items } = await api.get('/api/v1/balancers');
+      assert.equal(items.length, 2, 'nothing of it was stored');
+    });
     await member.context().close();
     await stranger.context().close();
   }

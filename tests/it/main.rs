@@ -1,11 +1,15 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod canary;
+mod check;
 mod hooks;
 mod incidents;
 mod kill;
+mod oracle;
 mod people;
 mod recording;
+mod redaction;
 mod store;
 mod tasks;
 mod timeline;

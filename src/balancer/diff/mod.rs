@@ -1,10 +1,34 @@
 //! What changed between two moments: as text for those who want the lines, as sentences for everyone else.
+//!
+//! Sentences come from models, so that comments, white space, spelled-out defaults and the file in which something
+//! stands change nothing. What the model does not hold, only the text tells.
 
-mod changes;
+mod apply;
+mod defaults;
+mod group;
+mod lists;
+mod matching;
+mod merged;
+mod parts;
+mod secrets;
+mod state;
 mod text;
+mod walk;
+mod words;
 
-pub use changes::{config_changes, state_changes};
-pub use text::{Line, LineKind, Word, lines, unified};
+pub use super::change::{Change, ChangeKind};
+
+pub use apply::apply;
+pub use merged::changes;
+pub use secrets::secret_changes;
+pub use state::{diff, state_changes};
+pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sentences;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;

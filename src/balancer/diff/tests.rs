@@ -1,7 +1,6 @@
 //! The sentences, word for word.
 
-use super::{config_changes, state_changes};
-use crate::balancer::haproxy::parse;
+use super::state_changes;
 use crate::balancer::state::{Admin, PoolState, ServerState, State};
 
 fn state(servers: &[(&str, u32, Admin)]) -> State {
@@ -11,7 +10,7 @@ fn state(servers: &[(&str, u32, Admin)]) -> State {
         weight: *weight,
         weight_configured: Some(100),
         admin: *admin,
-        backup: false,
+        ..Default::default()
     };
     let servers = servers.iter().enumerate().map(server).collect();
     State { version: None, pools: vec![PoolState { name: "web".into(), algorithm: Some("roundrobin".into()), servers }] }
@@ -128,49 +127,4 @@ fn renames_reloads_and_backups_are_said() {
     after = five([100, 100, 7, 100, 100]);
     after.pools[0].servers[2].weight_configured = Some(7);
     assert_eq!(said(&before, &after), ["pool web: web3 weight 100 → 7, 18 % of capacity removed"]);
-}
-
-const CONFIG: &str = "frontend fe\n bind :80\n maxconn 200\n default_backend web\nbackend web\n balance roundrobin\n cookie S insert\n \
-    default-server check maxconn 50 weight 100\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\n server web3 10.0.0.3:80\n";
-
-fn config(change: impl Fn(&str) -> String) -> Vec<String> {
-    config_changes(Some(&parse(CONFIG)), &parse(&change(CONFIG)))
-}
-
-#[test]
-fn config_changes_read_the_same() {
-    assert_eq!(config(|text| text.replace("default-server", "default-server weight 5")), [] as [&str; 0], "the last weight wins");
-    assert_eq!(config(|text| text.replace("\n balance", " # why\n\n\tbalance")), [] as [&str; 0]);
-    assert_eq!(
-        config(|text| text.replace("weight 100", "weight 0") + " server x :1 weight 1\n"),
-        ["pool web: weight of 3 of 4 servers 100 → 0, 100 % of capacity removed", "pool web: server x (:1) added",]
-    );
-    assert_eq!(
-        config(|text| text.replace(" balance roundrobin\n cookie S insert\n", " stick on src\n")),
-        [
-            "pool web: algorithm roundrobin → the default",
-            "pool web: persistence “cookie S insert” removed",
-            "pool web: persistence “stick on src” added",
-        ]
-    );
-    assert_eq!(
-        config(|text| text.replace("check maxconn 50", "").replace("10.0.0.2:80", "10.0.0.2:80 maxconn 9 check backup")),
-        [
-            "pool web: web2 now backup, 33 % of capacity removed",
-            "pool web: maxconn of 2 of 3 servers 50 → none",
-            "pool web: web2 maxconn 50 → 9",
-            "pool web: 2 of 3 servers no longer health-checked",
-        ]
-    );
-    assert_eq!(
-        config(|text| text.replace("bind :80\n maxconn 200", "bind :81\n").replace("default_backend web", "use_backend b")),
-        [
-            "listener fe no longer listens on :80",
-            "listener fe now listens on :81",
-            "listener fe no longer sends to web",
-            "listener fe now sends to b",
-            "listener fe: maxconn 200 → none",
-        ]
-    );
-    assert_eq!(config_changes(None, &parse(CONFIG)), [] as [&str; 0]);
 }

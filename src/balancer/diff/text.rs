@@ -77,6 +77,31 @@ pub fn unified(before: &str, after: &str, from_name: &str, to_name: &str, contex
     compare(&old, &new).unified_diff().context_radius(context.min(MAX_CONTEXT)).header(from_name, to_name).to_string()
 }
 
+/// One row of a side-by-side view: what stood, and what stands.
+pub type Row<'a> = (Option<&'a Line>, Option<&'a Line>);
+
+/// Rows for a side-by-side view: the removed and added lines of one change stand next to each other in their order,
+/// a line that has no counterpart next to nothing. A line that is the same and a gap are on both sides.
+pub fn side_by_side(lines: &[Line]) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::with_capacity(lines.len());
+    let mut rest = lines;
+    while let Some(first) = rest.first() {
+        let run = |kind: LineKind, lines: &[Line]| lines.iter().take_while(|line| line.kind == kind).count();
+        let removed = run(LineKind::Removed, rest);
+        let added = run(LineKind::Added, &rest[removed..]);
+        if removed + added == 0 {
+            rows.push((Some(first), Some(first)));
+            rest = &rest[1..];
+            continue;
+        }
+        let (old, after) = rest.split_at(removed);
+        let (new, after) = after.split_at(added);
+        rows.extend((0..removed.max(added)).map(|at| (old.get(at), new.get(at))));
+        rest = after;
+    }
+    rows
+}
+
 /// Lines with their line feed; only a line feed ends a line, as for the parser.
 fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
@@ -161,6 +186,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_put_what_replaces_beside_what_stood() {
+        let all = lines("a\nb\nc\nd\ne\nf\ng\n", "a\nB\nd\nnew\ne\nf\n", 1);
+        let text = |line: Option<&Line>| {
+            line.map_or("·".to_owned(), |line| line.words.iter().map(|word| word.text.as_str()).collect::<String>())
+        };
+        let drawn: Vec<_> = side_by_side(&all).into_iter().map(|(old, new)| format!("{}|{}", text(old), text(new))).collect();
+        assert_eq!(drawn, ["a|a", "b|B", "c|·", "d|d", "·|new", "e|e", "f|f", "g|·"]);
+        let all = lines("a\nb\nc\nd\n", "x\nb\nc\nd\n", 1);
+        let drawn: Vec<_> = side_by_side(&all).into_iter().map(|(old, new)| format!("{}|{}", text(old), text(new))).collect();
+        assert_eq!(drawn, ["a|x", "b|b", "2 lines the same|2 lines the same"]);
+        assert!(side_by_side(&[]).is_empty());
+    }
+
+    #[test]
     fn patches_are_as_diff_writes_them() {
         let patch = unified("a\nb\n", "a\nc", "before", "after", 3);
         assert_eq!(patch, "--- before\n+++ after\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n");
@@ -184,6 +223,11 @@ mod tests {
         #[test]
         fn every_line_of_both_texts_is_there(a in "[ab \\n\\r]{0,60}", b in "[ab \\n\\r]{0,60}") {
             let all = lines(&a, &b, 1000);
+            let rows = side_by_side(&all);
+            let shown = |old: bool| rows.iter().filter_map(|(a, b)| if old { *a } else { *b }).cloned().collect::<Vec<_>>();
+            let kept = |hidden: LineKind| all.iter().filter(|line| line.kind != hidden).cloned().collect::<Vec<_>>();
+            proptest::prop_assert_eq!(shown(true), kept(LineKind::Added));
+            proptest::prop_assert_eq!(shown(false), kept(LineKind::Removed));
             let side = |kind: LineKind| all.iter().filter(|l| l.kind == LineKind::Same || l.kind == kind)
                 .map(|l| l.words.iter().map(|w| w.text.as_str()).collect::<String>()).collect::<Vec<_>>();
             let wanted = |text: &str| text.split_inclusive('\n').map(|l| l.trim_end_matches(['\n', '\r']).to_owned()).collect::<Vec<_>>();

@@ -1,181 +1,163 @@
-//! The words of HAProxy's config language that the parser must tell apart.
+//! Which words HAProxy knows, and where: what is none of them is told to people, what is one of them is not.
+//!
+//! The lists are data, in `keywords.txt`. A word that came with a version is known for that version and later.
 
-/// Words that open a section (configuration manual, chapters 3 to 12; the last four are of newer or
-/// extended versions).
-pub const SECTIONS: &[&str] = &[
-    "global",
-    "defaults",
-    "frontend",
-    "backend",
-    "listen",
-    "userlist",
-    "peers",
-    "resolvers",
-    "mailers",
-    "cache",
-    "program",
-    "http-errors",
-    "ring",
-    "log-forward",
-    "log-profile",
-    "fcgi-app",
-    "traces",
-    "crt-store",
-    "acme",
-    "crt-list",
-    "healthcheck",
-    "udp-lb",
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A release such as 2.8, as far as config depends on it.
+pub type Release = (u32, u32);
+
+/// The newest release whose words are listed.
+pub const NEWEST: Release = (3, 3);
+
+/// `2.8.25-5cf5d0683` is release 2.8; none for what is no version.
+pub fn release(version: &str) -> Option<Release> {
+    let mut parts = version.trim().trim_start_matches(['v', 'V']).split(['.', '-', '+', ' ', '~']);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    since: Release,
+    /// The next word is its value.
+    pub value: bool,
+}
+
+type Words = HashMap<&'static str, Word>;
+
+#[derive(Default)]
+struct Group {
+    whole: Words,
+    /// Words that stand for every word that begins with them.
+    stems: Vec<(&'static str, Word)>,
+}
+
+static GROUPS: LazyLock<HashMap<&'static str, Group>> = LazyLock::new(|| {
+    let mut groups: HashMap<&'static str, Group> = HashMap::new();
+    let mut current = "";
+    for line in include_str!("keywords.txt").lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            current = name;
+            continue;
+        }
+        let group = groups.entry(current).or_default();
+        for entry in line.split(' ').filter(|entry| !entry.is_empty()) {
+            let (word, since) = entry.split_once('@').unwrap_or((entry, ""));
+            let (name, value) = word.strip_suffix('=').map_or((word, false), |name| (name, true));
+            let found = Word { since: release(since).unwrap_or_default(), value };
+            match name.strip_suffix('*') {
+                Some(stem) => group.stems.push((stem, found)),
+                None => drop(group.whole.insert(name, found)),
+            }
+        }
+    }
+    groups
+});
+
+/// `word` of `group` (`global`, `listen`, `server`, `http-request`, …) in `release`; none for any release.
+pub fn find(group: &str, word: &str, release: Option<Release>) -> Option<Word> {
+    let group = GROUPS.get(group)?;
+    let stem = || group.stems.iter().find(|(stem, _)| word.starts_with(stem)).map(|(_, found)| *found);
+    let found = group.whole.get(word).copied().or_else(stem)?;
+    release.is_none_or(|release| found.since <= release).then_some(found)
+}
+
+/// The word of `group` that was perhaps meant.
+pub fn near(group: &str, word: &str) -> Option<&'static str> {
+    let most = if word.len() < 4 { 1 } else { 2 };
+    let group = GROUPS.get(group).filter(|_| word.len() <= 40)?;
+    let mut found: Vec<_> = group
+        .whole
+        .keys()
+        .filter(|known| known.len().abs_diff(word.len()) <= most)
+        .map(|known| (distance(known, word), *known))
+        .filter(|(distance, _)| *distance <= most)
+        .collect();
+    found.sort_unstable();
+    found.first().map(|(_, known)| *known)
+}
+
+/// Letters to change, add, leave out or swap with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let kept = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let swapped = match i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        true => rows[i - 2][j - 2] + 1,
+                        false => usize::MAX,
+                    };
+                    kept.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(swapped)
+                }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+/// Words that open a section (configuration manual, chapters 3 to 12; the last three are of extended versions), and
+/// the list with the words of their lines; empty where those are not looked at.
+const SECTIONS: &[(&str, &str)] = &[
+    ("global", "global"),
+    ("defaults", "listen"),
+    ("frontend", "listen"),
+    ("backend", "listen"),
+    ("listen", "listen"),
+    ("userlist", "userlist"),
+    ("peers", "peers"),
+    ("resolvers", "resolvers"),
+    ("mailers", "mailers"),
+    ("cache", "cache"),
+    ("program", "program"),
+    ("http-errors", "http-errors"),
+    ("ring", "ring"),
+    ("log-forward", "log-forward"),
+    ("log-profile", ""),
+    ("fcgi-app", "fcgi-app"),
+    ("traces", ""),
+    ("crt-store", ""),
+    ("acme", ""),
+    ("healthcheck", ""),
+    ("crt-list", ""),
+    ("udp-lb", ""),
+    ("dynamic-update", ""),
 ];
 
-/// Directives of proxies (configuration manual, chapter 4.1): never the name of an unknown section.
-pub const DIRECTIVES: &[&str] = &[
-    "acl",
-    "backlog",
-    "balance",
-    "bind",
-    "capture",
-    "clitcpka-cnt",
-    "compression",
-    "cookie",
-    "declare",
-    "default-server",
-    "default_backend",
-    "description",
-    "disabled",
-    "dispatch",
-    "email-alert",
-    "enabled",
-    "error-log-format",
-    "errorfile",
-    "errorfiles",
-    "errorloc",
-    "filter",
-    "force-persist",
-    "fullconn",
-    "guid",
-    "hash-balance-factor",
-    "hash-type",
-    "http-after-response",
-    "http-check",
-    "http-error",
-    "http-request",
-    "http-response",
-    "http-reuse",
-    "http-send-name-header",
-    "id",
-    "ignore-persist",
-    "load-server-state-from-file",
-    "log",
-    "log-format",
-    "log-tag",
-    "max-keep-alive-queue",
-    "maxconn",
-    "mode",
-    "monitor",
-    "monitor-uri",
-    "no",
-    "option",
-    "persist",
-    "quic-initial",
-    "rate-limit",
-    "redirect",
-    "retries",
-    "retry-on",
-    "server",
-    "server-state-file-name",
-    "server-template",
-    "source",
-    "stats",
-    "stick",
-    "stick-table",
-    "tcp-check",
-    "tcp-request",
-    "tcp-response",
-    "timeout",
-    "transparent",
-    "unique-id-format",
-    "unique-id-header",
-    "use-fcgi-app",
-    "use-server",
-    "use_backend",
-];
+/// Sections that came after 2.8.
+const NEW_SECTIONS: &[(&str, Release)] =
+    &[("crt-store", (3, 0)), ("log-profile", (3, 1)), ("traces", (3, 1)), ("acme", (3, 2)), ("healthcheck", (3, 4))];
 
-/// Server parameters that are followed by a value (configuration manual, chapter 5.2).
-const WITH_VALUE: &[&str] = &[
-    "addr",
-    "agent-addr",
-    "agent-inter",
-    "agent-port",
-    "agent-send",
-    "alpn",
-    "ca-file",
-    "cc",
-    "check-alpn",
-    "check-proto",
-    "check-sni",
-    "check-pool-conn-name",
-    "ciphers",
-    "ciphersuites",
-    "client-sigalgs",
-    "cookie",
-    "crl-file",
-    "crt",
-    "curves",
-    "downinter",
-    "error-limit",
-    "fall",
-    "fastinter",
-    "guid",
-    "hash-key",
-    "healthcheck",
-    "id",
-    "idle-ping",
-    "init-addr",
-    "init-state",
-    "inter",
-    "interface",
-    "log-bufsize",
-    "log-proto",
-    "max-reuse",
-    "maxqueue",
-    "minconn",
-    "namespace",
-    "npn",
-    "observe",
-    "on-error",
-    "on-marked-down",
-    "on-marked-up",
-    "pool-conn-name",
-    "pool-low-conn",
-    "pool-max-conn",
-    "pool-purge-delay",
-    "port",
-    "proto",
-    "proxy-v2-options",
-    "redir",
-    "resolve-net",
-    "resolve-opts",
-    "resolve-prefer",
-    "resolvers",
-    "rise",
-    "shard",
-    "sigalgs",
-    "slowstart",
-    "sni",
-    "socks4",
-    "source",
-    "ssl-max-ver",
-    "ssl-min-ver",
-    "tcp-ut",
-    "track",
-    "usesrc",
-    "verify",
-    "verifyhost",
-    "ws",
-];
+/// Whether the section that `word` opens is there in `release`.
+pub fn section_since(word: &str, release: Option<Release>) -> bool {
+    let since = NEW_SECTIONS.iter().find(|(name, _)| *name == word).map(|(_, since)| *since);
+    release.is_none_or(|release| since.is_none_or(|since| since <= release))
+}
 
-/// Whether the word after this server parameter is its value, so that in `cookie backup` the second word is
-/// not taken for a parameter.
-pub fn takes_value(parameter: &str) -> bool {
-    WITH_VALUE.contains(&parameter) || parameter.starts_with("set-proxy-v2-tlv-fmt")
+/// The list with the words of the section that `word` opens; none when it opens none.
+pub fn section(word: &str) -> Option<&'static str> {
+    SECTIONS.iter().find(|(name, _)| *name == word).map(|(_, group)| *group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_known_by_place_and_release() {
+        assert!(find("server", "weight", None).is_some_and(|word| word.value));
+        assert!(find("server", "check", Some((2, 6))).is_some_and(|word| !word.value));
+        assert!(find("listen", "guid", None).is_some() && find("listen", "guid", Some((2, 8))).is_none());
+        assert!(find("http-request", "set-var(txn.x)", None).is_some() && find("http-request", "set-vra(txn.x)", None).is_none());
+        assert!(find("tcp-request content", "accept", None).is_some());
+        assert_eq!(near("listen", "blaance"), Some("balance"));
+        assert_eq!(near("server", "wieght"), Some("weight"));
+        assert_eq!(near("listen", "entirely"), None);
+        assert_eq!([release("2.8.25-5cf5d0683"), release("3.3-dev8"), release("x")], [Some((2, 8)), Some((3, 3)), None]);
+    }
 }

@@ -9,10 +9,19 @@ use std::ops::Range;
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Quotes and escapes resolved.
+    /// Quotes and escapes resolved, variables as written.
     pub text: String,
     /// Bytes of the line that it was written in, quotes and backslashes included.
     pub span: Range<usize>,
+    /// Whether an environment variable decides what the word is.
+    pub variable: bool,
+}
+
+/// Something that HAProxy refuses, and where in the line it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub at: usize,
+    pub text: &'static str,
 }
 
 /// The words of one line.
@@ -23,71 +32,150 @@ pub struct Line {
     pub comment: Option<usize>,
     /// The quote that was never closed.
     pub unclosed: Option<char>,
+    pub faults: Vec<Fault>,
+}
+
+/// What a stretch of a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    Word,
+    Space,
+    Comment,
+}
+
+impl Line {
+    /// Words, the space between them and the comment: together they are the whole line, which is `length` bytes long.
+    pub fn pieces(&self, length: usize) -> Vec<(Piece, Range<usize>)> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        let comment = self.comment.map(|from| (Piece::Comment, from..length));
+        for (piece, span) in self.tokens.iter().map(|token| (Piece::Word, token.span.clone())).chain(comment) {
+            if at < span.start {
+                pieces.push((Piece::Space, at..span.start));
+            }
+            at = span.end;
+            pieces.push((piece, span));
+        }
+        if at < length {
+            pieces.push((Piece::Space, at..length));
+        }
+        pieces
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
 }
 
 /// Splits `line`, which holds no line feed. Every byte sequence has an answer: an unclosed quote takes the
 /// rest of the line, an unknown escape is kept as written.
 pub fn split(line: &str) -> Line {
+    let bytes = line.as_bytes();
     let mut out = Line::default();
-    let mut word: Option<(usize, String)> = None;
-    let mut quote: Option<char> = None;
-    let mut chars = line.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        match (quote, c) {
-            (None, ' ' | '\t' | '\r' | '\x0b' | '\x0c') => {
-                if let Some((start, text)) = word.take() {
-                    out.tokens.push(Token { text, span: start..at });
-                }
-                continue;
-            }
-            (None, '#') => {
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            byte if is_space(byte) => at += 1,
+            b'#' => {
                 out.comment = Some(at);
-                if let Some((start, text)) = word.take() {
-                    out.tokens.push(Token { text, span: start..at });
-                }
                 break;
             }
-            _ => {}
-        }
-        let (_, text) = word.get_or_insert_with(|| (at, String::new()));
-        match (quote, c) {
-            (None, '"' | '\'') => quote = Some(c),
-            (Some(open), _) if open == c => quote = None,
-            (None | Some('"'), '\\') => {
-                let Some(&(next_at, next)) = chars.peek() else {
-                    text.push('\\');
-                    continue;
-                };
-                let plain = match next {
-                    ' ' | '\\' | '#' | '"' | '\'' => Some(next),
-                    '$' if quote.is_some() => Some(next),
-                    'n' => Some('\n'),
-                    'r' => Some('\r'),
-                    't' => Some('\t'),
-                    _ => None,
-                };
-                let hex = line
-                    .get(next_at + 1..next_at + 3)
-                    .filter(|_| next == 'x')
-                    .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
-                if let Some(plain) = plain {
-                    text.push(plain);
-                    chars.next();
-                } else if let Some(byte) = hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-                    text.push(char::from(byte));
-                    chars.nth(2);
-                } else {
-                    text.push('\\');
-                }
-            }
-            _ => text.push(c),
+            _ => at = word(line, at, &mut out),
         }
     }
-    if let Some((start, text)) = word {
-        out.tokens.push(Token { text, span: start..line.len() });
-    }
-    out.unclosed = quote;
     out
+}
+
+/// Reads the word that begins at `start`; answers where it ends. What is looked for is ASCII, so that every cut is
+/// between characters.
+fn word(line: &str, start: usize, out: &mut Line) -> usize {
+    let bytes = line.as_bytes();
+    let mut text = String::new();
+    let mut quote: Option<u8> = None;
+    let mut variable = false;
+    // From `plain` to `at`: seen, not yet copied.
+    let (mut at, mut plain) = (start, start);
+    while let Some(&byte) = bytes.get(at) {
+        match (quote, byte) {
+            (None, b'#') => break,
+            (None, byte) if is_space(byte) => break,
+            (None, b'"' | b'\'') => {
+                text.push_str(&line[plain..at]);
+                quote = Some(byte);
+                at += 1;
+                plain = at;
+            }
+            (Some(open), byte) if open == byte => {
+                text.push_str(&line[plain..at]);
+                quote = None;
+                at += 1;
+                plain = at;
+            }
+            (None | Some(b'"'), b'\\') => match escape(line, at, quote.is_some()) {
+                Ok(Some((c, length))) => {
+                    text.push_str(&line[plain..at]);
+                    text.push(c);
+                    at += length;
+                    plain = at;
+                }
+                Ok(None) => at += 1,
+                Err(fault) => {
+                    out.faults.push(Fault { at, text: fault });
+                    at += 1;
+                }
+            },
+            (Some(b'"'), b'$') => {
+                variable = true;
+                if let Some(fault) = variable_fault(&line[at + 1..]) {
+                    out.faults.push(Fault { at, text: fault });
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    text.push_str(&line[plain..at]);
+    if let Some(open) = quote {
+        out.unclosed = Some(char::from(open));
+    }
+    out.tokens.push(Token { text, span: start..at, variable });
+    at
+}
+
+/// What the backslash at `at` and the next bytes stand for, and how many bytes those are; none when the backslash is
+/// only a backslash.
+fn escape(line: &str, at: usize, double_quoted: bool) -> Result<Option<(char, usize)>, &'static str> {
+    let next = line.as_bytes().get(at + 1).copied();
+    Ok(match next {
+        Some(byte @ (b' ' | b'\\' | b'#' | b'"' | b'\'')) => Some((char::from(byte), 2)),
+        Some(b'$') if double_quoted => Some(('$', 2)),
+        Some(b'n') => Some(('\n', 2)),
+        Some(b'r') => Some(('\r', 2)),
+        Some(b't') => Some(('\t', 2)),
+        Some(b'x') => {
+            let hex = line.get(at + 2..at + 4).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+            let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+            return byte
+                .map(|byte| Some((char::from(byte), 4)))
+                .ok_or("`\\x` needs two hexadecimal digits after it, such as `\\x41`");
+        }
+        _ => None,
+    })
+}
+
+/// What is wrong with the variable after a `$`: `NAME`, `{NAME}`, `{NAME-default}` or `{NAME[*]}`.
+fn variable_fault(rest: &str) -> Option<&'static str> {
+    let (name, braced) = rest.strip_prefix('{').map_or((rest, false), |name| (name, true));
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '.')) {
+        return Some("after `$` in double quotes stands the name of a variable; write `\\$` for a dollar sign");
+    }
+    if !braced {
+        return None;
+    }
+    let after = name.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    let after = after.strip_prefix("[*]").unwrap_or(after);
+    let closed = after.starts_with('}') || after.starts_with('-') && after.contains('}');
+    (!closed).then_some("the brace of `${` is not closed behind the variable's name")
 }
 
 #[cfg(test)]

@@ -1,20 +1,23 @@
-//! Secrets by their looks, anywhere in the text: PEM blocks, JSON web tokens, tokens of known services,
-//! passwords in addresses, `password=…`.
+//! Secrets by their looks, anywhere in the text: PEM blocks, JSON web tokens, hashed passwords, passwords in addresses,
+//! headers written out. `services` knows tokens of known services, `assigned` forms such as `password=…`.
 //!
 //! Each scan goes over the text once. Offsets of the lower-cased copy are those of the text, because only
 //! ASCII letters are lowered.
 
 use std::ops::Range;
 
-use super::is_scheme;
+use super::value::is_scheme;
+use super::{assigned, services};
 
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
     let lower = text.to_ascii_lowercase();
     pem(text, found);
     json_web_tokens(text, found);
-    service_tokens(text, found);
+    services::find(text, found);
+    hashed_passwords(text, found);
     addresses(text, found);
-    assignments(text, &lower, found);
+    logins(text, found);
+    assigned::find(text, found);
     headers(text, &lower, found);
 }
 
@@ -44,6 +47,15 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
         done = closed.unwrap_or_else(|| cut_off(text, start));
         found.push(start..done);
     }
+}
+
+/// Whether `value` is one or more blocks, so that what they hold is found by [`find`] and the lines around may stay.
+pub(super) fn is_pem(value: &str) -> bool {
+    let bare = value.trim().trim_end_matches(['\\', 'n', ' ', '\n', '\r']);
+    let mut inside = Vec::new();
+    pem(bare, &mut inside);
+    let starts = inside.first().is_some_and(|span| bare.starts_with("-----BEGIN ") && !bare[..span.start].contains('\n'));
+    starts && inside.last().is_some_and(|span| span.end < bare.len() && bare.ends_with("-----"))
 }
 
 /// Where a block without an end stops: after the first line, and all that follow of base64, of PEM headers and of
@@ -86,70 +98,6 @@ fn json_web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Prefixes that services give to their tokens so that scanners find them, with the least number of
-/// characters that must follow.
-const SERVICES: [(&str, usize); 38] = [
-    ("AKIA", 16),
-    ("ASIA", 16),
-    ("ghp_", 20),
-    ("gho_", 20),
-    ("ghu_", 20),
-    ("ghs_", 20),
-    ("ghr_", 20),
-    ("github_pat_", 20),
-    ("glpat-", 16),
-    ("gldt-", 16),
-    ("glrt-", 16),
-    ("xoxb-", 10),
-    ("xoxa-", 10),
-    ("xoxp-", 10),
-    ("xoxr-", 10),
-    ("xoxs-", 10),
-    ("xoxe-", 10),
-    ("xapp-", 10),
-    ("sk_live_", 10),
-    ("rk_live_", 10),
-    ("sk_test_", 10),
-    ("whsec_", 10),
-    ("SG.", 20),
-    ("AIza", 30),
-    ("ya29.", 20),
-    ("GOCSPX-", 16),
-    ("hvs.", 20),
-    ("hvb.", 20),
-    ("dop_v1_", 20),
-    ("npm_", 30),
-    ("pypi-", 30),
-    ("sk-ant-", 20),
-    ("sk-proj-", 20),
-    ("shpat_", 20),
-    ("dapi", 32),
-    ("glsa_", 20),
-    ("hooks.slack.com/services/", 20),
-    ("/api/webhooks/", 30),
-];
-
-fn service_tokens(text: &str, found: &mut Vec<Range<usize>>) {
-    for (prefix, least) in SERVICES {
-        let mut done = 0;
-        for (at, _) in text.match_indices(prefix) {
-            let inside_word = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-            if at < done || (inside_word && !prefix.contains('/')) {
-                continue;
-            }
-            let (start, extra): (usize, &[u8]) = match prefix.contains('/') {
-                // The host stays readable, the path is the secret.
-                true => (at + prefix.len(), b"-_/"),
-                false => (at, b"-_."),
-            };
-            done = run(text, at + prefix.len(), extra);
-            if done - (at + prefix.len()) >= least {
-                found.push(start..done);
-            }
-        }
-    }
-}
-
 /// The password in `scheme://user:password@host`.
 fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
     for (at, _) in text.match_indices("://") {
@@ -164,86 +112,47 @@ fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Names whose value is a secret, with whether they may be the end of a longer word: `bypass=` is no password.
-const NAMES: [(&str, bool); 14] = [
-    ("password", true),
-    ("passwd", true),
-    ("passphrase", true),
-    ("secret", true),
-    ("token", true),
-    ("apikey", true),
-    ("api_key", true),
-    ("api-key", true),
-    ("secret_key", true),
-    ("secret-key", true),
-    ("access_key", true),
-    ("private_key", true),
-    ("pass", false),
-    ("pwd", false),
-];
+/// `user:password@host` without a scheme, as in the names of data sources: `app:pw@tcp(db:3306)/shop`.
+fn logins(text: &str, found: &mut Vec<Range<usize>>) {
+    let ends = |b: u8| b.is_ascii_whitespace() || b"\"'`/@,;<>(){}|".contains(&b);
+    for (at, _) in text.match_indices('@') {
+        let bytes = text.as_bytes();
+        let near = at.saturating_sub(200);
+        let start = (near..at).rev().find(|n| ends(bytes[*n])).map_or(near, |n| n + 1);
+        let Some((user, password)) = text.get(start..at).and_then(|login| login.split_once([':', '='])) else { continue };
+        let host = bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric);
+        let scheme = ["mailto", "sip", "sips", "xmpp", "acct", "ssh"].contains(&user.to_ascii_lowercase().as_str());
+        let named = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if host && named && !scheme && password.len() >= 4 && !password.starts_with(['$', '%']) {
+            found.push(at - password.len()..at);
+        }
+    }
+}
 
-/// `password=…`, `api_key = …`, `"token": "…"`.
-fn assignments(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
-    for (name, ends_word) in NAMES {
+/// Hashes of passwords as crypt(3), htpasswd and Argon2 write them: `$6$salt$hash`, `$2y$05$…`, `{SHA}…`.
+fn hashed_passwords(text: &str, found: &mut Vec<Range<usize>>) {
+    const KINDS: [&str; 15] = [
+        "$1$", "$5$", "$6$", "$7$", "$y$", "$2a$", "$2b$", "$2x$", "$2y$", "$apr1$", "$argon2", "$scrypt$", "$pbkdf2", "{SHA}",
+        "{SSHA}",
+    ];
+    for kind in KINDS {
         let mut done = 0;
-        for (at, _) in lower.match_indices(name) {
-            if at < done || (!ends_word && text[..at].ends_with(|c: char| c.is_ascii_alphabetic())) {
+        for (at, _) in text.match_indices(kind) {
+            if at < done {
                 continue;
             }
-            if let Some(value) = assigned(text, at + name.len()) {
-                done = value.end;
-                found.push(value);
+            let start = if text[..at].ends_with('$') { at - 1 } else { at };
+            done = run(text, at + kind.len(), b"$./+=,-");
+            if done - at - kind.len() >= 16 {
+                found.push(start..done);
             }
         }
     }
-}
-
-fn assigned(text: &str, from: usize) -> Option<Range<usize>> {
-    // A key in quotes, as in JSON, may itself stand in an escaped string.
-    let rest = &text[from..];
-    let unquoted = rest.strip_prefix("\\\"").or_else(|| rest.strip_prefix(['"', '\''])).unwrap_or(rest);
-    let spaced = unquoted.trim_start_matches([' ', '\t']);
-    let value = spaced.strip_prefix('=').or_else(|| spaced.strip_prefix(':'))?;
-    let roomy = spaced.len() < unquoted.len() || spaced.starts_with(':');
-    let value = if roomy { value.trim_start_matches([' ', '\t']) } else { value };
-    let opened = ["\\\"", "\"", "'"].into_iter().find(|quote| value.starts_with(quote));
-    if (spaced.starts_with(':') && opened.is_none())
-        || (opened.is_some() && unquoted.len() < rest.len() && spaced.starts_with('='))
-    {
-        return None;
-    }
-    let start = text.len() - value.len() + opened.map_or(0, str::len);
-    let inside = &text[start..];
-    // Expressions and patterns for matching only look like values.
-    if ["%[", "%{", "(", "[", ".*", ".+", "\\"].iter().any(|shape| inside.starts_with(shape)) {
-        return None;
-    }
-    let length = match opened {
-        Some(quote) => {
-            let ends = |at: &usize| inside.as_bytes()[*at] == b'\n' || inside.as_bytes()[*at..].starts_with(quote.as_bytes());
-            (0..inside.len()).find(ends).unwrap_or(inside.len())
-        }
-        None => unquoted_length(inside),
-    };
-    // `pass=%ST`: a variable of a log format.
-    let alias = inside.starts_with('%') && length <= 4;
-    (!alias).then_some(start..start + length)
-}
-
-/// Up to white space, a quote or the next parameter; a backslash keeps the character after it.
-fn unquoted_length(text: &str) -> usize {
-    let mut escaped = false;
-    let end = text.find(|c: char| {
-        let stops = c == '\n' || (!escaped && (c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ';')));
-        escaped = !escaped && c == '\\';
-        stops
-    });
-    end.unwrap_or(text.len())
 }
 
 /// Headers written out, as in `option httpchk GET / HTTP/1.1\r\nAuthorization:\ Basic\ dXNlcjpwYXNz`.
 fn headers(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
-    for name in ["authorization:", "api-key:", "apikey:", "auth-token:"] {
+    for name in ["authorization:", "api-key:", "apikey:", "auth-token:", "cookie:"] {
         let mut done = 0;
         for (at, _) in lower.match_indices(name) {
             if at < done {
@@ -256,10 +165,15 @@ fn headers(text: &str, lower: &str, found: &mut Vec<Range<usize>>) {
                 start = after;
             }
             let rest = &text[start..];
-            if rest.starts_with("%[") {
+            // Expressions, and further levels of YAML and JSON.
+            if rest.starts_with(['|', '>', '{', '[', '&', '*']) || rest.starts_with("%[") {
                 continue;
             }
-            let word = &rest[..unquoted_length(rest)];
+            let word = &rest[..assigned::bare_length(rest)];
+            if name == "cookie:" && !word.contains('=') {
+                // A field of that name, not a header.
+                continue;
+            }
             done = start + ["\\r", "\\n"].iter().filter_map(|mark| word.find(mark)).min().unwrap_or(word.len());
             found.push(start..done);
         }
@@ -276,7 +190,7 @@ fn skip_blanks(text: &str, from: usize) -> usize {
 }
 
 /// Where the run of letters, digits and `extra` that begins at `from` ends.
-fn run(text: &str, from: usize, extra: &[u8]) -> usize {
+pub(super) fn run(text: &str, from: usize, extra: &[u8]) -> usize {
     let length = text[from..].bytes().position(|b| !b.is_ascii_alphanumeric() && !extra.contains(&b));
     length.map_or(text.len(), |length| from + length)
 }

@@ -34,5 +34,5 @@ pub(super) async fn read(address: &StateAddress, place: &str, http: &reqwest::Cl
     };
     let version = info.and_then(|info| info.version);
     let (state, samples) = stat::reading(&rows, servers.as_ref(), version);
-    Ok(Live { state, samples, notices })
+    Ok(Live { state, samples, notices, ..Live::default() })
 }

@@ -6,6 +6,7 @@
 
 mod taking;
 mod upkeep;
+mod verdict;
 mod window;
 
 use std::time::Duration as StdDuration;
@@ -26,8 +27,8 @@ use crate::signal::series::Sample;
 use crate::store::{balancers, incidents, samples};
 
 use taking::{Captured, is_newest, take};
+pub(super) use taking::{Moment, changes, unpack};
 pub use taking::{PushedSnapshot, take_pushed};
-pub(super) use taking::{sentences, unpack};
 pub(super) use upkeep::freeze_soon;
 pub use upkeep::{expire, freeze, freeze_all, pack_frames};
 pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
@@ -59,7 +60,7 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     // With an address for its state that does not answer, the balancer is not seen at all.
     let blind = !balancer.fields.state_address.is_empty() && reading.state.is_none();
     let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
-    let captured = Captured::new(app, reading.config, reading.state, reading.notices);
+    let captured = Captured::new(app, balancer.fields.kind, reading.config, reading.state, reading.notices);
     let mut conn = app.store().read().await?;
     let same = is_newest(&mut conn, balancer.id, &captured).await?;
     // The stored state decides, not the copy that the scheduler holds.
@@ -69,8 +70,9 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     if blind {
         if !same {
             let mut unit = Unit::begin(app, &Actor::Recorder).await?;
-            take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+            let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
             unit.commit().await?;
+            verdict::ask_soon(app, &stored, snapshot.id);
         }
         return note_failure(app, balancer, trouble.as_deref().unwrap_or("the state could not be read")).await;
     }
@@ -84,10 +86,13 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
         let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
         unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
     }
-    if !same {
-        take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+    if same {
+        return unit.commit().await;
     }
-    unit.commit().await
+    let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
+    unit.commit().await?;
+    verdict::ask_soon(app, &stored, snapshot.id);
+    Ok(())
 }
 
 async fn keep_samples(app: &App, balancer: &Balancer, at: Timestamp, read: &[Sample]) -> Result<()> {

@@ -7,47 +7,50 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::balancer::model::Model;
+use crate::balancer::change::Change;
+use crate::balancer::model::{Gravity, Model};
+use crate::balancer::source::{self, NoFiles};
 use crate::balancer::state::State;
-use crate::balancer::{diff, haproxy, redact};
+use crate::balancer::{self, diff, redact};
 use crate::domain::Error;
 use crate::domain::access::Actor;
-use crate::domain::balancer::Balancer;
+use crate::domain::balancer::{Balancer, BalancerKind};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{BalancerId, SnapshotId};
 use crate::domain::incident::Incident;
 use crate::domain::snapshot::{Snapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
-use crate::record;
 use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
 use crate::store::{Conn, balancers, blobs, incidents, snapshots};
 
-/// Any other file is neither kept nor quoted: it may hold anything.
-const NO_CONFIG: &str = "the config path leads to a file without any HAProxy section; it was not kept";
-
 /// What was read, with secrets gone: from here on nothing holds the raw text.
 pub(super) struct Captured {
+    kind: BalancerKind,
     config: Option<String>,
-    model: Option<Model>,
     state: Option<State>,
     notices: Vec<String>,
 }
 
 impl Captured {
-    pub(super) fn new(app: &App, config: Option<String>, state: Option<State>, mut notices: Vec<String>) -> Self {
+    pub(super) fn new(
+        app: &App,
+        kind: BalancerKind,
+        config: Option<String>,
+        state: Option<State>,
+        mut notices: Vec<String>,
+    ) -> Self {
         let config = config.filter(|text| {
-            let known = haproxy::is_config(text);
+            let known = is_config(kind, text);
             if !known {
-                notices.push(NO_CONFIG.to_owned());
+                // Any other file is neither kept nor quoted: it may hold anything.
+                notices.push(format!("the config path leads to a file that is no config of {}; it was not kept", kind.said()));
             }
             known
         });
-        let config = config.map(|text| redact::redact(&text, app.redaction_key()).text);
-        let model = config.as_deref().map(haproxy::parse);
-        notices.extend(model.iter().flat_map(|m| &m.notices).take(50).map(|n| format!("line {}: {}", n.line, n.text)));
-        Self { config, model, state, notices }
+        let config = config.map(|text| redact::redact(kind, &text, app.redaction_key()).text);
+        Self { kind, config, state, notices }
     }
 
     fn hash(&self) -> Option<Vec<u8>> {
@@ -60,7 +63,11 @@ pub(super) async fn is_newest(conn: &mut Conn, balancer: BalancerId, captured: &
     let Some(newest) = snapshots::list(conn, balancer, None, 1).await?.into_iter().next() else { return Ok(false) };
     let content = snapshots::content(conn, newest.id).await?.unwrap_or_default();
     let same_config = captured.config.is_none() || captured.hash() == content.config_hash;
-    let same_state = captured.state.is_none() || captured.state == content.state;
+    let same_state = match (&captured.state, &content.state) {
+        (None, _) => true,
+        (Some(now), Some(old)) => now.decides_as(old),
+        (Some(_), None) => false,
+    };
     Ok(same_config && same_state)
 }
 
@@ -84,16 +91,17 @@ pub(super) async fn take(
     };
     // What could not be read now is carried over: the newest knowledge stays the newest.
     let carried_hash = if captured.config.is_none() { content.config_hash.clone() } else { None };
-    if captured.config.is_none() {
-        captured.model.clone_from(&content.model);
-    }
     captured.state = captured.state.or_else(|| content.state.clone());
     let config_now = captured.config.clone().or_else(|| old_config.clone());
-    let old = (old_config, content.model, content.state);
+    let old = Moment::new(captured.kind, old_config, content.state);
+    let new = Moment::new(captured.kind, config_now, captured.state.clone());
     let changes = match before {
-        Some(_) => sentences(&old, &(config_now, captured.model.clone(), captured.state.clone())),
+        Some(_) => sentences(&old, &new),
         None => Vec::new(),
     };
+    let mut notices = std::mem::take(&mut captured.notices);
+    let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
+    notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line, notice.text)));
     let hash = match (&captured.config, captured.hash()) {
         (Some(text), Some(hash)) => {
             blobs::put(&mut unit.conn, &hash, &pack(text)?).await?;
@@ -107,12 +115,14 @@ pub(super) async fn take(
         balancer: balancer.fields.name.clone(),
         number: snapshots::next_number(&mut unit.conn, balancer.id).await?,
         captured_at: at,
+        kind: captured.kind,
         config_hash: None,
         changes,
-        notices: captured.notices,
+        notices,
         source,
+        verdict: None,
     };
-    let content = snapshots::Content { config_hash: hash, model: captured.model, state: captured.state };
+    let content = snapshots::Content { config_hash: hash, state: captured.state };
     snapshots::insert(&mut unit.conn, &snapshot, &content).await?;
     let data = json!({"balancer": snapshot.balancer, "number": snapshot.number, "changes": snapshot.changes});
     unit.event(NewEvent::new(EventKind::SnapshotTaken).subject(snapshot.id).data(data));
@@ -158,30 +168,63 @@ fn list(sentences: &[String]) -> String {
     sentences.iter().take(50).map(|sentence| format!("- `{}`\n", sentence.replace('`', "'"))).collect()
 }
 
-/// Config text, its model, and the run-time state of one moment.
-pub type Moment = (Option<String>, Option<Model>, Option<State>);
+/// What a balancer was at one moment: its redacted text, what that means, and its run-time state.
+#[derive(Debug, Clone, Default)]
+pub struct Moment {
+    pub config: Option<String>,
+    /// Without the state laid over it.
+    pub model: Option<Model>,
+    pub state: Option<State>,
+}
 
-/// What changed between two moments, one sentence each, by consequence.
-pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
-    let mut sentences = match &after.2 {
-        Some(state) if before.2.is_some() => diff::state_changes(before.2.as_ref(), state),
-        _ => Vec::new(),
-    };
-    let by_file = match &after.1 {
-        Some(model) if before.1.is_some() => diff::config_changes(before.1.as_ref(), model),
-        _ => Vec::new(),
-    };
-    for sentence in by_file {
-        if !sentences.contains(&sentence) {
-            sentences.push(sentence);
-        }
+impl Moment {
+    pub fn new(kind: BalancerKind, config: Option<String>, state: Option<State>) -> Self {
+        Self::with_version(kind, config, state, None)
     }
-    if sentences.is_empty() && before.0 != after.0 {
-        sentences.push("config text changed, with the same meaning".to_owned());
-    } else if sentences.is_empty() {
-        sentences.push("run-time details changed".to_owned());
+
+    /// The same with a version where the state tells none.
+    pub fn with_version(kind: BalancerKind, config: Option<String>, state: Option<State>, version: Option<&str>) -> Self {
+        let version = state.as_ref().and_then(|state| state.version.as_deref()).or(version);
+        let read = |text: &str| balancer::parse(kind, &source::Source::split("config", text), &mut NoFiles, version);
+        Self { model: config.as_deref().map(read), config, state }
+    }
+
+    /// The model with the run-time state laid over it.
+    pub fn effective(&self) -> Option<Model> {
+        let mut model = self.model.clone()?;
+        if let Some(state) = &self.state {
+            state.lay_over(&mut model);
+        }
+        Some(model)
+    }
+}
+
+/// What changed between two moments, by consequence.
+pub fn changes(before: &Moment, after: &Moment) -> Vec<Change> {
+    let parts = |moment: &'_ Moment| (moment.model.clone(), moment.state.clone());
+    let (old, new) = (parts(before), parts(after));
+    let mut changes = diff::changes((old.0.as_ref(), old.1.as_ref()), (new.0.as_ref(), new.1.as_ref()));
+    if let (Some(old), Some(new)) = (&before.config, &after.config) {
+        let secret = |sentence| Change { sentence, ..Change::default() };
+        changes.extend(diff::secret_changes(old, new).into_iter().map(secret));
+    }
+    changes
+}
+
+/// The same as sentences, one at least.
+pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
+    let mut sentences: Vec<String> = changes(before, after).into_iter().map(|change| change.sentence).collect();
+    if sentences.is_empty() {
+        let same_text = before.config == after.config;
+        let said = if same_text { "run-time details changed" } else { "config text changed, with the same meaning" };
+        sentences.push(said.to_owned());
     }
     sentences
+}
+
+/// Whether the text is a config of this kind at all.
+fn is_config(kind: BalancerKind, text: &str) -> bool {
+    balancer::is_config(kind, text)
 }
 
 /// A snapshot that somebody sends instead of the recorder reading it.
@@ -192,28 +235,28 @@ pub struct PushedSnapshot {
     #[serde(default)]
     pub captured_at: Option<chrono::DateTime<chrono::Utc>>,
     pub config: String,
-    /// Answer of `show servers state`, beside the config.
+    /// What the balancer says of itself beside the config: `show servers state`, `/clusters?format=json`,
+    /// `/api/rawdata`, `/reverse_proxy/upstreams`.
     #[serde(default)]
     pub state: Option<String>,
-    /// Word of the balancer's kind, when it differs from the stored one.
+    /// The kind of the text, when it is not the balancer's.
     #[serde(default)]
-    pub format: Option<String>,
+    pub format: Option<BalancerKind>,
 }
 
 /// Keeps a snapshot that was sent by a person or an agent.
 pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: PushedSnapshot) -> Result<Snapshot> {
+    let known = balancers::find(&mut app.store().read().await?, id).await?.ok_or_else(BalancerId::not_found)?;
+    let kind = pushed.format.unwrap_or(known.fields.kind);
     let state = match pushed.state.as_deref().filter(|text| !text.trim().is_empty()) {
-        Some(text) => {
-            let detail = "this is not an answer of `show servers state`; send its text from the line with the 1 on";
-            Some(record::haproxy::stat::parse_state(text).ok_or_else(|| Error::invalid("state", "not_understood", detail))?)
-        }
+        Some(text) => Some(balancer::state(kind, text).map_err(|detail| Error::invalid("state", "not_understood", detail))?),
         None => None,
     };
-    if !haproxy::is_config(&pushed.config) {
-        let detail = "this text has no HAProxy section (global, defaults, frontend, backend, listen); send the whole config";
+    if !is_config(kind, &pushed.config) {
+        let detail = format!("this text is no config of {}; send the whole config, or say its kind as `format`", kind.said());
         return Err(Error::invalid("config", "not_understood", detail).into());
     }
-    let captured = Captured::new(app, Some(pushed.config), state, Vec::new());
+    let captured = Captured::new(app, kind, Some(pushed.config), state, Vec::new());
     let mut unit = Unit::begin(app, actor).await?;
     let balancer = balancers::find(&mut unit.conn, id).await?.ok_or_else(BalancerId::not_found)?;
     let at = pushed.captured_at.map_or(unit.now, crate::domain::time::to_micros);

@@ -7,6 +7,7 @@ use pulldown_cmark::{Event, Tag};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::balancer::BalancerKind;
 use crate::domain::id::{BalancerId, EntryId, IncidentId, Reference, SnapshotId, TaskId};
 use crate::domain::incident::{ImpactFigures, IncidentFields, Lessons, Milestones, Severity, Status};
 use crate::domain::snapshot::{Snapshot, SnapshotRole};
@@ -67,10 +68,12 @@ fn snapshot(role: SnapshotRole, number: i64, time: &str) -> LinkedSnapshot {
             balancer: "edge-1".into(),
             number,
             captured_at: at(time),
+            kind: BalancerKind::Haproxy,
             config_hash: Some(format!("sha256:{}", format!("{number:02x}").repeat(32))),
             changes: Vec::new(),
             notices: Vec::new(),
             source: "recorder".into(),
+            verdict: None,
         },
     }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::domain::access::Permission;
-use crate::domain::balancer::{Balancer, BalancerFields};
+use crate::domain::balancer::{Balancer, BalancerFields, BalancerKind};
 use crate::domain::id::BalancerId;
 use crate::services;
 use crate::web::error::Result;
@@ -17,12 +17,14 @@ use crate::web::page::{Page, Shell, see};
 use crate::web::sent::Sent;
 
 /// The editable fields, for forms that change what is there.
-static FIELDS: [Field; 5] = [
+static FIELDS: [Field; 7] = [
     Field { path: "name", label: "Name", kind: Kind::Line },
+    Field { path: "kind", label: "Kind", kind: Kind::Word },
     Field { path: "config_path", label: "Config file", kind: Kind::Line },
-    Field { path: "state_address", label: "Runtime socket or stats page", kind: Kind::Line },
+    Field { path: "state_address", label: "Run-time address", kind: Kind::Line },
     Field { path: "poll_seconds", label: "Seconds between two readings", kind: Kind::Count },
     Field { path: "paused", label: "Paused", kind: Kind::Flag },
+    Field { path: "ask_program", label: "Ask the balancer's own program", kind: Kind::Flag },
 ];
 
 #[derive(Template)]
@@ -35,6 +37,10 @@ pub struct FormPage {
 }
 
 impl FormPage {
+    fn kinds(&self) -> &'static [BalancerKind] {
+        BalancerKind::ALL
+    }
+
     fn action(&self) -> String {
         self.balancer.as_ref().map_or_else(|| "/balancers".to_owned(), |balancer| format!("/balancers/{}", balancer.id))
     }
@@ -66,10 +72,12 @@ pub async fn add(
 fn fields(sent: &Sent) -> BalancerFields {
     BalancerFields {
         name: sent.value("name").to_owned(),
+        kind: sent.value("kind").parse().unwrap_or_default(),
         config_path: sent.value("config_path").to_owned(),
         state_address: sent.value("state_address").to_owned(),
         // What is no number is out of range as well, and the domain says so together with the rest.
         poll_seconds: sent.value("poll_seconds").trim().parse().unwrap_or_default(),
+        ask_program: sent.value("ask_program") == "on",
         ..BalancerFields::default()
     }
 }

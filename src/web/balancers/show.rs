@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::balancer::audit::Severity;
 use crate::balancer::state::Admin;
 use crate::domain::access::Permission;
 use crate::domain::balancer::Balancer;
@@ -13,7 +14,9 @@ use crate::domain::id::BalancerId;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::time::Timestamp;
 use crate::services::balancers::{Live, LivePool, LiveServer};
+use crate::services::findings::Findings;
 use crate::services::{self, Page as Rows};
+use crate::web::configs::FindingList;
 use crate::web::error::Result;
 use crate::web::extract::{Path, Query, Session};
 use crate::web::format;
@@ -39,6 +42,9 @@ struct Now {
     snapshots: Vec<Snapshot>,
     shown: usize,
     older: Option<String>,
+    findings: Option<FindingList>,
+    /// Findings that nobody let stand, by severity.
+    open: Vec<(&'static str, usize)>,
 }
 
 /// Snapshots on one page.
@@ -69,7 +75,16 @@ pub async fn show(
         let next = Rows { limit: Some(1), cursor: Some(cursor) };
         snapshots.extend(services::snapshots::list(&app, actor, id, &next).await?.items);
     }
-    let now_part = Now { shell: shell.clone(), now: app.now(), balancer, live, snapshots, shown, older };
+    let found = services::findings::of_balancer(&app, actor, id).await?;
+    let open = found.as_ref().map(by_severity).unwrap_or_default();
+    let findings = found.map(|found| FindingList {
+        shell: shell.clone(),
+        page: format!("/snapshots/{}", found.snapshot.id),
+        files: Vec::new(),
+        found: found.items,
+        balancer: Some(id),
+    });
+    let now_part = Now { shell: shell.clone(), now: app.now(), balancer, live, snapshots, shown, older, findings, open };
     if shell.wants_fragment() {
         return Ok(Page(now_part).into_response());
     }
@@ -163,6 +178,14 @@ impl Now {
     fn before(&self, index: &usize) -> Option<&Snapshot> {
         self.snapshots.get(index + 1)
     }
+}
+
+/// Such as one critical, two high.
+fn by_severity(found: &Findings) -> Vec<(&'static str, usize)> {
+    use Severity::{Critical, High, Info, Low, Medium};
+    let count = |severity| (severity, found.open().filter(|finding| finding.severity == severity).count());
+    let told = [Critical, High, Medium, Low, Info].map(count).into_iter().filter(|(_, count)| *count > 0);
+    told.map(|(severity, count)| (severity.as_str(), count)).collect()
 }
 
 fn drifted(server: &LiveServer) -> bool {

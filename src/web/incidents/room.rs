@@ -197,10 +197,16 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
     let which = IncidentRef::Id(incident.id);
     let snapshots = services::snapshots::of_incident(app, actor, which).await?;
     let excerpt = match telling_pair(&snapshots, incident.beginning()) {
-        Some((before, after)) => services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id)
-            .await
-            .ok()
-            .map(|diff| Excerpt::new(before.clone(), after.clone(), diff.changes, &diff.unified)),
+        Some((before, after)) => {
+            services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id).await.ok().map(|diff| {
+                Excerpt::new(
+                    before.clone(),
+                    after.clone(),
+                    diff.changes.into_iter().map(|change| change.sentence).collect(),
+                    &diff.unified,
+                )
+            })
+        }
         None => None,
     };
     Ok(Side {

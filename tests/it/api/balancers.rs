@@ -30,7 +30,7 @@ on_both!(a_balancer_and_its_snapshots, world => {
     assert!(second["changes"].to_string().contains("web1"), "{second}");
     let detail = client.get(sent.header("location")).await.is(200);
     assert!(!detail.to_string().contains("hunter2"), "secrets are redacted before storage");
-    assert_eq!(detail["model"]["pools"][0]["servers"][0]["weight"], 100);
+    assert_eq!(detail["model"]["pools"][0]["servers"][0]["weight"]["value"], 100);
     let list = client.get(&format!("{snapshots}?limit=1")).await.is(200);
     assert_eq!((&list["items"][0]["number"], list["next_cursor"].is_string()), (&json!(2), true));
     let (a, b) = (first["id"].as_str().expect("id"), second["id"].as_str().expect("id"));

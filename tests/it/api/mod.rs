@@ -3,6 +3,7 @@
 mod access;
 mod balancers;
 pub mod events;
+mod findings;
 mod hooks;
 mod incidents;
 mod postmortems;

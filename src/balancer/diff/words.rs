@@ -1,0 +1,410 @@
+//! What a changed part is called and how its values read: the field's own words, units for people.
+
+use crate::balancer::change::ChangeKind;
+use crate::balancer::change::{Bound, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
+use crate::balancer::model::{
+    Algorithm, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
+};
+use crate::domain::balancer::BalancerKind;
+
+/// How one change is said. Alike ones of several servers or pools become one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// "web2 maxconn 50 → 9", "maxconn of 2 of 3 servers 50 → 9", "pool web: server timeout 30 s → 5 s".
+    Value {
+        label: String,
+        change: String,
+    },
+    Weight {
+        from: u32,
+        to: u32,
+    },
+    /// "web2 ready → drain", "3 of 5 servers ready → drain"; the label is what it is about. The share of capacity that
+    /// goes with it is said from so many percent on.
+    Verb {
+        label: &'static str,
+        verb: String,
+        loss_from: u32,
+    },
+    /// A sentence of its own while there are few, with the name: "web1 renamed to app1"; together "6 servers renamed".
+    Each {
+        one: String,
+        all: &'static str,
+    },
+    /// "pool web: all backup servers now serve together".
+    Clause(String),
+}
+
+pub fn value(label: impl Into<String>, change: impl Into<String>) -> Said {
+    Said::Value { label: label.into(), change: change.into() }
+}
+
+pub fn verb(label: &'static str, verb: impl Into<String>) -> Said {
+    Said::Verb { label, verb: verb.into(), loss_from: 1 }
+}
+
+/// "none → 200".
+pub fn arrow<T>(from: Option<T>, to: Option<T>, said: impl Fn(T) -> String) -> String {
+    let said = |value: Option<T>| value.map_or_else(|| "none".to_owned(), &said);
+    format!("{} → {}", said(from), said(to))
+}
+
+pub fn number(value: u64) -> String {
+    value.to_string()
+}
+
+/// Milliseconds as people write them: `250 ms`, `2.5 s`, `5 min`, `12 h`.
+pub fn duration(ms: u64) -> String {
+    for (unit, word, at_least) in [(86_400_000, "d", 2), (3_600_000, "h", 2), (60_000, "min", 2)] {
+        if ms >= unit * at_least && ms.is_multiple_of(unit) {
+            return format!("{} {word}", ms / unit);
+        }
+    }
+    match (ms / 1000, ms % 1000) {
+        (0, 0) => "0".to_owned(),
+        (0, rest) => format!("{rest} ms"),
+        (seconds, 0) => format!("{seconds} s"),
+        (seconds, rest) => format!("{seconds}.{} s", format!("{rest:03}").trim_end_matches('0')),
+    }
+}
+
+pub fn servers(count: usize) -> String {
+    if count == 1 { "1 server".to_owned() } else { format!("{count} servers") }
+}
+
+/// At most five, and how many more.
+pub fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 5 { format!("{shown} and {} more", names.len() - 5) } else { shown }
+}
+
+/// The fields that differ as one: the first gives the label.
+fn fields(what: &str, fields: Vec<(&str, Option<String>, Option<String>)>) -> Said {
+    let mut changed = fields.into_iter().filter(|(_, from, to)| from != to);
+    let Some((label, from, to)) = changed.next() else { return value(what, "details changed") };
+    let mut change = arrow(from, to, |text| text);
+    for (label, from, to) in changed {
+        change.push_str(&format!(", {label} {}", arrow(from, to, |text| text)));
+    }
+    let label = if what.is_empty() { label.to_owned() } else { format!("{what} {label}") };
+    value(label.trim_end(), change)
+}
+
+impl Timer {
+    fn said(self) -> &'static str {
+        match self {
+            Self::Client => "client timeout",
+            Self::Connect => "connect timeout",
+            Self::Send => "send timeout",
+            Self::Server => "server timeout",
+            Self::Request => "request timeout",
+            Self::Headers => "header timeout",
+            Self::Queue => "queue timeout",
+            Self::Keepalive => "keep-alive timeout",
+            Self::Tunnel => "tunnel timeout",
+            Self::Check => "check timeout",
+        }
+    }
+}
+
+fn timeout(timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
+    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, duration)))
+}
+
+fn slots(kind: BalancerKind) -> &'static str {
+    match kind {
+        BalancerKind::Haproxy => "maxconn",
+        BalancerKind::Nginx => "max_conns",
+        BalancerKind::Caddy => "max_requests",
+        BalancerKind::Envoy | BalancerKind::Traefik => "limit",
+    }
+}
+
+fn bound(kind: BalancerKind, bound: Bound) -> &'static str {
+    match (bound, kind) {
+        (Bound::Connections, BalancerKind::Haproxy) => "fullconn",
+        (Bound::Connections, BalancerKind::Envoy) => "max_connections",
+        (Bound::Connections, _) => "connection limit",
+        (Bound::Requests, BalancerKind::Envoy) => "max_requests",
+        (Bound::Requests, _) => "request limit",
+        (Bound::Retries, BalancerKind::Envoy) => "max_retries",
+        (Bound::Retries, _) => "retries at once",
+        (Bound::Queue, BalancerKind::Envoy) => "max_pending_requests",
+        (Bound::Queue, _) => "queue limit",
+        (Bound::Keepalive, _) => "idle connections kept",
+    }
+}
+
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Active => "active",
+        Role::Backup => "backup",
+    }
+}
+
+fn mode(mode: Mode) -> String {
+    match mode {
+        Mode::Http => "HTTP",
+        Mode::Tcp => "TCP",
+        Mode::Udp => "UDP",
+        Mode::Other => "other",
+    }
+    .to_owned()
+}
+
+/// The algorithm's name for people.
+pub fn algorithm_name(algorithm: &Algorithm) -> String {
+    algorithm.name.clone().unwrap_or_else(|| "the default".to_owned())
+}
+
+fn algorithm(kind: BalancerKind, old: &Algorithm, new: &Algorithm) -> Said {
+    let method = |hash: &Hash| {
+        match (hash.method, kind) {
+            (HashMethod::Modulo, BalancerKind::Haproxy) => "map-based",
+            (HashMethod::Modulo, _) => "modulo",
+            (HashMethod::Ring, BalancerKind::Haproxy | BalancerKind::Nginx) => "consistent",
+            (HashMethod::Ring, _) => "ring",
+            (HashMethod::Maglev, _) => "Maglev",
+            (HashMethod::Rendezvous, _) => "rendezvous",
+        }
+        .to_owned()
+    };
+    let mut all = vec![("algorithm", Some(algorithm_name(old)), Some(algorithm_name(new)))];
+    if let (Some(old), Some(new)) = (&old.hash, &new.hash) {
+        let key = |hash: &Hash| Some(hash.expression.clone()).filter(|expression| !expression.is_empty());
+        let percent = |factor: Option<u32>| factor.map(|factor| format!("{factor} %"));
+        // The name of HAProxy's algorithms is their key already.
+        if all[0].1 == all[0].2 {
+            all.push(("hash key", key(old), key(new)));
+        }
+        all.push(("hash method", Some(method(old)), Some(method(new))));
+        all.push(("hash function", old.function.clone(), new.function.clone()));
+        all.push(("hash balance factor", percent(old.balance_factor), percent(new.balance_factor)));
+        all.push(("hash table size", old.table_size.map(number), new.table_size.map(number)));
+    }
+    if old.family == new.family {
+        let choices = |choices: Option<u32>| choices.map(|choices| choices.to_string());
+        all.push(("choices", choices(old.choices), choices(new.choices)));
+    }
+    match fields("", all) {
+        Said::Value { label, change } if label.is_empty() => value("algorithm", change),
+        said => said,
+    }
+}
+
+fn check(old: &Option<Check>, new: &Option<Check>) -> Said {
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) => (old, new),
+        (None, _) => return verb("health check", "now health-checked"),
+        (_, None) => return verb("health check", "no longer health-checked"),
+    };
+    let kind = |check: &Check| {
+        let said = match check.kind {
+            CheckKind::Tcp => "TCP connection",
+            CheckKind::Http => "HTTP",
+            CheckKind::Tls => "TLS handshake",
+            CheckKind::Grpc => "gRPC",
+            CheckKind::Protocol => "protocol",
+            CheckKind::Agent => "agent",
+        };
+        Some(said.to_owned())
+    };
+    let time = |ms: Option<u64>| ms.map(duration);
+    fields(
+        "health check",
+        vec![
+            ("type", kind(old), kind(new)),
+            ("request", old.request.clone(), new.request.clone()),
+            ("expects", old.expects.clone(), new.expects.clone()),
+            ("interval", time(old.interval_ms), time(new.interval_ms)),
+            ("timeout", time(old.timeout_ms), time(new.timeout_ms)),
+            ("fall", old.fall.map(number), new.fall.map(number)),
+            ("rise", old.rise.map(number), new.rise.map(number)),
+        ],
+    )
+}
+
+fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) => (old, new),
+        (None, _) => return verb("passive health check", "now watched by real traffic (passive health check)"),
+        (_, None) => return verb("passive health check", "no longer watched by real traffic (passive health check)"),
+    };
+    let time = |ms: Option<u64>| ms.map(duration);
+    let percent = |share: Option<u64>| share.map(|share| format!("{share} %"));
+    fields(
+        "passive health check",
+        vec![
+            ("failures", old.max_fails.map(number), new.max_fails.map(number)),
+            ("window", time(old.window_ms), time(new.window_ms)),
+            ("time out of service", time(old.out_ms), time(new.out_ms)),
+            ("most taken out", percent(old.max_out_percent), percent(new.max_out_percent)),
+            ("panic threshold", percent(old.panic_percent), percent(new.panic_percent)),
+        ],
+    )
+}
+
+fn retry(old: &Retry, new: &Retry) -> Said {
+    let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
+    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
+    let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
+    let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
+    let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));
+    fields(
+        "",
+        vec![
+            ("retries", count(old), count(new)),
+            ("retry conditions", on(old), on(new)),
+            ("time for retries", within(old), within(new)),
+            ("redispatch", redispatch(old), redispatch(new)),
+            ("retry of requests that change something", yes(old.non_idempotent), yes(new.non_idempotent)),
+            ("retry budget", yes(old.budget), yes(new.budget)),
+        ],
+    )
+}
+
+fn text(value: &Option<String>) -> Option<String> {
+    value.as_ref().map(|value| format!("“{value}”"))
+}
+
+fn on(now: bool, yes: &str, no: &str) -> String {
+    if now { yes } else { no }.to_owned()
+}
+
+/// Two values of one part of the server `name`.
+pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart) -> (ChangeKind, Said) {
+    use ServerPart as P;
+    match (old, new) {
+        (P::Address(from), P::Address(to)) => {
+            (ChangeKind::ServerReaddressed, Said::Each { one: format!("{name} re-addressed {from} → {to}"), all: "re-addressed" })
+        }
+        (P::Name(from), P::Name(to)) => {
+            (ChangeKind::ServerRenamed, Said::Each { one: format!("{from} renamed to {to}"), all: "renamed" })
+        }
+        (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
+        (P::Admin(from), P::Admin(to)) => {
+            let verb = format!("{} → {}", from.said(), to.said());
+            (ChangeKind::AdminState, Said::Verb { label: "admin state", verb, loss_from: 50 })
+        }
+        (P::Role(_), P::Role(to)) => {
+            (ChangeKind::Role, verb("role", if *to == Role::Backup { "now backup" } else { "no longer backup" }))
+        }
+        (P::Slots(from), P::Slots(to)) => (ChangeKind::Limit, value(slots(kind), arrow(*from, *to, number))),
+        (P::SlotsLow(from), P::SlotsLow(to)) => (ChangeKind::Limit, value("minconn", arrow(*from, *to, number))),
+        (P::Queue(from), P::Queue(to)) => (ChangeKind::Limit, value("maxqueue", arrow(*from, *to, number))),
+        (P::SlowStart(from), P::SlowStart(to)) => (ChangeKind::Limit, value("slow start", arrow(*from, *to, duration))),
+        (P::Check(from), P::Check(to)) => (ChangeKind::HealthCheck, check(from, to)),
+        (P::Passive(from), P::Passive(to)) => (ChangeKind::HealthCheck, passive(from, to)),
+        (P::Tracks(from), P::Tracks(to)) => {
+            (ChangeKind::HealthCheck, value("tracked server", arrow(from.clone(), to.clone(), |name| name)))
+        }
+        (P::Cookie(from), P::Cookie(to)) => {
+            (ChangeKind::Persistence, value("persistence value", arrow(text(from), text(to), |text| text)))
+        }
+        (P::Tls(_), P::Tls(to)) => (ChangeKind::Tls, verb("TLS", on(*to, "now reached over TLS", "no longer reached over TLS"))),
+        (P::TlsVerified(_), P::TlsVerified(to)) => {
+            let now = *to == Some(true);
+            (ChangeKind::Tls, verb("certificate check", on(now, "certificate now verified", "certificate no longer verified")))
+        }
+        (P::Resolution(from), P::Resolution(to)) => {
+            let said = |resolution: Resolution| {
+                match resolution {
+                    Resolution::Literal => "no name",
+                    Resolution::AtStart => "once at start",
+                    Resolution::Followed => "followed while running",
+                }
+                .to_owned()
+            };
+            (ChangeKind::Other, value("name resolution", format!("{} → {}", said(*from), said(*to))))
+        }
+        // Parts are only ever compared with their like.
+        _ => (ChangeKind::Other, value("settings", "changed")),
+    }
+}
+
+/// Two values of one part of a pool; its persistence is said elsewhere.
+pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, Said) {
+    use PoolPart as P;
+    match (old, new) {
+        (P::Algorithm(from), P::Algorithm(to)) => (ChangeKind::Algorithm, algorithm(kind, from, to)),
+        (P::Mode(from), P::Mode(to)) => (ChangeKind::Other, value("mode", format!("{} → {}", mode(*from), mode(*to)))),
+        (P::Check(from), P::Check(to)) => {
+            let said = match (from, to) {
+                (Some(_), Some(_)) => check(from, to),
+                (None, _) => Said::Clause("health check added".to_owned()),
+                (_, None) => Said::Clause("health check removed".to_owned()),
+            };
+            (ChangeKind::HealthCheck, said)
+        }
+        (P::Passive(from), P::Passive(to)) => {
+            let said = match (from, to) {
+                (Some(_), Some(_)) => passive(from, to),
+                (None, _) => Said::Clause("passive health check added".to_owned()),
+                (_, None) => Said::Clause("passive health check removed".to_owned()),
+            };
+            (ChangeKind::HealthCheck, said)
+        }
+        (P::Limit(limit, from), P::Limit(_, to)) => (ChangeKind::Limit, value(bound(kind, *limit), arrow(*from, *to, number))),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
+        (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(from, to)),
+        (P::Scope(from), P::Scope(to)) => {
+            let said = |scope: Scope| match scope {
+                Scope::Process => "process",
+                Scope::Worker => "worker",
+                Scope::ThreadGroup => "thread group",
+            };
+            (ChangeKind::Other, value("counters kept per", format!("{} → {}", said(*from), said(*to))))
+        }
+        (P::Discovered(_), P::Discovered(to)) => {
+            let said = on(*to, "servers now come from elsewhere while it runs", "servers now stand in the config");
+            (ChangeKind::Other, Said::Clause(said))
+        }
+        (P::KeepaliveInert(_), P::KeepaliveInert(to)) => {
+            let said = on(*to, "connections to servers now closed after each request", "connections to servers now kept open");
+            (ChangeKind::Limit, Said::Clause(said))
+        }
+        (P::AllBackups(_), P::AllBackups(to)) => (
+            ChangeKind::Role,
+            Said::Clause(on(*to, "all backup servers now serve together", "only the first backup server serves now")),
+        ),
+        _ => (ChangeKind::Other, value("settings", "changed")),
+    }
+}
+
+pub fn listener(old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
+    use ListenerPart as P;
+    match (old, new) {
+        (P::Mode(from), P::Mode(to)) => (ChangeKind::Listener, value("mode", format!("{} → {}", mode(*from), mode(*to)))),
+        (P::Maxconn(from), P::Maxconn(to)) => (ChangeKind::Limit, value("maxconn", arrow(*from, *to, number))),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
+        _ => (ChangeKind::Listener, value("settings", "changed")),
+    }
+}
+
+pub fn process(kind: BalancerKind, old: &ProcessPart, new: &ProcessPart) -> Said {
+    use ProcessPart as P;
+    let workers = |count: u64| if count == 0 { "one per processor".to_owned() } else { number(count) };
+    match (old, new) {
+        (P::Maxconn(from), P::Maxconn(to)) => {
+            value(if kind == BalancerKind::Nginx { "worker_connections" } else { "maxconn" }, arrow(*from, *to, number))
+        }
+        (P::Workers(from), P::Workers(to)) => value("worker processes", arrow(*from, *to, workers)),
+        (P::Threads(from), P::Threads(to)) => value("threads", arrow(*from, *to, number)),
+        (P::Files(from), P::Files(to)) => value("open files", arrow(*from, *to, number)),
+        _ => value("settings", "changed"),
+    }
+}
+
+/// Where a route leads, for people.
+pub fn target(target: &Target) -> String {
+    match target {
+        Target::Pool { name } => name.clone(),
+        Target::Weighted { pools } => {
+            listed(&pools.iter().map(|share| format!("{} (weight {})", share.pool, share.weight)).collect::<Vec<_>>())
+        }
+        Target::Dynamic { expression, candidates } if candidates.is_empty() => format!("what “{expression}” gives"),
+        Target::Dynamic { expression, candidates } => format!("what “{expression}” gives ({})", listed(candidates)),
+        Target::Other { said } if said.is_empty() => "an answer of its own".to_owned(),
+        Target::Other { said } => format!("“{said}”"),
+    }
+}

@@ -1,0 +1,373 @@
+//! Sections and lines: decides which line belongs where, and hands it to who knows its words.
+//!
+//! Sections and inheritance follow chapters 2 and 4 of HAProxy's configuration manual.
+
+use std::collections::{HashMap, HashSet};
+
+use super::conditions::Conditions;
+use super::draft::{Draft, Given, Kind};
+use super::keywords::{self, NEWEST, Release};
+use super::tokens::{self, Token};
+use super::verify::Facts;
+use super::words::{Notices, Words, shown};
+use crate::balancer::model::{Model, Setting};
+use crate::balancer::source::{Files, Place, Source};
+use crate::balancer::{clean_name, printable};
+use crate::domain::balancer::BalancerKind;
+
+/// Words of one line; HAProxy takes no more (`MAX_LINE_ARGS`).
+const MAX_WORDS: usize = 64;
+
+/// Where the current line belongs.
+enum Section {
+    /// Before the first section of a file.
+    Outside,
+    Proxy(Box<Draft>),
+    /// A section of this word and name; the list of its words, empty where they are not looked at.
+    Other {
+        word: String,
+        name: String,
+        group: &'static str,
+    },
+    /// Nothing is known of it.
+    Unknown,
+}
+
+/// A `defaults` section that was read.
+pub(super) struct Handed {
+    given: Given,
+    line: usize,
+    twice: bool,
+}
+
+pub(super) struct Reader<'f> {
+    pub model: Model,
+    pub told: Notices,
+    pub release: Option<Release>,
+    pub files: &'f mut dyn Files,
+    pub facts: Facts,
+    /// Values of map files by path.
+    pub maps: HashMap<String, Vec<String>>,
+    pub from_templates: usize,
+    section: Section,
+    named: HashMap<String, Handed>,
+    last: Given,
+}
+
+impl<'f> Reader<'f> {
+    pub fn new(files: &'f mut dyn Files, version: Option<&str>) -> Self {
+        Self {
+            model: Model { kind: BalancerKind::Haproxy, version: version.map(printable), ..Default::default() },
+            told: Notices::default(),
+            release: version.and_then(keywords::release),
+            files,
+            facts: Facts { counters: 3, ..Default::default() },
+            maps: HashMap::new(),
+            from_templates: 0,
+            section: Section::Outside,
+            named: HashMap::new(),
+            last: Given::default(),
+        }
+    }
+
+    pub fn source(&mut self, source: &Source) {
+        let file = self.model.files.len();
+        self.model.files.push(printable(&source.name));
+        let mut conditions = Conditions::default();
+        let mut start = 0;
+        let mut lines = source.text.split_inclusive('\n').enumerate().peekable();
+        let mut last = Words { tokens: &[], text: "", file, line: 1, start: 0, when: None };
+        while let Some((number, whole)) = lines.next() {
+            let text = whole.strip_suffix('\n').unwrap_or(whole);
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            let text = if number == 0 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
+            let shift = if number == 0 && whole.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+            let indented = |line: &str| line.starts_with([' ', '\t']) && !line.trim().is_empty();
+            let opens = !indented(text) && lines.peek().is_some_and(|(_, next)| indented(next));
+            let when = conditions.when().map(str::to_owned);
+            let split = tokens::split(text);
+            let words =
+                Words { tokens: &split.tokens, text, file, line: number + 1, start: start + shift, when: when.as_deref() };
+            self.line_faults(&words, &split, whole, shift);
+            if words.get(0).starts_with('.') {
+                conditions.read(&Words { when: None, ..words }, self.release, &mut self.told);
+            } else if words.len() > 0 {
+                self.line(words, opens);
+            }
+            last = Words { tokens: &[], text, file, line: number + 1, start: start + shift, when: None };
+            start += whole.len();
+        }
+        conditions.end(&last, &mut self.told);
+        if !source.text.is_empty() && !source.text.ends_with('\n') {
+            let end = last.span(last.text.len()..last.text.len());
+            self.told.error(
+                end,
+                "the file's last line has no line feed at its end: HAProxy takes the file for cut off; end it with an empty line",
+            );
+        }
+        // Each file begins anew, only `defaults` go on.
+        self.leave();
+    }
+
+    fn line_faults(&mut self, words: &Words<'_>, split: &tokens::Line, whole: &str, shift: usize) {
+        if shift > 0 {
+            self.told.refuse(
+                words.span(0..0),
+                "the file begins with a byte order mark, which HAProxy takes for a part of the first word; save it without one",
+            );
+        }
+        if let Some(at) = words.text.find('\0') {
+            self.told.refuse(words.span(at..at + 1), "the line holds a NUL byte; HAProxy reads no further than that");
+        }
+        if whole.ends_with("\r\n") && !self.facts.crlf {
+            self.facts.crlf = true;
+            self.told.note(words.whole(), "lines end in CR LF; HAProxy reads them like others, other tools may not");
+        }
+        if let Some(quote) = split.unclosed {
+            let kind = if quote == '"' { "double" } else { "single" };
+            let place = words.place(words.len().saturating_sub(1)..words.len());
+            self.told.refuse(place, format!("a {kind} quote is opened and never closed on this line"));
+        }
+        for fault in &split.faults {
+            self.told.refuse(words.span(fault.at..words.text.len()), fault.text);
+        }
+        if words.len() > MAX_WORDS {
+            let place = words.at(MAX_WORDS);
+            self.told.refuse(place, format!("the line has {} words; HAProxy takes at most {MAX_WORDS}", words.len()));
+        }
+    }
+
+    fn line(&mut self, words: Words<'_>, opens: bool) {
+        let first = words.get(0);
+        // `[scope]` lines are passed over, and so is a word of nothing.
+        if first.is_empty() || first.starts_with('[') {
+            return self.told.note(words.whole(), format!("HAProxy passes over {}", shown(words.text.trim())));
+        }
+        if let Some(group) = keywords::section(first) {
+            if !keywords::section_since(first, self.release) {
+                self.told.error(words.at(0), format!("the section {} came after this release, which refuses it", shown(first)));
+            }
+            self.leave();
+            return self.enter(&words, group);
+        }
+        // A word that opens an indented block and is no directive was meant for a section.
+        let group = match &self.section {
+            Section::Outside => None,
+            Section::Proxy(_) => Some("listen"),
+            Section::Other { group, .. } => Some(*group),
+            Section::Unknown => Some(""),
+        };
+        let known = |group| keywords::find(group, first, None).is_some();
+        let directive =
+            ["no", "default"].contains(&first) || group.is_some_and(known) || ["global", "listen"].into_iter().any(known);
+        if opens && words.len() <= 2 && !directive && group != Some("") || group.is_none() {
+            match group.is_none() && directive {
+                true => self.told.error(words.at(0), format!("{} stands before any section; HAProxy refuses it", shown(first))),
+                false => self.unknown("sections", words.at(0), first, "section"),
+            }
+            if opens {
+                self.leave();
+                self.section = Section::Unknown;
+            }
+            return;
+        }
+        match std::mem::replace(&mut self.section, Section::Unknown) {
+            Section::Proxy(mut draft) => {
+                self.proxy(&mut draft, &words);
+                self.section = Section::Proxy(draft);
+            }
+            Section::Other { word, name, group } => {
+                self.other(&word, &name, group, &words);
+                self.section = Section::Other { word, name, group };
+            }
+            other => self.section = other,
+        }
+    }
+
+    /// Tells of a word that is not known for this release.
+    pub fn unknown(&mut self, group: &str, place: Place, word: &str, what: &str) {
+        let word_shown = shown(word);
+        if keywords::find(group, word, None).is_some() {
+            let release = self.release.map_or(String::new(), |(a, b)| format!(" {a}.{b}"));
+            return self.told.error(place, format!("the {what} {word_shown} came after HAProxy{release}, which refuses it"));
+        }
+        match keywords::near(group, word) {
+            Some(near) => self.told.error(place, format!("HAProxy knows no {what} {word_shown}; `{near}` was perhaps meant")),
+            None if self.release.is_some_and(|release| release <= NEWEST) => {
+                self.told.error(place, format!("HAProxy knows no {what} {word_shown}"));
+            }
+            None => self
+                .told
+                .note(place, format!("the {what} {word_shown} is not known here; HAProxy refuses it unless it is very new")),
+        }
+    }
+
+    /// Whether `word` of `group` is known; tells of it otherwise.
+    pub fn knows(&mut self, group: &str, words: &Words<'_>, at: usize, what: &str) -> bool {
+        let known = keywords::find(group, words.get(at), self.release).is_some() || words.variable(at);
+        if !known {
+            self.unknown(group, words.at(at), words.get(at), what);
+        }
+        known
+    }
+
+    fn enter(&mut self, words: &Words<'_>, group: &'static str) {
+        let section = words.get(0);
+        let Some(kind) = Kind::of(section) else {
+            let name = clean_name(words.get(1));
+            self.named_section(section, &name, words);
+            self.section = Section::Other { word: section.to_owned(), name, group };
+            return;
+        };
+        let (name, from) = match (words.get(1), words.get(2)) {
+            ("from", from) if kind == Kind::Defaults && !from.is_empty() => ("", Some(2)),
+            (name, "from") => (name, Some(3)),
+            (name, _) => (name, None),
+        };
+        if kind != Kind::Defaults && name.is_empty() {
+            self.told.error(words.whole(), format!("this {section} section has no name; write `{section} NAME`"));
+        } else if let Some(odd) =
+            name.chars().find(|c| !is_name_char(*c)).filter(|_| kind != Kind::Defaults && !words.variable(1))
+        {
+            self.told.error(
+                words.at(1),
+                format!("`{}` is not allowed in a name; use letters, digits, and any of `.:_-`", odd.escape_default()),
+            );
+        }
+        if words.len() > from.map_or(2, |from| from + 1) || from.is_some_and(|from| words.len() <= from) {
+            let text = format!(
+                "a {section} section begins with `{section} NAME` or `{section} NAME from DEFAULTS`; HAProxy passes over this line and takes the lines below for the section above"
+            );
+            match kind.listens() || words.len() > 4 {
+                true => self.told.error(words.whole(), format!("{text}; listening addresses go to `bind`")),
+                false => self.told.warn(words.whole(), text),
+            }
+        }
+        let given = match from.map(|at| (at, self.named.get(words.get(at)))) {
+            Some((at, Some(found))) => {
+                if let Some(odd) = words.get(at).chars().find(|c| !is_name_char(*c)) {
+                    self.told.error(
+                        words.at(at),
+                        format!("`{}` is not allowed in the name of a defaults section that others name", odd.escape_default()),
+                    );
+                }
+                if found.twice {
+                    self.told.error(
+                        words.at(at),
+                        format!("several defaults sections are called {}; give each its own name", shown(words.get(at))),
+                    );
+                }
+                found.given.clone()
+            }
+            Some((at, None)) => {
+                if !words.get(at).is_empty() && !words.variable(at) {
+                    self.told.error(words.at(at), format!("no defaults section above is called {}", shown(words.get(at))));
+                }
+                Given::default()
+            }
+            // A later `defaults` starts afresh; a proxy takes the one above it.
+            None if kind == Kind::Defaults => Given::default(),
+            None => self.last.clone(),
+        };
+        let draft = Draft { kind, name: clean_name(name), place: words.whole(), given, ..Default::default() };
+        if kind != Kind::Defaults {
+            self.proxy_name(&draft);
+        }
+        self.section = Section::Proxy(Box::new(draft));
+    }
+
+    /// Closes the section that ends here.
+    fn leave(&mut self) {
+        if let Some((needed, place)) = self.facts.needed.take() {
+            self.told.error(place, format!("this section needs `{needed}`"));
+        }
+        if let Section::Proxy(draft) = std::mem::replace(&mut self.section, Section::Outside) {
+            if draft.kind != Kind::Defaults {
+                return self.finish(*draft);
+            }
+            self.last = draft.given.clone();
+            if !draft.name.is_empty() {
+                let twice = self.named.get(&draft.name).is_some_and(|before| before.line != draft.place.line);
+                self.named.insert(draft.name, Handed { given: draft.given, line: draft.place.line, twice });
+            }
+        }
+    }
+
+    /// A number as HAProxy reads most of them: what does not begin with digits is 0.
+    pub fn count(&mut self, words: &Words<'_>, at: usize, what: &str) -> Option<Setting<u64>> {
+        let value = words.get(at);
+        let place = words.place(at.saturating_sub(1)..at + 1);
+        if value.is_empty() {
+            self.told.error(words.whole(), format!("{what} needs a number after it"));
+            return None;
+        }
+        if self.depends(words, at, what) {
+            return None;
+        }
+        let number = super::units::leading(value);
+        if !super::units::whole(value) {
+            self.told.warn(place.clone(), format!("{what} {} is not a number; HAProxy reads it as {number}", shown(value)));
+        }
+        Some(Setting::new(u64::try_from(number).unwrap_or(0), place))
+    }
+
+    /// Milliseconds; a number without unit counts `unit_us` microseconds.
+    pub fn time(&mut self, words: &Words<'_>, at: usize, what: &str, unit_us: u64) -> Option<Setting<u64>> {
+        let value = words.get(at);
+        if value.is_empty() {
+            self.told.error(words.whole(), format!("{what} needs a time after it, such as `5s`"));
+            return None;
+        }
+        if self.depends(words, at, what) {
+            return None;
+        }
+        match super::units::milliseconds(value, unit_us) {
+            Ok(ms) => Some(Setting::new(ms, words.place(at.saturating_sub(1)..at + 1))),
+            Err(super::units::TimeError::Character(odd)) => {
+                let odd = odd.escape_default();
+                self.told.error(
+                    words.at(at),
+                    format!(
+                        "{what} {} is no time: `{odd}` is out of place; write a number and one of us, ms, s, m, h, d",
+                        shown(value)
+                    ),
+                );
+                None
+            }
+            Err(super::units::TimeError::TooLong) => {
+                self.told.error(words.at(at), format!("{what} {} is too long; HAProxy takes up to 24 days", shown(value)));
+                None
+            }
+        }
+    }
+
+    /// Whether the environment decides the value; says so.
+    pub fn depends(&mut self, words: &Words<'_>, at: usize, what: &str) -> bool {
+        if words.variable(at) {
+            self.told.note(
+                words.at(at),
+                format!("{what} is set by the environment ({}), so that it is not known here", shown(words.get(at))),
+            );
+        }
+        words.variable(at)
+    }
+
+    pub fn done(mut self) -> Model {
+        self.leave();
+        self.verify();
+        self.model.notices = self.told.list;
+        self.model
+    }
+}
+
+pub fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '_' | '-')
+}
+
+/// Names in a set, each told to be new or not.
+pub type Names = HashSet<String>;
+
+/// The words without the first one: `no option …`, `default option …`.
+pub fn behind(tokens: &[Token]) -> &[Token] {
+    tokens.get(1..).unwrap_or_default()
+}

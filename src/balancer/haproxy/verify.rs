@@ -1,0 +1,371 @@
+//! What can be said only when all is read: finished proxies, and names that have to exist
+//! (src/cfgparse.c `check_config_validity`).
+
+use std::collections::{HashMap, HashSet};
+
+use super::balance;
+use super::draft::{Draft, Kind};
+use super::reader::{Names, Reader};
+use super::words::shown;
+use crate::balancer::model::{
+    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
+};
+use crate::balancer::source::Place;
+
+/// What lines name, and what there is.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// Counters that `track-sc` can use.
+    pub counters: u32,
+    pub external_check: bool,
+    pub http_errors: Names,
+    pub bind_ids: HashSet<(String, i64)>,
+    /// Words of `global` that stand there once.
+    pub once: Names,
+    pub http_errors_used: Vec<Setting<String>>,
+    /// What the current section still has to say.
+    pub needed: Option<(&'static str, Place)>,
+    /// Users and groups of the userlists, and those that are named there: userlist/name.
+    pub users: Names,
+    pub users_used: Vec<Setting<String>>,
+    /// Proxies by the id that they ask for.
+    pub ids: HashMap<i64, String>,
+    pub crlf: bool,
+    pub resolvers: Names,
+    pub resolvers_used: Vec<Setting<String>>,
+    pub peers: Names,
+    pub peers_used: Vec<Setting<String>>,
+    pub userlists: Names,
+    /// Stick tables, by the proxy that has them.
+    pub tables: Names,
+    pub tables_used: Vec<Setting<String>>,
+    /// Servers with TLS and no certificate authority: what their `verify` says.
+    pub unverified: Vec<Setting<Option<bool>>>,
+    pub verifies_nothing: bool,
+    /// `track`: pool, and what it names.
+    pub tracks: Vec<(String, Setting<String>)>,
+    pub listeners: HashMap<String, Declared>,
+    pub pools: HashMap<String, Declared>,
+}
+
+pub(super) struct Declared {
+    line: usize,
+    when: Option<String>,
+    mode: Mode,
+    word: &'static str,
+}
+
+impl Reader<'_> {
+    /// Tells of a name that is taken.
+    pub(super) fn proxy_name(&mut self, draft: &Draft) {
+        let names = if draft.kind.listens() { &self.facts.listeners } else { &self.facts.pools };
+        let taken = names.get(&draft.name).filter(|before| {
+            let sure = before.when.is_none() && draft.place.when.is_none();
+            sure || before.when == draft.place.when
+        });
+        if let Some(before) = taken.filter(|_| !draft.name.is_empty()) {
+            let text = format!(
+                "{} {} has the name of the {} in line {}; give each its own",
+                draft.kind.word(),
+                shown(&draft.name),
+                before.word,
+                before.line
+            );
+            self.told.error(draft.place.clone(), text);
+        }
+        let declared =
+            || Declared { line: draft.place.line, when: draft.place.when.clone(), mode: Mode::Tcp, word: draft.kind.word() };
+        if draft.kind.listens() {
+            self.facts.listeners.entry(draft.name.clone()).or_insert_with(declared);
+        }
+        if draft.kind.balances() {
+            self.facts.pools.entry(draft.name.clone()).or_insert_with(declared);
+        }
+    }
+
+    /// A proxy whose lines are all read goes into the model.
+    pub(super) fn finish(&mut self, draft: Draft) {
+        let mode = balance::mode(&draft.given);
+        for names in [&mut self.facts.listeners, &mut self.facts.pools] {
+            if let Some(declared) = names.get_mut(&draft.name).filter(|declared| declared.line == draft.place.line) {
+                declared.mode = mode;
+            }
+        }
+        self.warn_of(&draft, mode);
+        let (name, place) = (draft.name.clone(), draft.place.clone());
+        let given = &draft.given;
+        if given.stats.enabled && draft.kind != Kind::Defaults && mode == Mode::Http {
+            self.model.process.admin.push(AdminSurface {
+                what: "stats page".to_owned(),
+                address: draft.binds.first().map(|bind| bind.address.clone()).unwrap_or_default(),
+                guarded: given.stats.guarded,
+                writes: given.stats.writes,
+                place: given.stats.place.clone(),
+            });
+        }
+        if draft.kind.listens() {
+            let Timeouts { client, headers, keepalive, .. } = given.timeouts.clone();
+            let timeouts = Timeouts { client, headers, keepalive, ..Default::default() };
+            let own = draft.kind == Kind::Listen;
+            let routes = draft.routes.iter().cloned().map(|route| Route { listener: name.clone(), ..route });
+            self.model.routes.extend(routes);
+            let rest = match (&given.default_backend, own) {
+                (Some(backend), _) => Some((backend.value.clone(), backend.place.clone())),
+                (None, true) => Some((name.clone(), place.clone())),
+                (None, false) => None,
+            };
+            if let Some((pool, place)) = rest {
+                let route = Route { listener: name.clone(), target: Target::Pool { name: pool }, place, ..Default::default() };
+                self.model.routes.push(route);
+            }
+            let maxconn = given.maxconn.clone();
+            self.model.listeners.push(Listener {
+                name: name.clone(),
+                mode,
+                binds: draft.binds.clone(),
+                maxconn,
+                timeouts,
+                place: place.clone(),
+                ..Default::default()
+            });
+        }
+        if draft.kind.balances() {
+            self.finish_pool(draft, mode);
+        }
+    }
+
+    fn finish_pool(&mut self, mut draft: Draft, mode: Mode) {
+        let servers = std::mem::take(&mut draft.servers);
+        for server in &servers {
+            if let Some(track) = &server.track {
+                self.facts.tracks.push((draft.name.clone(), track.clone()));
+            }
+        }
+        let servers: Vec<_> = servers.into_iter().map(|server| self.finish_server(&draft.given, server)).collect();
+        for used in &draft.used_servers {
+            if !servers.iter().any(|server| server.name == used.value) {
+                self.told.error(
+                    used.place.clone(),
+                    format!("pool {} has no server called {}", shown(&draft.name), shown(&used.value)),
+                );
+            }
+        }
+        if draft.table.is_some() {
+            self.facts.tables.insert(draft.name.clone());
+        }
+        for stick in &draft.sticks {
+            let name = stick.table.clone().unwrap_or_else(|| draft.name.clone());
+            self.facts.tables_used.push(Setting::new(name, stick.place.clone()));
+        }
+        let given = draft.given;
+        let table = draft.table.unwrap_or_default();
+        // A cookie is looked at before the tables are.
+        let mut persistence: Vec<Persistence> = given.cookie.iter().cloned().collect();
+        persistence.extend(draft.sticks.into_iter().filter(|stick| stick.reads).map(|stick| Persistence {
+            kind: PersistenceKind::Table,
+            key: stick.key,
+            said: stick.said,
+            expires_ms: table.expires_ms,
+            shared: table.peers.is_some(),
+            place: stick.place,
+            ..Default::default()
+        }));
+        let check = match (given.server.checked, servers.iter().find_map(|server| server.check.clone())) {
+            (true, _) | (_, Some(_)) => {
+                let (own, base) = (&given.server.check, given.check.check());
+                let place = if base.place.line > 0 { base.place.clone() } else { own.place.clone() };
+                let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
+                Some(crate::balancer::model::Check {
+                    interval_ms: own.interval_ms,
+                    fall: own.fall,
+                    rise: own.rise,
+                    timeout_ms,
+                    place,
+                    ..base
+                })
+            }
+            _ => None,
+        };
+        if draft.transparent && !servers.is_empty() && given.balance.is_some() {
+            self.told.error(draft.place.clone(), "a proxy is transparent or balances between servers, not both");
+        }
+        if given.check.external && !self.facts.external_check {
+            self.told.error(given.check.place.clone(), "`option external-check` needs `external-check` in the global section");
+        }
+        let algorithm = self.algorithm(&given, &draft.place);
+        let Timeouts { connect, server, queue, tunnel, check: check_time, .. } = given.timeouts;
+        let passive = servers
+            .first()
+            .and_then(|server| server.passive.clone())
+            .filter(|first| servers.iter().all(|server| server.passive.as_ref() == Some(first)));
+        self.model.pools.push(Pool {
+            name: draft.name,
+            mode,
+            algorithm,
+            persistence,
+            check,
+            passive,
+            limits: given.limits,
+            timeouts: Timeouts { connect, server, queue, tunnel, check: check_time, ..Default::default() },
+            retry: Retry { non_idempotent: sends_again(&given.retry.on) && !given.l7_retry_bounded, ..given.retry },
+            all_backups: given.all_backups,
+            server_rules: draft.server_rules,
+            servers,
+            place: draft.place,
+            ..Default::default()
+        });
+    }
+
+    fn warn_of(&mut self, draft: &Draft, mode: Mode) {
+        let (given, name, word) = (&draft.given, shown(&draft.name), draft.kind.word());
+        if given.disabled {
+            return self.told.note(draft.place.clone(), format!("{word} {name} is disabled: HAProxy does not start it"));
+        }
+        if draft.kind.listens() && draft.binds.is_empty() {
+            self.told.warn(draft.place.clone(), format!("{word} {name} listens nowhere; give it a `bind`"));
+        }
+        let time = &given.timeouts;
+        let wanted = [
+            ("client", &time.client, draft.kind.listens()),
+            ("connect", &time.connect, draft.kind.balances()),
+            ("server", &time.server, draft.kind.balances()),
+        ];
+        let missing: Vec<String> = wanted
+            .into_iter()
+            .filter(|(_, time, needed)| *needed && time.as_ref().is_none_or(|time| time.value == 0))
+            .map(|(name, ..)| format!("`timeout {name}`"))
+            .collect();
+        let used = !draft.kind.balances() || draft.kind.listens() || !draft.servers.is_empty();
+        if !missing.is_empty() && used {
+            self.told.warn(
+                draft.place.clone(),
+                format!(
+                    "{word} {name} has no {}: connections that hang are kept forever; write them here or in defaults",
+                    missing.join(", ")
+                ),
+            );
+        }
+        if !draft.kind.balances() {
+            return;
+        }
+        if mode != Mode::Http {
+            if let Some(balance) = given.balance.as_ref().filter(|balance| balance::needs_http(balance)) {
+                let text = format!(
+                    "`balance {}` looks at HTTP requests and the mode of {name} is not `http`: HAProxy takes turns instead",
+                    balance.name.as_deref().unwrap_or_default()
+                );
+                self.told.warn(balance.place.clone(), text);
+            }
+            if let Some(cookie) = &given.cookie {
+                self.told.warn(cookie.place.clone(), format!("`cookie` needs `mode http`; HAProxy ignores it in {name}"));
+            }
+        }
+        if let Some(rules) = given.check.http_rules.as_ref().filter(|_| !given.check.http) {
+            self.told.warn(rules.clone(), format!("`http-check` rules are ignored in {name} without `option httpchk`"));
+        }
+        if let Some(rules) = given.check.tcp_rules.as_ref().filter(|_| !given.check.tcp) {
+            self.told.warn(rules.clone(), format!("`tcp-check` rules are ignored in {name} without `option tcp-check`"));
+        }
+        if let Some(factor) = given.balance_factor.as_ref().filter(|_| given.hash_method != HashMethod::Ring) {
+            self.told.warn(
+                factor.place.clone(),
+                format!("`hash-balance-factor` needs `hash-type consistent`; HAProxy ignores it in {name}"),
+            );
+        }
+    }
+
+    /// Names that lines use have to exist.
+    pub(super) fn verify(&mut self) {
+        self.targets();
+        let facts = std::mem::take(&mut self.facts);
+        let mut missing = |used: &[Setting<String>], there: &Names, what: &str| {
+            for name in used.iter().filter(|name| !there.contains(&name.value)) {
+                self.told.error(name.place.clone(), format!("there is no {what} called {}", shown(&name.value)));
+            }
+        };
+        // `default` is made from the system's own resolvers.
+        let known: Names = facts.resolvers.iter().cloned().chain(["default".to_owned()]).collect();
+        missing(&facts.resolvers_used, &known, "resolvers section");
+        missing(&facts.http_errors_used, &facts.http_errors, "http-errors section");
+        missing(&facts.users_used, &facts.users, "user or group");
+        missing(&facts.peers_used, &facts.peers, "peers section");
+        missing(&facts.tables_used, &facts.tables, "stick table");
+        for server in facts.unverified.iter().filter(|server| server.value == Some(true) || !facts.verifies_nothing) {
+            self.told.error(
+                server.place.clone(),
+                "a server with `ssl` needs `ca-file FILE` to verify its certificate, or `verify none`",
+            );
+        }
+        self.tracks(&facts.tracks);
+        self.told.list.sort_by_key(|notice| (notice.place.file, notice.place.line, notice.place.column));
+    }
+
+    fn targets(&mut self) {
+        let mut wrong: Vec<(Place, String, bool)> = Vec::new();
+        let (listeners, pools) = (&self.facts.listeners, &self.facts.pools);
+        let said: HashSet<&str> = pools.keys().map(String::as_str).collect();
+        for route in &self.model.routes {
+            let from = listeners.get(&route.listener);
+            match &route.target {
+                Target::Pool { name } => match (pools.get(name), from) {
+                    (None, _) if !name.contains('$') => {
+                        let other = if listeners.contains_key(name) { "only a frontend is" } else { "no backend is" };
+                        wrong.push((
+                            route.place.clone(),
+                            format!("{other} called {}; write the backend, or mend the name", shown(name)),
+                            true,
+                        ));
+                    }
+                    (Some(pool), Some(from)) if pool.mode != from.mode && from.mode != Mode::Tcp => {
+                        let text = format!(
+                            "{} is in mode http and backend {} is not; give both the same mode",
+                            shown(&route.listener),
+                            shown(name)
+                        );
+                        wrong.push((route.place.clone(), text, true));
+                    }
+                    _ => {}
+                },
+                Target::Dynamic { candidates, .. } => {
+                    for name in candidates.iter().filter(|name| !said.contains(name.as_str())) {
+                        wrong.push((
+                            route.place.clone(),
+                            format!("the map names {}, and no backend is called so", shown(name)),
+                            false,
+                        ));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (place, text, refused) in wrong {
+            if refused { self.told.error(place, text) } else { self.told.warn(place, text) }
+        }
+    }
+
+    fn tracks(&mut self, tracks: &[(String, Setting<String>)]) {
+        if tracks.is_empty() {
+            return;
+        }
+        let known: HashSet<(&str, &str)> = self
+            .model
+            .pools
+            .iter()
+            .flat_map(|pool| pool.servers.iter().map(|server| (pool.name.as_str(), server.name.as_str())))
+            .collect();
+        for (pool, track) in tracks {
+            let wanted = track.value.split_once('/').unwrap_or((pool.as_str(), track.value.as_str()));
+            if !known.contains(&wanted) && !track.value.contains('$') {
+                self.told.error(
+                    track.place.clone(),
+                    format!("there is no server {} to track", shown(&format!("{}/{}", wanted.0, wanted.1))),
+                );
+            }
+        }
+    }
+}
+
+/// Whether a request that a server has seen may be sent again: HAProxy asks for no method there (manual, `retry-on`).
+fn sends_again(on: &[String]) -> bool {
+    on.iter().any(|when| !matches!(when.as_str(), "none" | "conn-failure" | "0rtt-rejected" | "425"))
+}

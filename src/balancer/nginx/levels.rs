@@ -1,0 +1,96 @@
+//! What holds in a block: its own directives, and those of the blocks around it where it has none of that name.
+
+use std::collections::HashMap;
+
+use super::load::Config;
+use super::tree::{Body, Directive};
+use super::values;
+use crate::balancer::model::{Retry, Setting, Timeouts};
+
+/// The blocks that are open, the outermost first.
+#[derive(Default)]
+pub struct Levels<'a> {
+    stack: Vec<HashMap<&'a str, Vec<&'a Directive>>>,
+}
+
+impl<'a> Levels<'a> {
+    pub fn enter(&mut self, directives: &'a [Directive]) {
+        let mut level: HashMap<&str, Vec<&Directive>> = HashMap::new();
+        for directive in directives.iter().filter(|directive| directive.body == Body::None) {
+            level.entry(directive.name.text.as_str()).or_default().push(directive);
+        }
+        self.stack.push(level);
+    }
+
+    pub fn leave(&mut self) {
+        self.stack.pop();
+    }
+
+    /// Directives of the innermost block that has any of that name: inner ones replace outer ones.
+    pub fn all(&self, name: &str) -> &[&'a Directive] {
+        self.stack.iter().rev().find_map(|level| level.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn one(&self, name: &str) -> Option<&'a Directive> {
+        self.all(name).first().copied()
+    }
+
+    pub fn is_on(&self, name: &str) -> Option<bool> {
+        Some(self.one(name)?.argument(0)?.eq_ignore_ascii_case("on"))
+    }
+
+    /// A directive's first argument as a time in milliseconds.
+    pub fn time(&self, config: &Config, name: &str) -> Option<Setting<u64>> {
+        self.read(config, name, values::milliseconds)
+    }
+
+    fn read(&self, config: &Config, name: &str, read: impl Fn(&str) -> Option<u64>) -> Option<Setting<u64>> {
+        let directive = self.one(name)?;
+        Some(Setting::new(directive.argument(0).and_then(read)?, config.at(directive)))
+    }
+
+    /// What clients get.
+    pub fn client(&self, config: &Config) -> Timeouts {
+        Timeouts {
+            client: self.time(config, "client_body_timeout"),
+            headers: self.time(config, "client_header_timeout"),
+            keepalive: self.time(config, "keepalive_timeout"),
+            ..Timeouts::default()
+        }
+    }
+
+    /// What servers get that are reached by `protocol` (`proxy`, `fastcgi`, …).
+    pub fn server(&self, config: &Config, protocol: &str, stream: bool) -> Timeouts {
+        let named = |what: &str| self.time(config, &format!("{protocol}_{what}"));
+        Timeouts {
+            connect: named("connect_timeout"),
+            server: named(if stream { "timeout" } else { "read_timeout" }),
+            send: named("send_timeout"),
+            ..Timeouts::default()
+        }
+    }
+
+    pub fn retry(&self, config: &Config, protocol: &str) -> Retry {
+        let name = |what: &str| format!("{protocol}_next_upstream{what}");
+        let written = self.one(&name(""));
+        let on: Vec<String> =
+            written.map(|directive| directive.arguments.iter().map(|word| word.text.clone()).collect()).unwrap_or_default();
+        let tries = self.read(config, &name("_tries"), values::number);
+        Retry {
+            // 0 is as many as there are servers.
+            count: tries.filter(|tries| tries.value > 0).map(|tries| Setting::new(tries.value - 1, tries.place)),
+            within: self.time(config, &name("_timeout")),
+            non_idempotent: on.iter().any(|word| word == "non_idempotent"),
+            on,
+            place: written.map(|directive| config.at(directive)).unwrap_or_default(),
+            ..Retry::default()
+        }
+    }
+
+    /// Whether only chosen addresses or people get in.
+    pub fn guarded(&self) -> bool {
+        let denies = ["deny", "allow"].iter().any(|name| self.all(name).iter().any(|directive| directive.is("deny")));
+        let asks = |name: &str| self.one(name).is_some_and(|directive| directive.argument(0) != Some("off"));
+        denies || asks("auth_basic") || asks("auth_request") || asks("auth_jwt") || self.one("internal").is_some()
+    }
+}

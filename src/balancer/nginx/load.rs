@@ -1,0 +1,263 @@
+//! The files of a config as one tree: what `include` names stands in its place.
+//!
+//! Opens nothing itself. Files that were handed in together (an `nginx -T` dump) are looked at before [`Files`] is
+//! asked; patterns are relative to the folder of the main file, as nginx has it.
+
+use std::ops::Range;
+
+use super::lex::Fault;
+use super::tree::{self, Body, DEPTH_MAX, Directive};
+use crate::balancer::model::{Gravity, Notice};
+use crate::balancer::source::{Files, Lines, Place, Source};
+
+/// Most notices that are kept of one config.
+const NOTICES_MAX: usize = 1000;
+
+/// Most times that a file is read in, and most bytes of all that is read in: includes can multiply.
+const INCLUDES_MAX: usize = 20_000;
+const BYTES_MAX: usize = 64 << 20;
+
+/// A config that is being read, and what there is to say about it.
+pub struct Config {
+    files: Vec<Source>,
+    lines: Vec<Lines>,
+    pub notices: Vec<Notice>,
+    /// Whether everything that is included was there to be read.
+    pub complete: bool,
+}
+
+impl Config {
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.name.clone()).collect()
+    }
+
+    pub fn place(&self, file: usize, span: Range<usize>) -> Place {
+        match (self.files.get(file), self.lines.get(file)) {
+            (Some(source), Some(lines)) => lines.place(&source.text, file, span),
+            _ => Place::default(),
+        }
+    }
+
+    /// The place of a directive: all of its bytes, told by its first line.
+    pub fn at(&self, directive: &Directive) -> Place {
+        let mut place = self.place(directive.file, directive.head.clone());
+        place.end = directive.span.end;
+        place
+    }
+
+    /// The place of one argument.
+    pub fn argument(&self, directive: &Directive, index: usize) -> Place {
+        directive.arguments.get(index).map_or_else(|| self.at(directive), |word| self.place(directive.file, word.span.clone()))
+    }
+
+    pub fn tell(&mut self, gravity: Gravity, place: Place, text: impl Into<String>) {
+        if self.notices.len() < NOTICES_MAX {
+            self.notices.push(Notice { gravity, text: text.into(), place });
+        } else if self.notices.len() == NOTICES_MAX {
+            let text = format!("more than {NOTICES_MAX} things were found: only the first are told");
+            self.notices.push(Notice { gravity: Gravity::Note, text, place });
+        }
+    }
+
+    /// nginx refuses it.
+    pub fn error(&mut self, directive: &Directive, text: impl Into<String>) {
+        if self.notices.len() <= NOTICES_MAX {
+            let place = self.at(directive);
+            self.tell(Gravity::Error, place, text);
+        }
+    }
+
+    /// nginx refuses this argument.
+    pub fn error_in(&mut self, directive: &Directive, index: usize, text: impl Into<String>) {
+        let place = self.argument(directive, index);
+        self.tell(Gravity::Error, place, text);
+    }
+
+    pub fn warn(&mut self, directive: &Directive, text: impl Into<String>) {
+        let place = self.at(directive);
+        self.tell(Gravity::Warning, place, text);
+    }
+
+    pub fn note(&mut self, directive: &Directive, text: impl Into<String>) {
+        let place = self.at(directive);
+        self.tell(Gravity::Note, place, text);
+    }
+}
+
+/// Reads the first of `sources` and all that it includes.
+pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive>) {
+    let config = Config { files: Vec::new(), lines: Vec::new(), notices: Vec::new(), complete: true };
+    let main = sources.first().map(|source| source.name.as_str()).unwrap_or_default();
+    let folder = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
+    let mut loader = Loader { config, sources, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
+    let directives = sources.first().map_or_else(Vec::new, |source| loader.read(source, 0));
+    (loader.config, directives)
+}
+
+struct Loader<'a> {
+    config: Config,
+    sources: &'a [Source],
+    files: &'a mut dyn Files,
+    /// Folder of the main file, with its slash.
+    folder: String,
+    /// Files that are being read, the main one first.
+    open: Vec<String>,
+    includes: usize,
+    bytes: usize,
+}
+
+impl Loader<'_> {
+    fn read(&mut self, source: &Source, depth: usize) -> Vec<Directive> {
+        let known = self.config.files.iter().position(|file| file.name == source.name);
+        let file = known.unwrap_or_else(|| {
+            self.config.files.push(source.clone());
+            self.config.lines.push(Lines::new(&source.text));
+            self.config.files.len() - 1
+        });
+        let read = tree::read(&source.text);
+        if known.is_none() {
+            for Fault { span, text } in read.faults.into_iter().take(NOTICES_MAX + 1) {
+                let place = self.config.place(file, span);
+                self.config.tell(Gravity::Error, place, text);
+            }
+        }
+        self.open.push(source.name.clone());
+        let directives = self.splice(read.directives, file, depth);
+        self.open.pop();
+        directives
+    }
+
+    /// Puts included directives in the place of each `include`, and the file's number into all.
+    fn splice(&mut self, directives: Vec<Directive>, file: usize, depth: usize) -> Vec<Directive> {
+        let mut out = Vec::with_capacity(directives.len());
+        for mut directive in directives {
+            directive.file = file;
+            match directive.body {
+                Body::Block(inner) => {
+                    directive.body = Body::Block(self.splice(inner, file, depth + 1));
+                    out.push(directive);
+                }
+                Body::None if directive.is("include") && directive.arguments.len() == 1 => {
+                    let pattern = directive.arguments[0].text.clone();
+                    for source in self.find(&directive, &pattern, depth) {
+                        out.extend(self.include(&directive, &source, depth));
+                    }
+                }
+                _ => out.push(directive),
+            }
+        }
+        out
+    }
+
+    fn include(&mut self, directive: &Directive, source: &Source, depth: usize) -> Vec<Directive> {
+        self.includes += 1;
+        self.bytes += source.text.len();
+        if self.open.contains(&source.name) {
+            let text = format!("{} includes itself in a circle: take this include away", source.name);
+            self.config.error(directive, text);
+        } else if self.includes > INCLUDES_MAX || self.bytes > BYTES_MAX {
+            let text = format!("more than {INCLUDES_MAX} files or {} MB are included: the rest is not read", BYTES_MAX >> 20);
+            if self.config.complete {
+                self.config.error(directive, text);
+            }
+            self.config.complete = false;
+        } else {
+            return self.read(source, depth + 1);
+        }
+        Vec::new()
+    }
+
+    /// The files that an `include` names.
+    fn find(&mut self, directive: &Directive, pattern: &str, depth: usize) -> Vec<Source> {
+        if depth >= DEPTH_MAX || self.includes > INCLUDES_MAX {
+            let text = format!("more than {DEPTH_MAX} blocks and files within each other: this include is not read");
+            self.config.error(directive, text);
+            return Vec::new();
+        }
+        let whole = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{}{pattern}", self.folder) };
+        let mut found: Vec<Source> = self.sources.iter().filter(|source| matches(&whole, &source.name)).cloned().collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        let globs = pattern.contains(['*', '?', '[']);
+        // A dump holds all that its patterns found.
+        if !found.is_empty() || (globs && self.sources.len() > 1) {
+            return found;
+        }
+        match self.files.read(pattern, self.open.first().map(String::as_str).unwrap_or_default()) {
+            Ok(found) => {
+                if found.is_empty() && !globs {
+                    self.config.error(directive, format!("{whole} is not there: create it, or take this include away"));
+                    self.config.complete = false;
+                }
+                found
+            }
+            Err(reason) => {
+                self.config.complete = false;
+                let gravity = if self.files.opens() { Gravity::Error } else { Gravity::Note };
+                let place = self.config.at(directive);
+                self.config.tell(gravity, place, format!("{whole} is not read: {reason}"));
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Whether a path fits a pattern with `*`, `?` and `[a-z]`, none of which stands for a slash, as glob(3) has it.
+pub fn matches(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(|(pattern, name)| part_matches(pattern, name))
+}
+
+fn part_matches(pattern: &str, name: &str) -> bool {
+    if pattern == name {
+        return true;
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    if name.first() == Some(&'.') && pattern.first() != Some(&'.') {
+        return false;
+    }
+    let (mut p, mut n) = (0, 0);
+    // Where to go on when what follows the last `*` does not fit.
+    let mut again: Option<(usize, usize)> = None;
+    while n < name.len() {
+        let next = match pattern.get(p) {
+            Some('*') => {
+                again = Some((p + 1, n));
+                p += 1;
+                continue;
+            }
+            Some('?') => Some(p + 1),
+            Some('[') => set_matches(&pattern, p, name[n]),
+            Some(c) if *c == name[n] => Some(p + 1),
+            _ => None,
+        };
+        match (next, again) {
+            (Some(next), _) => (p, n) = (next, n + 1),
+            (None, Some((after, from))) => {
+                (p, n) = (after, from + 1);
+                again = Some((after, from + 1));
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// Where the pattern goes on after the set that begins at `start`, if `c` is in it.
+fn set_matches(pattern: &[char], start: usize, c: char) -> Option<usize> {
+    let negated = matches!(pattern.get(start + 1), Some('!' | '^'));
+    let first = start + 1 + usize::from(negated);
+    let end = first + 1 + pattern.get(first + 1..)?.iter().position(|c| *c == ']')?;
+    let set = &pattern[first..end];
+    let mut at = 0;
+    let mut inside = false;
+    while at < set.len() {
+        if set.get(at + 1) == Some(&'-') && at + 2 < set.len() {
+            inside |= (set[at]..=set[at + 2]).contains(&c);
+            at += 3;
+        } else {
+            inside |= set[at] == c;
+            at += 1;
+        }
+    }
+    (inside != negated).then_some(end + 1)
+}

@@ -1,0 +1,197 @@
+//! nginx: its config files, with what they include, and the state that nginx Plus tells.
+//!
+//! [`parse`] reads any text: what nginx refuses is told as errors at their places, and the rest is read on. It knows
+//! nginx 1.31 with the modules of its own distribution; of other modules only names are known. Whether files and
+//! hosts exist, and whether PCRE takes a pattern, is not looked at.
+
+mod blocks;
+mod buffers;
+pub mod catalogue;
+mod check;
+mod declared;
+mod levels;
+pub mod lex;
+mod listen;
+pub mod load;
+mod parameters;
+mod passes;
+mod patterns;
+mod pools;
+mod routes;
+mod rules;
+pub mod state;
+mod sticky;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+mod upstream;
+mod values;
+
+use std::collections::HashSet;
+
+use self::catalogue::{Contexts, FOREIGN, HTTP, LOCATION, MAIN, SERVER, STREAM, UPSTREAM};
+use self::check::Checker;
+use self::declared::Declared;
+use self::load::Config;
+use self::routes::Walker;
+use self::tree::{Body, Directive};
+use super::model::{Gravity, Mode, Model, Setting};
+use super::source::{Files, Place, Source};
+use crate::domain::balancer::BalancerKind;
+
+/// Reads a config: the first of `sources` is the main file, the others are looked at where it includes something,
+/// and `files` is asked for the rest. `version` is the running nginx's, such as `1.22.1`, where it is known.
+pub fn parse(sources: &[Source], files: &mut dyn Files, version: Option<&str>) -> Model {
+    let (mut config, directives) = load::load(sources, files);
+    let declared = Declared::of(&directives, config.complete);
+    let top = top(&mut config, &directives);
+    if top != FOREIGN {
+        Checker { config: &mut config, declared: &declared }.block(&directives, top, None);
+    }
+    let mut model = Model {
+        kind: BalancerKind::Nginx,
+        version: version.map(|text| text.trim_start_matches("nginx/").to_owned()),
+        ..Model::default()
+    };
+    process(&config, &directives, &mut model);
+    // A part of a config does not say how many workers run; every packaged config starts several.
+    let workers = if top == MAIN { model.process.workers.as_ref().is_some_and(|workers| workers.value != 1) } else { true };
+    let mut walker = Walker::new(&mut config, &declared, &mut model, version.and_then(numbers));
+    match top {
+        HTTP => protocol(&mut walker, &directives, workers, false),
+        STREAM => protocol(&mut walker, &directives, workers, true),
+        MAIN => {
+            for directive in &directives {
+                match directive.name.text.as_str() {
+                    "http" => protocol(&mut walker, directive.block(), workers, false),
+                    "stream" => protocol(&mut walker, directive.block(), workers, true),
+                    "mail" => mail(&mut walker, directive),
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
+    }
+    model.files = config.names();
+    config.notices.sort_by_key(|notice| (notice.place.file, notice.place.start));
+    model.notices = config.notices;
+    model
+}
+
+/// Whether a text looks like nginx's config, or like a part of one.
+pub fn is_config(text: &str) -> bool {
+    let source = Source::split("", text).into_iter().next().unwrap_or_default();
+    let tree = tree::read(&source.text);
+    let fits = |directive: &Directive| {
+        let block = matches!(directive.body, Body::Block(_) | Body::Code(_));
+        let known = catalogue::entries(&directive.name.text);
+        let ended = source.text[directive.span.clone()].ends_with([';', '}']);
+        ended
+            && (directive.is("include")
+                || catalogue::is_foreign(&directive.name.text)
+                || known.iter().any(|entry| entry.block == block && entry.takes(directive.arguments.len())))
+    };
+    let known = tree.directives.iter().filter(|directive| fits(directive)).count();
+    known > 0 && known * 2 > tree.directives.len()
+}
+
+/// `1.22.1` of `nginx/1.22.1 (Ubuntu)`.
+fn numbers(version: &str) -> Option<(u32, u32, u32)> {
+    let digits = version.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let mut parts = digits.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next().and_then(Result::ok).unwrap_or(0)))
+}
+
+/// The context in which the main file's directives stand: a file that only `include` makes part of a config is read
+/// as what stands inside `http` or `stream`.
+fn top(config: &mut Config, directives: &[Directive]) -> Contexts {
+    let whole = |directive: &Directive| matches!(directive.name.text.as_str(), "events" | "http" | "stream" | "mail");
+    let fits = |context: Contexts| {
+        let stands = |directive: &Directive| {
+            let entries = catalogue::entries(&directive.name.text);
+            let block = matches!(directive.body, Body::Block(_));
+            entries.is_empty() || entries.iter().any(|entry| entry.contexts & context != 0 && entry.block == block)
+        };
+        let known = directives.iter().any(|directive| !catalogue::entries(&directive.name.text).is_empty());
+        known && directives.iter().all(stands)
+    };
+    if !directives.iter().any(whole) && !fits(MAIN) {
+        for context in [HTTP, STREAM, SERVER, LOCATION, UPSTREAM] {
+            if fits(context) {
+                let place = directives.first().map(|directive| config.at(directive)).unwrap_or_default();
+                let text =
+                    format!("this is a part of a config that stands inside {}: it is read so", catalogue::context_said(context));
+                config.tell(Gravity::Note, place, text);
+                return context;
+            }
+        }
+    }
+    if config.complete && !directives.iter().any(|directive| directive.is("events")) {
+        let text = "no events section: add events {} to the main file";
+        config.tell(Gravity::Error, Place { line: 1, column: 1, ..Place::default() }, text);
+    }
+    MAIN
+}
+
+fn process(config: &Config, directives: &[Directive], model: &mut Model) {
+    let number = |directive: &Directive| {
+        let text = directive.argument(0)?;
+        let value = if text == "auto" { 0 } else { values::number(text)? };
+        Some(Setting::new(value, config.at(directive)))
+    };
+    for directive in directives {
+        match directive.name.text.as_str() {
+            "worker_processes" => model.process.workers = number(directive),
+            "worker_rlimit_nofile" => model.process.files = number(directive),
+            "events" => {
+                model.process.maxconn = directive.block().iter().find(|inner| inner.is("worker_connections")).and_then(number);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads the `http` or the `stream` block.
+fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: bool, stream: bool) {
+    walker.stream = stream;
+    walker.levels.enter(directives);
+    let upstreams = || directives.iter().filter(|directive| directive.is("upstream") && matches!(directive.body, Body::Block(_)));
+    let zones: Vec<String> = upstreams()
+        .flat_map(Directive::block)
+        .filter(|directive| directive.is("zone") && directive.arguments.len() == 2)
+        .filter_map(|directive| directive.argument(0).map(str::to_owned))
+        .collect();
+    let resolver = directives.iter().any(|directive| directive.is("resolver"));
+    let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
+    let mut names: HashSet<String> = HashSet::new();
+    for directive in upstreams() {
+        let mut pool = upstream::read(walker.config, &around, directive);
+        let key = walker.key(&pool.name);
+        if !names.insert(key.clone()) {
+            walker.config.error(directive, format!("duplicate upstream {:?}: give each its own name", pool.name));
+            continue;
+        }
+        if walker.model.pools.iter().any(|known| known.name == pool.name) {
+            pool.name = format!("{} (stream)", pool.name);
+        }
+        walker.pools.insert(key, walker.model.pools.len());
+        walker.model.pools.push(pool);
+    }
+    let servers: Vec<&Directive> =
+        directives.iter().filter(|directive| directive.is("server") && matches!(directive.body, Body::Block(_))).collect();
+    listen::servers(walker.config, &servers, stream);
+    for server in servers {
+        walker.server(server, if stream { Mode::Tcp } else { Mode::Http });
+    }
+    walker.levels.leave();
+    walker.stream = false;
+}
+
+/// Mail servers balance nothing that we model; where they listen is told.
+fn mail<'a>(walker: &mut Walker<'a>, mail: &'a Directive) {
+    walker.levels.enter(mail.block());
+    for server in mail.block().iter().filter(|directive| directive.is("server")) {
+        walker.server(server, Mode::Other);
+    }
+    walker.levels.leave();
+}

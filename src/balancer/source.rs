@@ -1,0 +1,234 @@
+//! Text that was given to be read, and places in it.
+//!
+//! Opens no file: whoever may do that hands the text in, and answers [`Files`] for what a config includes.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One file of a config.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The path as people write it; what stands in messages.
+    pub name: String,
+    pub text: String,
+}
+
+/// Marks the beginning of a file in a text that holds several, as `nginx -T` prints it. It is a comment in the
+/// config languages of HAProxy, nginx, YAML and TOML.
+const FILE_MARK: &str = "# configuration file ";
+
+impl Source {
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The files of a text whose first line with words is `# configuration file PATH:`, as `nginx -T` prints it and
+    /// as [`Source::joined`] writes it; any other text is one file called `name`.
+    pub fn split(name: &str, text: &str) -> Vec<Self> {
+        let begins = |line: &str| -> Option<String> {
+            let path = line.trim_end().strip_prefix(FILE_MARK)?.strip_suffix(':')?;
+            (!path.is_empty()).then(|| path.to_owned())
+        };
+        let first = text.lines().find(|line| !line.trim().is_empty()).and_then(begins);
+        if first.is_none() {
+            return vec![Self::new(name, text)];
+        }
+        let mut files: Vec<Self> = Vec::new();
+        for line in text.split_inclusive('\n') {
+            match (begins(line), files.last_mut()) {
+                (Some(path), _) => files.push(Self::new(path, "")),
+                (None, Some(file)) => file.text.push_str(line),
+                // Blank lines before the first mark.
+                (None, None) => {}
+            }
+        }
+        files
+    }
+
+    /// The bytes of `text` that are contents of files: all of it, or what stands between the marks of several.
+    pub fn spans(text: &str) -> Vec<Range<usize>> {
+        let begins =
+            |line: &str| line.trim_end().strip_prefix(FILE_MARK).is_some_and(|path| path.len() > 1 && path.ends_with(':'));
+        if !text.lines().find(|line| !line.trim().is_empty()).is_some_and(begins) {
+            return std::iter::once(0..text.len()).collect();
+        }
+        let (mut spans, mut start, mut at) = (Vec::new(), 0, 0);
+        for line in text.split_inclusive('\n') {
+            if begins(line) {
+                spans.push(start..at);
+                start = at + line.len();
+            }
+            at += line.len();
+        }
+        spans.push(start..at);
+        spans
+    }
+
+    /// One text that [`Source::split`] takes apart again. A file that stands alone is left as it is.
+    pub fn joined(files: &[Self]) -> String {
+        if let [only] = files {
+            return only.text.clone();
+        }
+        let mut out = String::new();
+        for file in files {
+            out.push_str(FILE_MARK);
+            out.push_str(&file.name);
+            out.push_str(":\n");
+            out.push_str(&file.text);
+            if !file.text.ends_with('\n') {
+                out.push('\n');
+            }
+        }
+        out
+    }
+}
+
+/// Answers what a config asks to include.
+pub trait Files {
+    /// The files that `pattern` (a path, or one with `*`) names, sorted by path, seen from the file called `from`.
+    /// The error is one sentence for people.
+    fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String>;
+
+    /// Whether it can look at all: if not, what it does not find may well be there.
+    fn opens(&self) -> bool {
+        true
+    }
+}
+
+/// Nothing can be opened: what a config includes stays out, and is told as a notice.
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&mut self, _pattern: &str, _from: &str) -> Result<Vec<Source>, String> {
+        Err("only the text itself was given, so that files which it includes are not looked at".to_owned())
+    }
+
+    fn opens(&self) -> bool {
+        false
+    }
+}
+
+/// Longest raw text that a place keeps, in characters.
+pub const RAW_MAX: usize = 300;
+
+/// Where a node of a model stands. Two places are always equal: two configs that say the same have equal models,
+/// wherever and however they say it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Place {
+    /// Index into the model's `files`.
+    pub file: usize,
+    /// 1-based.
+    pub line: usize,
+    /// 1-based, in characters.
+    pub column: usize,
+    /// Bytes of the file that the node covers.
+    pub start: usize,
+    pub end: usize,
+    /// What stands there, on one line, cut after 300 characters.
+    pub raw: String,
+    /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+}
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Place {}
+
+impl Place {
+    pub fn span(&self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+/// Byte offsets of a text to lines and columns.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    /// Byte offset at which each line begins.
+    starts: Vec<usize>,
+    /// Characters before each block of the text: a JSON file may be one line of many megabytes.
+    blocks: Vec<usize>,
+}
+
+/// Bytes of a block of [`Lines`].
+const BLOCK: usize = 256;
+
+/// Characters that begin in `bytes`.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
+}
+
+impl Lines {
+    pub fn new(text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut before = 0;
+        let count = |block: &[u8]| {
+            let at = before;
+            before += characters(block);
+            at
+        };
+        let blocks = text.as_bytes().chunks(BLOCK).map(count).collect();
+        Self { starts, blocks }
+    }
+
+    /// 1-based line and column (in characters) of byte `at` of `text`, the text that this was made from.
+    pub fn locate(&self, text: &str, at: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = self.starts[line - 1];
+        let before = |at: usize| {
+            let block = (at / BLOCK).min(self.blocks.len().saturating_sub(1));
+            let rest = text.as_bytes().get(block * BLOCK..at).unwrap_or_default();
+            self.blocks.get(block).copied().unwrap_or(0) + characters(rest)
+        };
+        (line, before(at) - before(start) + 1)
+    }
+
+    /// The place of the bytes `span` of `text`, which is file number `file` of the model.
+    pub fn place(&self, text: &str, file: usize, span: Range<usize>) -> Place {
+        let (line, column) = self.locate(text, span.start);
+        let raw = text.get(span.clone()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let raw = super::printable(&crate::domain::time::shorten(&raw, RAW_MAX));
+        Place { file, line, column, start: span.start, end: span.end, raw, when: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_of_several_files_comes_apart_and_together_again() {
+        let dump =
+            "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
+        let files = Source::split("dump", dump);
+        let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
+        assert_eq!(told, [("/etc/nginx/nginx.conf", "events {}\n# a comment\n"), ("/etc/nginx/a", "x;\n")]);
+        assert_eq!(Source::joined(&files), dump.trim_start());
+        let contents: Vec<_> = Source::spans(dump).into_iter().map(|span| &dump[span]).collect();
+        assert_eq!(contents, ["\n", "events {}\n# a comment\n", "x;\n"]);
+        assert_eq!(Source::spans("global\n").first(), Some(&(0..7)));
+        assert_eq!(Source::split("haproxy.cfg", "global\n"), [Source::new("haproxy.cfg", "global\n")]);
+        assert_eq!(Source::joined(&[Source::new("a", "no end")]), "no end");
+    }
+
+    #[test]
+    fn places_count_lines_from_one_and_characters() {
+        let text = "ä b\n  server\ts1\n";
+        let lines = Lines::new(text);
+        let at = text.find("server").expect("server");
+        let place = lines.place(text, 0, at..text.len());
+        assert_eq!((place.line, place.column, place.raw.as_str()), (2, 3, "server s1"));
+        assert_eq!(lines.locate(text, 3), (1, 3));
+        let long = "\nx".to_owned() + &"ä".repeat(10_000);
+        assert_eq!(Lines::new(&long).locate(&long, long.len()), (2, 10_002));
+        assert_eq!(Lines::new("").locate("", 0), (1, 1));
+        assert_eq!(lines.locate(text, text.len()), (3, 1));
+    }
+}
