@@ -73,6 +73,11 @@ impl FindingList {
         audit::rule(rule).map_or("", |rule| rule.title)
     }
 
+    /// Text in parts, those between backticks as code.
+    fn coded<'t>(&self, text: &'t str) -> Vec<(bool, &'t str)> {
+        text.split('`').enumerate().map(|(nth, part)| (nth % 2 == 1, part)).filter(|(_, part)| !part.is_empty()).collect()
+    }
+
     /// Address and words of the lines that a finding names.
     fn places(&self, finding: &audit::Finding) -> Vec<(String, String)> {
         let place = |place: &crate::balancer::source::Place| {
