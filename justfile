@@ -51,3 +51,8 @@ pictures:
 # Print the OpenAPI document
 openapi:
     @cargo run --quiet --locked -- openapi
+
+# How long configs take to understand, against the balancers' own checks in the same run
+bench:
+    tests/balancers target/balancers
+    AFTERLOAD_TEST_BALANCERS=target/balancers cargo bench --locked --bench configs

@@ -6,6 +6,7 @@ mod check;
 mod hooks;
 mod incidents;
 mod kill;
+mod leaks;
 mod oracle;
 mod people;
 mod recording;

@@ -11,7 +11,7 @@ use afterload::domain::person::{NewPerson, Person};
 use afterload::services::{incidents, people, tasks, timeline};
 
 /// A browser without scripts: a cookie, and the headers that browsers send.
-struct Browser {
+pub struct Browser {
     client: Client,
     cookie: String,
 }
@@ -21,7 +21,7 @@ impl Browser {
         Self { client: Client::anonymous(world), cookie: String::new() }
     }
 
-    async fn signed_in(world: &World) -> Self {
+    pub async fn signed_in(world: &World) -> Self {
         let mut browser = Self::new(world);
         let code = people::new_setup_code(&world.app).await.expect("code").expect("nobody yet");
         let answer = browser.form("/setup", &[("code", &code), ("handle", "mk"), ("password", "a long enough phrase")]).await;
@@ -52,7 +52,7 @@ impl Browser {
         self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.client.send(Method::GET, path, &[("host", "afterload.test"), ("cookie", &self.cookie)], "").await
     }
 
