@@ -86,7 +86,7 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     await mk.getByRole('link', { name: 'Add a balancer' }).click();
     await mk.getByLabel('Name').fill('edge-1');
     await mk.getByLabel('Config file').fill('haproxy.cfg');
-    await mk.getByLabel('Runtime socket or stats page').fill(world.socket);
+    await mk.getByLabel('Run-time address').fill(world.socket);
     await mk.getByLabel('Seconds between two readings').fill('1');
     await mk.getByRole('button', { name: 'Add', exact: true }).click();
     await mk.getByText('Not saved yet').waitFor();
