@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -22,6 +23,10 @@ use crate::services;
 use crate::web::error::{Error, Result};
 use crate::web::extract::{Path, Query, Session};
 use crate::web::page::{Page, Shell};
+
+/// Three polls.
+const TOGETHER: TimeDelta = TimeDelta::seconds(15);
+const RECENTLY: TimeDelta = TimeDelta::minutes(2);
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -223,16 +228,27 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
     })
 }
 
-/// What changed last before the incident began, else first after it: a snapshot and the one before it, of
-/// the same balancer.
+/// What changed last before the incident began, else first after it: a snapshot and one before it, of the same balancer.
+/// A deployment writes a file and sets weights within seconds, which the recorder may read one after the other: what
+/// follows within [`TOGETHER`] and what came within [`RECENTLY`] before is one change to people.
 fn telling_pair(snapshots: &[LinkedSnapshot], began: Timestamp) -> Option<(&LinkedSnapshot, &LinkedSnapshot)> {
     let during = || snapshots.iter().filter(|s| s.role == SnapshotRole::During);
-    let last_before = during().filter(|s| s.snapshot.captured_at <= began).max_by_key(|s| s.snapshot.captured_at);
-    let first_after = || during().min_by_key(|s| s.snapshot.captured_at);
-    let after = last_before.or_else(first_after).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
-    let same =
-        |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id && s.snapshot.number < after.snapshot.number;
-    let before = snapshots.iter().filter(same).max_by_key(|s| s.snapshot.number)?;
+    let at = |s: &LinkedSnapshot| s.snapshot.captured_at;
+    let last_before = during().filter(|s| at(s) <= began).max_by_key(|s| at(s));
+    let first_after = || during().min_by_key(|s| at(s));
+    let mut after = last_before.or_else(first_after).or(snapshots.iter().find(|s| s.role == SnapshotRole::Fix))?;
+    let of_same = |s: &&LinkedSnapshot| s.snapshot.balancer_id == after.snapshot.balancer_id;
+    let mut later: Vec<_> = during().filter(of_same).filter(|s| s.snapshot.number > after.snapshot.number).collect();
+    let mut older: Vec<_> = snapshots.iter().filter(of_same).filter(|s| s.snapshot.number < after.snapshot.number).collect();
+    later.sort_by_key(|s| s.snapshot.number);
+    older.sort_by_key(|s| std::cmp::Reverse(s.snapshot.number));
+    for next in later {
+        if at(next) - at(after) > TOGETHER {
+            break;
+        }
+        after = next;
+    }
+    let before = older.iter().find(|s| at(after) - at(s) >= RECENTLY).or(older.last())?;
     Some((before, after))
 }
 
@@ -258,4 +274,42 @@ async fn entry_part(
     Path((which, id)): Path<(IncidentRef, EntryId)>,
 ) -> Result<Response> {
     entries::fragment(&app, &session.actor, &shell, which, id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::balancer::BalancerKind;
+    use crate::domain::id::{BalancerId, SnapshotId};
+    use crate::domain::snapshot::Snapshot;
+
+    #[test]
+    fn what_one_deployment_did_is_one_change() {
+        let began = chrono::DateTime::from_timestamp(1_795_262_400, 0).expect("a time");
+        let linked = |number: i64, seconds: i64| LinkedSnapshot {
+            role: SnapshotRole::During,
+            snapshot: Snapshot {
+                id: SnapshotId(Uuid::from_u128(number as u128)),
+                balancer_id: BalancerId(Uuid::nil()),
+                balancer: "edge-1".into(),
+                number,
+                captured_at: began + TimeDelta::seconds(seconds),
+                kind: BalancerKind::Haproxy,
+                config_hash: None,
+                changes: Vec::new(),
+                notices: Vec::new(),
+                source: "recorder".into(),
+                verdict: None,
+            },
+        };
+        let pair = |snapshots: &[LinkedSnapshot]| {
+            telling_pair(snapshots, began).map(|(before, after)| (before.snapshot.number, after.snapshot.number))
+        };
+        // By socket at -7 s, by file at -2 s, read again at +3 s; put back after four minutes.
+        let told = [linked(1, -900), linked(2, -7), linked(3, -2), linked(4, 3), linked(5, 240)];
+        assert_eq!(pair(&told), Some((1, 4)));
+        assert_eq!(pair(&[linked(1, -900), linked(2, -600), linked(3, -300)]), Some((2, 3)));
+        assert_eq!(pair(&[linked(1, -60), linked(2, -30)]), Some((1, 2)), "the oldest there is");
+        assert_eq!(pair(&[linked(1, -60)]), None);
+    }
 }
