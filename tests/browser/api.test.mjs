@@ -68,7 +68,7 @@ test('an incident from alert to postmortem through REST', async (t) => {
     });
     assert.match(snapshots[0].changes.join('\n'), /web5/);
     const diff = await api.get(`/api/v1/snapshots/${snapshots[1].id}/diff/${snapshots[0].id}`);
-    assert.match(diff.changes.join('\n'), /web5.*100.*40/);
+    assert.match(diff.changes.map((change) => change.sentence).join('\n'), /web5.*100.*40/);
     const sent = fs.readFileSync(world.config, 'utf8').replace('balance roundrobin', 'balance leastconn');
     const pushed = await api.post(`/api/v1/balancers/${balancer.id}/snapshots`, sent, { type: 'text/plain' });
     assert.match(pushed.changes.join('\n'), /leastconn/);
