@@ -7,13 +7,6 @@ pub use crate::balancer::haproxy::state::{Row, ServerLine, ServerLines, parse_se
 use crate::balancer::state::State;
 use crate::signal::series::{Metric, Sample, SeriesKey};
 
-/// The state alone, from the text of `show servers state` that somebody sent. Pools and servers come in the
-/// order of their names; what only `show stat` tells (algorithm, backup) is not known.
-pub fn parse_state(text: &str) -> Option<State> {
-    parse_servers_state(text)?;
-    crate::balancer::haproxy::state::state(text).ok()
-}
-
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Info {
     pub version: Option<String>,

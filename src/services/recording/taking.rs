@@ -201,9 +201,7 @@ impl Moment {
 
 /// What changed between two moments, by consequence.
 pub fn changes(before: &Moment, after: &Moment) -> Vec<Change> {
-    let parts = |moment: &'_ Moment| (moment.model.clone(), moment.state.clone());
-    let (old, new) = (parts(before), parts(after));
-    let mut changes = diff::changes((old.0.as_ref(), old.1.as_ref()), (new.0.as_ref(), new.1.as_ref()));
+    let mut changes = diff::changes((before.model.as_ref(), before.state.as_ref()), (after.model.as_ref(), after.state.as_ref()));
     if let (Some(old), Some(new)) = (&before.config, &after.config) {
         let secret = |sentence| Change { sentence, ..Change::default() };
         changes.extend(diff::secret_changes(old, new).into_iter().map(secret));
