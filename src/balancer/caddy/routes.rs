@@ -1,11 +1,10 @@
 //! Routes of a server, followed through subroutes to where requests end.
 
-use std::collections::HashMap;
-
 use super::super::clean_name;
 use super::super::data::{Fields, Node, POOLS_MAX, Reader, compact};
 use super::super::model::{Model, Route, Target};
 use super::proxy;
+use crate::balancer::maps::HashMap;
 use crate::domain::time::shorten;
 
 /// Longest condition, in characters.
@@ -38,8 +37,8 @@ const PASSING: [&str; 17] = [
 /// Handlers that answer themselves.
 const ANSWERING: [&str; 6] = ["acme_server", "error", "file_server", "metrics", "static_response", "php"];
 
-pub struct Walk<'r, 't, 'm> {
-    reader: &'r Reader<'t>,
+pub struct Walk<'r, 'm> {
+    reader: &'r Reader,
     model: &'m mut Model,
     server: &'r str,
     named: Option<&'r Node<'r>>,
@@ -49,9 +48,9 @@ pub struct Walk<'r, 't, 'm> {
     names: HashMap<String, usize>,
 }
 
-impl<'r, 't, 'm> Walk<'r, 't, 'm> {
-    pub fn new(reader: &'r Reader<'t>, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
-        Self { reader, model, server, named, seen: 0, names: HashMap::new() }
+impl<'r, 'm> Walk<'r, 'm> {
+    pub fn new(reader: &'r Reader, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
+        Self { reader, model, server, named, seen: 0, names: HashMap::default() }
     }
 
     /// Takes a list of routes; `conditions` hold for all of them.

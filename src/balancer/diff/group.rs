@@ -1,9 +1,10 @@
 //! Found changes to sentences: alike ones together, the gravest first, always in the same order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::words::{Said, listed, servers};
 use crate::balancer::change::{Change, ChangeKind, Edit};
+use crate::balancer::maps::HashMap;
 use crate::balancer::source::Place;
 
 /// More sentences of one kind than this in one pool become one; likewise one change of more pools than this.
@@ -129,7 +130,7 @@ pub fn group(items: Vec<Item<'_>>) -> Vec<Change> {
 
 /// Items of one key together, in the order in which the keys come first.
 fn buckets<'a, K: std::hash::Hash + Eq>(items: Vec<Item<'a>>, key: impl Fn(&Item<'a>) -> K) -> Vec<Vec<Item<'a>>> {
-    let mut at: HashMap<K, usize> = HashMap::new();
+    let mut at: HashMap<K, usize> = HashMap::default();
     let mut out: Vec<Vec<Item<'a>>> = Vec::new();
     for item in items {
         let next = out.len();
@@ -144,10 +145,12 @@ fn buckets<'a, K: std::hash::Hash + Eq>(items: Vec<Item<'a>>, key: impl Fn(&Item
 
 /// Whether all of several items stand at one place before, and at one after: `defaults` changed, not they.
 fn written_once(items: &[Item<'_>]) -> bool {
-    let spot = |place: &Place| (place.file, place.start, place.line);
+    let spot = |place: &Place| (place.file(), place.span().start);
     let first = |item: &Item| (item.before.first().map(spot), item.after.first().map(spot));
     let once = first(&items[0]);
-    items.len() > 1 && once.1.is_some_and(|(_, _, line)| line > 0) && items.iter().all(|item| first(item) == once)
+    items.len() > 1
+        && items[0].after.first().is_some_and(|place| place.is_written())
+        && items.iter().all(|item| first(item) == once)
 }
 
 /// Whether several items are what another version makes of what nobody wrote.
@@ -315,7 +318,7 @@ fn change(items: Vec<Item<'_>>, percent: f64, sentence: String, many: bool) -> (
         lost_percent: percent,
         ..Change::default()
     };
-    let spot = |place: &Place| (place.file, place.line, place.start);
+    let spot = |place: &Place| (place.file(), place.span().start);
     let add = |to: &mut Vec<Place>, from: Vec<Place>| {
         let last = to.last().map(spot);
         to.extend(from.into_iter().filter(|place| Some(spot(place)) != last));

@@ -1,6 +1,6 @@
 //! What stands in lists: routes of a listener, persistence of a pool, admin surfaces of the process.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use super::apply::renamed;
 use super::defaults::plain;
@@ -8,6 +8,7 @@ use super::group::Item;
 use super::matching::Matched;
 use super::words::{self, Said, value, verb};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, RoutePart};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{AdminSurface, Bind, Model, Persistence, PersistenceKind, Route, Setting};
 use crate::balancer::source::Place;
 use crate::domain::balancer::BalancerKind;
@@ -195,7 +196,7 @@ pub fn routes<'a>(old: &'a Model, new: &'a Model, pools: &Matched, listeners: &M
         .map(|(before, after)| (new.listeners[*after].name.as_str(), old.listeners[*before].name.as_str()))
         .collect();
     // Under the listener's name before; its new name beside it.
-    let mut lists: HashMap<&str, (Vec<&'a Route>, Vec<&'a Route>)> = HashMap::new();
+    let mut lists: HashMap<&str, (Vec<&'a Route>, Vec<&'a Route>)> = HashMap::default();
     let mut order: Vec<(&'a str, &'a str)> = Vec::new();
     let mut seen = BTreeSet::new();
     for route in &new.routes {

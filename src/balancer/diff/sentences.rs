@@ -214,7 +214,7 @@ fn another_version_means_something_else() {
 fn changes_hold_kind_names_places_and_loss() {
     let text = CONFIG.replace("web3 10.0.0.3:80", "web3 10.0.0.3:80 weight 0").replace("bind :80\n", "bind :80\n bind :81\n");
     let changes = found(CONFIG, &text);
-    let lines = |places: &[crate::balancer::source::Place]| places.iter().map(|place| place.line).collect::<Vec<_>>();
+    let lines = |places: &[crate::balancer::source::Place]| places.iter().map(|place| place.line()).collect::<Vec<_>>();
     let told: Vec<_> = changes.iter().map(|c| (c.kind, c.pool.as_deref(), lines(&c.before), lines(&c.after))).collect();
     assert_eq!(told, [(ChangeKind::Weight, Some("web"), vec![17], vec![21]), (ChangeKind::Listener, None, vec![], vec![8]),]);
     assert_eq!((changes[0].servers.as_slice(), changes[0].lost_percent.round()), (["web3".to_owned()].as_slice(), 33.0));

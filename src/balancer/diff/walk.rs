@@ -1,7 +1,5 @@
 //! Two models side by side: every difference as an [`Item`], nothing said twice.
 
-use std::collections::HashMap;
-
 use super::defaults::Defaults;
 use super::group::Item;
 use super::lists::{self, Found};
@@ -9,6 +7,7 @@ use super::matching::{self, Matched};
 use super::parts::{self, differing};
 use super::words::{self, Said, value};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, ListenerPart, PoolPart, ProcessPart, ServerPart};
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Family, HashMethod, Listener, Model, Pool, Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::balancer::BalancerKind;

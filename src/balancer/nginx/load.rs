@@ -4,11 +4,12 @@
 //! asked; patterns are relative to the folder of the main file, as nginx has it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::lex::Fault;
 use super::tree::{self, Body, DEPTH_MAX, Directive};
 use crate::balancer::model::{Gravity, Notice};
-use crate::balancer::source::{Files, Lines, Place, Source};
+use crate::balancer::source::{Files, Origin, Place, Source};
 
 /// Most notices that are kept of one config.
 const NOTICES_MAX: usize = 1000;
@@ -20,7 +21,7 @@ const BYTES_MAX: usize = 64 << 20;
 /// A config that is being read, and what there is to say about it.
 pub struct Config {
     files: Vec<Source>,
-    lines: Vec<Lines>,
+    origins: Vec<Arc<Origin>>,
     pub notices: Vec<Notice>,
     /// Whether everything that is included was there to be read.
     pub complete: bool,
@@ -32,17 +33,12 @@ impl Config {
     }
 
     pub fn place(&self, file: usize, span: Range<usize>) -> Place {
-        match (self.files.get(file), self.lines.get(file)) {
-            (Some(source), Some(lines)) => lines.place(&source.text, file, span),
-            _ => Place::default(),
-        }
+        self.origins.get(file).map(|origin| Place::new(origin, span)).unwrap_or_default()
     }
 
     /// The place of a directive: all of its bytes, told by its first line.
     pub fn at(&self, directive: &Directive) -> Place {
-        let mut place = self.place(directive.file, directive.head.clone());
-        place.end = directive.span.end;
-        place
+        self.place(directive.file, directive.head.clone()).up_to(directive.span.end)
     }
 
     /// The place of one argument.
@@ -86,7 +82,7 @@ impl Config {
 
 /// Reads the first of `sources` and all that it includes.
 pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive>) {
-    let config = Config { files: Vec::new(), lines: Vec::new(), notices: Vec::new(), complete: true };
+    let config = Config { files: Vec::new(), origins: Vec::new(), notices: Vec::new(), complete: true };
     let main = sources.first().map(|source| source.name.as_str()).unwrap_or_default();
     let folder = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
     let mut loader = Loader { config, sources, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
@@ -111,7 +107,7 @@ impl Loader<'_> {
         let known = self.config.files.iter().position(|file| file.name == source.name);
         let file = known.unwrap_or_else(|| {
             self.config.files.push(source.clone());
-            self.config.lines.push(Lines::new(&source.text));
+            self.config.origins.push(Origin::new(self.config.origins.len(), &source.text));
             self.config.files.len() - 1
         });
         let read = tree::read(&source.text);
@@ -128,22 +124,27 @@ impl Loader<'_> {
     }
 
     /// Puts included directives in the place of each `include`, and the file's number into all.
-    fn splice(&mut self, directives: Vec<Directive>, file: usize, depth: usize) -> Vec<Directive> {
-        let mut out = Vec::with_capacity(directives.len());
-        for mut directive in directives {
+    fn splice(&mut self, mut directives: Vec<Directive>, file: usize, depth: usize) -> Vec<Directive> {
+        let includes =
+            |directive: &Directive| directive.body == Body::None && directive.is("include") && directive.arguments.len() == 1;
+        for directive in &mut directives {
             directive.file = file;
-            match directive.body {
-                Body::Block(inner) => {
-                    directive.body = Body::Block(self.splice(inner, file, depth + 1));
-                    out.push(directive);
-                }
-                Body::None if directive.is("include") && directive.arguments.len() == 1 => {
-                    let pattern = directive.arguments[0].text.clone();
-                    for source in self.find(&directive, &pattern, depth) {
-                        out.extend(self.include(&directive, &source, depth));
-                    }
-                }
-                _ => out.push(directive),
+            if let Body::Block(inner) = &mut directive.body {
+                *inner = self.splice(std::mem::take(inner), file, depth + 1);
+            }
+        }
+        if !directives.iter().any(includes) {
+            return directives;
+        }
+        let mut out = Vec::with_capacity(directives.len());
+        for directive in directives {
+            if !includes(&directive) {
+                out.push(directive);
+                continue;
+            }
+            let pattern = directive.arguments[0].text.clone();
+            for source in self.find(&directive, &pattern, depth) {
+                out.extend(self.include(&directive, &source, depth));
             }
         }
         out

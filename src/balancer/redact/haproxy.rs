@@ -32,13 +32,13 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
 struct Words<'a> {
     line: &'a str,
     at: usize,
-    tokens: &'a [Token],
+    tokens: &'a [Token<'a>],
     found: &'a mut Vec<Range<usize>>,
 }
 
 impl Words<'_> {
     fn word(&self, index: usize) -> &str {
-        self.tokens.get(index).map_or("", |token| token.text.as_str())
+        self.tokens.get(index).map_or("", |token| &*token.text)
     }
 
     /// The bytes inside the word's quotes.

@@ -75,7 +75,7 @@ impl Captured {
 
 /// What a reading is, seen from the newest snapshot.
 pub(super) enum Compared {
-    Same(Snapshot),
+    Same(Box<Snapshot>),
     Different(Box<Fresh>),
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn compare(app: &App, balancer: BalancerId, mut captured: Captu
     if let Some(newest) = &before {
         content = snapshots::content(&mut conn, newest.id).await?.unwrap_or_default();
         if captured.says(&content) {
-            return Ok(Compared::Same(newest.clone()));
+            return Ok(Compared::Same(Box::new(newest.clone())));
         }
     }
     let old_config = match &content.config_hash {
@@ -118,7 +118,7 @@ pub(super) async fn compare(app: &App, balancer: BalancerId, mut captured: Captu
             changes = sentences(&Moment::new(captured.kind, old_config, content.state), &new);
         }
         let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
-        captured.notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line, notice.text)));
+        captured.notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line(), notice.text)));
         let content = snapshots::Content { config_hash: captured.hash.or(content.config_hash), state: new.state };
         Ok(Fresh { kind: captured.kind, before, changes, notices: captured.notices, content, packed })
     });
@@ -288,7 +288,7 @@ pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: Pushe
     let captured = Captured::new(app, kind, Some(pushed.config), state, Vec::new()).await?;
     loop {
         let fresh = match compare(app, id, captured.clone()).await? {
-            Compared::Same(newest) => return Ok(newest),
+            Compared::Same(newest) => return Ok(*newest),
             Compared::Different(fresh) => *fresh,
         };
         let mut unit = Unit::begin(app, actor).await?;
