@@ -75,6 +75,13 @@ impl<'a> Merged<'a, '_> {
                 self.not_yet(&mut item, " to the config, not running yet");
                 Some(item)
             }
+            // Called by its address, which is a new one.
+            (Some(Edit::Servers { edit: ListEdit::Changed { .. }, .. }), Some(_), None)
+                if item.kind == ChangeKind::ServerReaddressed =>
+            {
+                self.not_yet(&mut item, " in the config, not running yet");
+                Some(item)
+            }
             (
                 Some(Edit::Pools(ListEdit::Changed { before: PoolPart::Algorithm(was), after: PoolPart::Algorithm(is), .. })),
                 Some((now, _)),
@@ -155,7 +162,7 @@ impl<'a> Merged<'a, '_> {
             (false, false) => format!(", {force} in force"),
         };
         item.said = value(format!("configured {what}"), format!("{from} → {to}{rest}"));
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
         Some(item)
     }
 
@@ -178,7 +185,7 @@ impl<'a> Merged<'a, '_> {
         if let Said::Each { one, .. } = &mut item.said {
             one.push_str(rest);
         }
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
     }
 }
 

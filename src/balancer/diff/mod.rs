@@ -25,6 +25,8 @@ pub use state::{diff, state_changes};
 pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
 #[cfg(test)]
+mod pairs;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod sentences;

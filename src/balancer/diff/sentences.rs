@@ -77,9 +77,15 @@ fn spelling_is_no_change() {
 fn servers_are_said_with_what_they_carried() {
     assert_eq!(with("weight 100", "weight 0"), ["pool web: weight of 3 of 3 servers 100 → 0, 100 % of capacity removed"]);
     assert_eq!(with("web1 10.0.0.1:80", "web1 10.0.0.1:80 weight 150"), ["pool web: web1 weight 100 → 150"]);
-    assert_eq!(with("web1 10.0.0.1:80", "web1 10.0.0.1:80 disabled"), ["pool web: web1 ready → maintenance"]);
+    assert_eq!(
+        with("web1 10.0.0.1:80", "web1 10.0.0.1:80 disabled"),
+        ["pool web: web1 ready → maintenance, 33 % of capacity removed"]
+    );
     assert_eq!(with("10.0.0.3:80", "10.0.0.3:80 backup"), ["pool web: web3 now backup, 33 % of capacity removed"]);
-    assert_eq!(with(" server web3 10.0.0.3:80 cookie c\n", ""), ["pool web: server web3 (10.0.0.3:80) removed"]);
+    assert_eq!(
+        with(" server web3 10.0.0.3:80 cookie c\n", ""),
+        ["pool web: server web3 (10.0.0.3:80) removed with 33 % of capacity"]
+    );
     let added = " server web4 10.0.0.4:80\nbackend api\n";
     assert_eq!(with("backend api\n", added), ["pool web: server web4 (10.0.0.4:80) added"]);
     assert_eq!(with("server web3 10.0.0.3", "server app3 10.0.0.3"), ["pool web: server web3 renamed to app3"]);
@@ -88,7 +94,7 @@ fn servers_are_said_with_what_they_carried() {
         with("10.0.2.1:80", "10.0.2.1:80 slowstart 30s maxqueue 10"),
         ["pool img: img1 maxqueue none → 10", "pool img: img1 slow start none → 30 s"]
     );
-    let verified = "pool img: img1 now reached over TLS, its certificate not verified";
+    let verified = "pool img: img1 now reached over TLS without a check of the certificate";
     assert_eq!(with("10.0.2.1:80", "10.0.2.1:80 ssl verify none"), [verified]);
     assert_eq!(with("10.0.2.1:80", "10.0.2.1:80 ssl verify required"), ["pool img: img1 now reached over TLS"]);
 }
@@ -104,7 +110,7 @@ fn pools_are_said_and_renames_seen() {
     assert_eq!(with("backend img\n", added), ["pool new added with 1 server"]);
     assert_eq!(
         with("backend img\n", "backend pictures\n"),
-        ["listener fe: route if { path_beg /img } still leads to img, now called pictures", "pool img renamed to pictures"]
+        ["listener fe: route “if { path_beg /img }” still leads to img, now called pictures", "pool img renamed to pictures"]
     );
     let renamed = CONFIG.replace("backend img", "backend pictures");
     assert_eq!(said(CONFIG, &renamed), ["pool img renamed to pictures"], "with the route to it");
@@ -167,9 +173,9 @@ fn listeners_routes_and_order() {
     assert_eq!(sentence(diff(&new, &old)), ["listener fe no longer asks for TLS on *:80"]);
     assert_eq!(
         with("path_beg /api", "path_beg /v2"),
-        ["listener fe: route if is_api to api, “is_api: path_beg /api” → “is_api: path_beg /v2”"]
+        ["listener fe: route “if is_api” to api, “is_api: path_beg /api” → “is_api: path_beg /v2”"]
     );
-    assert_eq!(with("use_backend api if", "use_backend img if"), ["listener fe: route if is_api api → img"]);
+    assert_eq!(with("use_backend api if", "use_backend img if"), ["listener fe: route “if is_api” api → img"]);
     let route = " use_backend img if { path_beg /img }\n";
     assert_eq!(with(route, ""), ["listener fe no longer sends to img if { path_beg /img }"]);
     let new = " use_backend img if { path_beg /new }\n default_backend web\n";
@@ -179,7 +185,7 @@ fn listeners_routes_and_order() {
     let turned = " use_backend img if { path_beg /img }\n use_backend api if is_api\n";
     assert_eq!(
         with(routes, turned),
-        ["listener fe: order of routes changed: if { path_beg /img } to img is now tried before if is_api to api"]
+        ["listener fe: order of routes changed: “if { path_beg /img }” to img is now tried before “if is_api” to api"]
     );
     let servers = " server api1 10.0.1.1:80 check\n server api2 10.0.1.2:80 check\n";
     let turned = " server api2 10.0.1.2:80 check\n server api1 10.0.1.1:80 check\n";

@@ -79,7 +79,7 @@ fn what_is_written_is_said_where_something_else_is_in_force() {
         ["pool web: web2 configured state ready → maintenance, ready still in force"]
     );
     drained.1.pools[0].servers[2].admin = Admin::Maintenance;
-    assert_eq!(said(&moment([100; 3], [100; 3]), &drained), ["pool web: web2 ready → maintenance"]);
+    assert_eq!(said(&moment([100; 3], [100; 3]), &drained), ["pool web: web2 ready → maintenance, 33 % of capacity removed"]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::balancer::change::ChangeKind;
 use crate::balancer::change::{Bound, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
 use crate::balancer::model::{
-    Algorithm, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
+    Algorithm, Check, CheckKind, Family, Hash, HashMethod, Mode, Passive, Persistence, Resolution, Retry, Role, Route, Scope,
+    Setting, Target,
 };
 use crate::domain::balancer::BalancerKind;
 
@@ -19,12 +20,10 @@ pub enum Said {
         from: u32,
         to: u32,
     },
-    /// "web2 ready → drain", "3 of 5 servers ready → drain"; the label is what it is about. The share of capacity that
-    /// goes with it is said from so many percent on.
+    /// "web2 ready → drain", "3 of 5 servers ready → drain"; the label is what it is about.
     Verb {
         label: &'static str,
         verb: String,
-        loss_from: u32,
     },
     /// A sentence of its own while there are few, with the name: "web1 renamed to app1"; together "6 servers renamed".
     Each {
@@ -40,7 +39,7 @@ pub fn value(label: impl Into<String>, change: impl Into<String>) -> Said {
 }
 
 pub fn verb(label: &'static str, verb: impl Into<String>) -> Said {
-    Said::Verb { label, verb: verb.into(), loss_from: 1 }
+    Said::Verb { label, verb: verb.into() }
 }
 
 /// "none → 200".
@@ -107,8 +106,10 @@ impl Timer {
     }
 }
 
-fn timeout(timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
-    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, duration)))
+/// For nginx a timeout of 0 is over at once, for the others it never is.
+fn timeout(kind: BalancerKind, timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
+    let said = |ms| if ms == 0 && kind != BalancerKind::Nginx { "0 (no limit)".to_owned() } else { duration(ms) };
+    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, said)))
 }
 
 fn slots(kind: BalancerKind) -> &'static str {
@@ -152,9 +153,10 @@ fn mode(mode: Mode) -> String {
     .to_owned()
 }
 
-/// The algorithm's name for people.
-pub fn algorithm_name(algorithm: &Algorithm) -> String {
-    algorithm.name.clone().unwrap_or_else(|| "the default".to_owned())
+/// The algorithm's name for people; nginx has no word for its default.
+fn algorithm_name(algorithm: &Algorithm) -> String {
+    let unnamed = if algorithm.family == Family::RoundRobin { "round robin" } else { "the default" };
+    algorithm.name.clone().unwrap_or_else(|| unnamed.to_owned())
 }
 
 fn algorithm(kind: BalancerKind, old: &Algorithm, new: &Algorithm) -> Said {
@@ -244,9 +246,11 @@ fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
     )
 }
 
-fn retry(old: &Retry, new: &Retry) -> Said {
+fn retry(kind: BalancerKind, old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
-    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
+    // Without a number nginx tries every server.
+    let every = || (kind == BalancerKind::Nginx).then(|| "one for each server".to_owned());
+    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value)).or_else(every);
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
     let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
     let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));
@@ -261,6 +265,11 @@ fn retry(old: &Retry, new: &Retry) -> Said {
             ("retry budget", yes(old.budget), yes(new.budget)),
         ],
     )
+}
+
+/// A server that is called by its address at another one.
+pub fn address(from: &str, to: &str) -> (ChangeKind, Said) {
+    (ChangeKind::ServerReaddressed, Said::Each { one: format!("{from} re-addressed to {to}"), all: "re-addressed" })
 }
 
 fn text(value: &Option<String>) -> Option<String> {
@@ -284,7 +293,7 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
         (P::Admin(from), P::Admin(to)) => {
             let verb = format!("{} → {}", from.said(), to.said());
-            (ChangeKind::AdminState, Said::Verb { label: "admin state", verb, loss_from: 50 })
+            (ChangeKind::AdminState, Said::Verb { label: "admin state", verb })
         }
         (P::Role(_), P::Role(to)) => {
             (ChangeKind::Role, verb("role", if *to == Role::Backup { "now backup" } else { "no longer backup" }))
@@ -302,9 +311,9 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
             (ChangeKind::Persistence, value("persistence value", arrow(text(from), text(to), |text| text)))
         }
         (P::Tls(_), P::Tls(to)) => (ChangeKind::Tls, verb("TLS", on(*to, "now reached over TLS", "no longer reached over TLS"))),
-        (P::TlsVerified(_), P::TlsVerified(to)) => {
-            let now = *to == Some(true);
-            (ChangeKind::Tls, verb("certificate check", on(now, "certificate now verified", "certificate no longer verified")))
+        (P::TlsVerified(from), P::TlsVerified(to)) => {
+            let said = |verified: bool| on(verified, "on", "off");
+            (ChangeKind::Tls, value("certificate check", arrow(*from, *to, said)))
         }
         (P::Resolution(from), P::Resolution(to)) => {
             let said = |resolution: Resolution| {
@@ -345,8 +354,8 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
             (ChangeKind::HealthCheck, said)
         }
         (P::Limit(limit, from), P::Limit(_, to)) => (ChangeKind::Limit, value(bound(kind, *limit), arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
-        (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(from, to)),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
+        (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(kind, from, to)),
         (P::Scope(from), P::Scope(to)) => {
             let said = |scope: Scope| match scope {
                 Scope::Process => "process",
@@ -371,12 +380,12 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
     }
 }
 
-pub fn listener(old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
+pub fn listener(kind: BalancerKind, old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
     use ListenerPart as P;
     match (old, new) {
         (P::Mode(from), P::Mode(to)) => (ChangeKind::Listener, value("mode", format!("{} → {}", mode(*from), mode(*to)))),
         (P::Maxconn(from), P::Maxconn(to)) => (ChangeKind::Limit, value("maxconn", arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
         _ => (ChangeKind::Listener, value("settings", "changed")),
     }
 }
@@ -392,6 +401,41 @@ pub fn process(kind: BalancerKind, old: &ProcessPart, new: &ProcessPart) -> Said
         (P::Threads(from), P::Threads(to)) => value("threads", arrow(*from, *to, number)),
         (P::Files(from), P::Files(to)) => value("open files", arrow(*from, *to, number)),
         _ => value("settings", "changed"),
+    }
+}
+
+/// What a cookie asks for, where its name and the words of the config stay.
+pub fn cookie(old: &Persistence, new: &Persistence) -> Said {
+    let on = |is: bool| Some(on(is, "on", "off"));
+    let what = format!("persistence by {}", new.key);
+    let expires = |p: &Persistence| p.expires_ms.map(duration);
+    fields(
+        &what,
+        vec![
+            ("expiry", expires(old), expires(new)),
+            ("HttpOnly", on(old.http_only), on(new.http_only)),
+            ("Secure", on(old.secure), on(new.secure)),
+            ("SameSite", on(old.same_site), on(new.same_site)),
+            ("shared with others", on(old.shared), on(new.shared)),
+        ],
+    )
+}
+
+/// A route's condition in the balancer's words.
+pub fn condition(route: &Route) -> String {
+    route.condition.as_ref().map_or_else(|| "for the rest".to_owned(), |condition| format!("“{condition}”"))
+}
+
+/// "sends to api for “path /api”", "answers “return 204” for “location = /health”".
+pub fn way(route: &Route) -> String {
+    let does = match &route.target {
+        Target::Other { .. } => format!("answers {}", target(&route.target)),
+        _ => format!("sends to {}", target(&route.target)),
+    };
+    match &route.condition {
+        None => format!("{does} by default"),
+        Some(condition) if condition.starts_with("if ") || condition.starts_with("unless ") => format!("{does} {condition}"),
+        Some(_) => format!("{does} for {}", self::condition(route)),
     }
 }
 
