@@ -82,7 +82,24 @@ impl Defaults {
 
     /// Without its servers: they are laid one by one, where they differ.
     pub fn pool(&self, pool: &Pool) -> Pool {
-        let mut laid = Pool { servers: Vec::new(), ..pool.clone() };
+        // Not by `..pool.clone()`, which would copy the servers too.
+        let mut laid = Pool {
+            name: pool.name.clone(),
+            mode: pool.mode,
+            algorithm: pool.algorithm.clone(),
+            persistence: pool.persistence.clone(),
+            check: pool.check.clone(),
+            passive: pool.passive.clone(),
+            limits: pool.limits.clone(),
+            timeouts: pool.timeouts.clone(),
+            retry: pool.retry.clone(),
+            scope: pool.scope,
+            all_backups: pool.all_backups,
+            server_rules: pool.server_rules.clone(),
+            discovered: pool.discovered,
+            servers: Vec::new(),
+            place: pool.place.clone(),
+        };
         laid.algorithm.written = true;
         laid.algorithm.name = laid.algorithm.name.as_deref().map(unbraced);
         if let Some(hash) = &mut laid.algorithm.hash {

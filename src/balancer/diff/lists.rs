@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::apply::renamed;
 use super::defaults::plain;
+use super::details;
 use super::group::Item;
 use super::matching::Matched;
 use super::words::{self, Said, value, verb};
@@ -51,7 +52,7 @@ pub fn persistence<'a>(old: &'a [Persistence], new: &'a [Persistence]) -> Vec<Fo
         let (was, is) = (text(before), text(after));
         let said = match (before.key == after.key, was == is) {
             (true, false) => value("persistence", format!("{was} → {is}")),
-            (true, true) => words::cookie(before, after),
+            (true, true) => details::cookie(before, after),
             (false, true) => value("persistence key", format!("{} → {}", before.key, after.key)),
             (false, false) => value("persistence key", format!("{} → {} ({was} → {is})", before.key, after.key)),
         };

@@ -5,6 +5,7 @@
 
 mod apply;
 mod defaults;
+mod details;
 mod group;
 mod lists;
 mod matching;

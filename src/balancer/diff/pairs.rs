@@ -29,6 +29,8 @@ struct Pair {
     after: String,
     /// Lines after `= `.
     wanted: Vec<String>,
+    /// Lines after `~ `: the way back; empty where nobody asks.
+    back: Vec<String>,
 }
 
 fn pairs(kind: BalancerKind) -> Vec<Pair> {
@@ -48,8 +50,8 @@ fn pair(before: &str, text: &str) -> Pair {
     let version =
         |at: usize| versions.get(at).or(versions.first()).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
     let lines = |start: char| rest.lines().filter_map(move |line| line.strip_prefix(start));
-    let wanted: Vec<String> = lines('=').map(|line| line.trim().to_owned()).collect();
-    let changes: Vec<&str> = rest.lines().filter(|line| !line.starts_with('=')).collect();
+    let told = |start: char| lines(start).map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let changes: Vec<&str> = rest.lines().filter(|line| !line.starts_with(['=', '~'])).collect();
     let mut after = before.to_owned();
     let whole =
         changes.iter().any(|line| line.starts_with('+')) && changes.iter().all(|line| line.is_empty() || line.starts_with('+'));
@@ -67,7 +69,14 @@ fn pair(before: &str, text: &str) -> Pair {
             after = whole.replacen(&old, &new, 1).split_off(1);
         }
     }
-    Pair { title: title.to_owned(), versions: [version(0), version(1)], before: before.to_owned(), after, wanted }
+    Pair {
+        title: title.to_owned(),
+        versions: [version(0), version(1)],
+        before: before.to_owned(),
+        after,
+        wanted: told('='),
+        back: told('~'),
+    }
 }
 
 impl Pair {
@@ -108,8 +117,12 @@ fn pairs_are_said_word_for_word() {
             if !again.is_empty() {
                 fault(format!("not all of the change: {again:#?}"));
             }
-            if diff(&new, &old).is_empty() != changes.is_empty() {
+            let back: Vec<String> = diff(&new, &old).iter().map(told).collect();
+            if back.is_empty() != changes.is_empty() {
                 fault("the way back is another one".to_owned());
+            }
+            if back != pair.back && !pair.back.is_empty() {
+                fault(format!("back is\n~ {}\nand not\n~ {}", back.join("\n~ "), pair.back.join("\n~ ")));
             }
             if pair.before == pair.after && pair.versions[0] == pair.versions[1] {
                 fault("changes nothing".to_owned());

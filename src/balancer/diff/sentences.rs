@@ -139,6 +139,76 @@ fn algorithm_and_persistence() {
 }
 
 #[test]
+fn what_is_asked_in_turn_has_an_order() {
+    let turned = |a: &str, b: &str| {
+        let text = |first: &str, second: &str| {
+            format!("backend b\n stick-table type ip size 1m\n {first}\n {second}\n server s 10.0.0.1:80\n")
+        };
+        said(&text(a, b), &text(b, a))
+    };
+    assert_eq!(
+        turned("stick on src", "stick on req.cook(S)"),
+        ["pool b: order of persistence “stick on src”, “stick on req.cook(S)” → “stick on req.cook(S)”, “stick on src”"]
+    );
+    assert_eq!(
+        turned("use-server s if { src 10.0.0.0/8 }", "use-server s if { src 10.9.0.0/16 }"),
+        ["pool b: order of the use-server rules changed"]
+    );
+    let many = (0..6).map(|n| format!(" server s{n} 10.0.0.{n}:80\n"));
+    let text = |servers: Vec<String>| format!("backend b\n balance first\n{}", servers.concat());
+    assert_eq!(
+        said(&text(many.clone().collect()), &text(many.rev().collect())),
+        ["pool b: order of servers changed"],
+        "too many to name"
+    );
+}
+
+#[test]
+fn a_certificate_may_be_checked_no_longer() {
+    let two = |verify: &str| {
+        CONFIG.replace("check\nbackend img", &format!("check\n default-server ssl verify {verify} ca-file ca.pem\n server a 10.0.1.7:443\n server b 10.0.1.8:443\nbackend img"))
+    };
+    assert_eq!(said(&two("required"), &two("none")), ["pool api: certificate check of 2 of 4 servers on → off"]);
+    let one = |verify: &str| CONFIG.replace("10.0.2.1:80", &format!("10.0.2.1:80 ssl verify {verify} ca-file ca.pem"));
+    assert_eq!(said(&one("none"), &one("required")), ["pool img: img1 certificate check off → on"]);
+}
+
+#[test]
+fn one_edit_of_many_pools_is_one_sentence_with_its_loss() {
+    let text = |weight: &str, check: &str| {
+        let pool = |n: usize| format!("backend b{n}\n server s1 10.0.{n}.1:80{check}{weight}\n server s2 10.0.{n}.2:80{check}\n");
+        (0..7).map(pool).collect::<String>()
+    };
+    let before = text("", " check");
+    assert_eq!(
+        said(&before, &text(" weight 0", " check")),
+        ["weight of 7 servers in 7 pools 1 → 0, 50 % of the capacity of each removed: b0, b1, b2, b3, b4 and 2 more"]
+    );
+    assert_eq!(said(&before, &text("", "")), ["14 servers in 7 pools no longer health-checked: b0, b1, b2, b3, b4 and 2 more"]);
+    let shared = |server: &str| (0..6).map(|n| format!("backend b{n}\n server own 10.0.{n}.1:80\n{server}")).collect::<String>();
+    assert_eq!(
+        said(&shared(" server gone 10.9.9.9:80\n"), &shared("")),
+        ["server gone (10.9.9.9:80) removed with 50 % of the capacity of each in 6 pools: b0, b1, b2, b3, b4 and 1 more"]
+    );
+    let cookies = |cookie: &str| format!("defaults\n{cookie}") + &shared("");
+    assert_eq!(
+        said(&cookies(" cookie S insert\n"), &cookies("")),
+        ["persistence “cookie S insert” removed in 6 of 6 pools"],
+        "it stood in the defaults"
+    );
+    let once = |maxconn: &str| {
+        format!(
+            "defaults\n default-server maxconn {maxconn}\nbackend a\n server a 10.0.0.1:80\nbackend b\n server b 10.0.0.2:80\n"
+        )
+    };
+    let changes = found(&once("50"), &once("9"));
+    assert_eq!(changes[0].sentence, "maxconn of 2 servers in 2 pools 50 → 9: a, b");
+    let lines = |places: &[crate::balancer::source::Place]| places.iter().map(|place| place.line).collect::<Vec<_>>();
+    assert_eq!((lines(&changes[0].before), lines(&changes[0].after)), (vec![2], vec![2]));
+    assert_eq!((changes[0].pool.as_deref(), changes[0].servers.len()), (None, 2));
+}
+
+#[test]
 fn checks_limits_timeouts_and_retries() {
     assert_eq!(
         with("maxconn 50", "inter 5s fall 2 maxconn 50"),

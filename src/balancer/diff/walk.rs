@@ -148,6 +148,7 @@ impl<'a> Walk<'a> {
         let matched = matching::servers(old, new);
         let capacity = capacity(old);
         let scale = scale(old, new, &matched);
+        let net = net(old, new, &matched, scale);
         let first = self.items.len();
         let mut ranks: Vec<(usize, Item<'a>)> = Vec::new();
         let item =
@@ -155,10 +156,6 @@ impl<'a> Walk<'a> {
                 let item = Item::new(kind, said).edit(Edit::Servers { pool, edit });
                 Item { pool: Some(&new.name), server: Some(&server.name), total, lost, capacity, ..item }
             };
-        // Servers that come in their place carry what they carried.
-        let carried = |servers: &[Server], at: &[usize]| at.iter().map(|at| carries(&servers[*at])).sum::<f64>();
-        let (gone, come) = (carried(&old.servers, &matched.gone), carried(&new.servers, &matched.come) / scale);
-        let net = if gone > come { 1.0 - come / gone } else { 0.0 };
         for at in &matched.gone {
             let server = &old.servers[*at];
             let said = Said::Each { one: format!("{} removed", with_address(server)), all: "removed" };
@@ -203,7 +200,7 @@ impl<'a> Walk<'a> {
                     said = words::verb("TLS", "now reached over TLS without a check of the certificate");
                 }
                 let places = (from.place(before), to.place(after));
-                let lost = lost(before, after, &to, scale);
+                let lost = lost(before, after, &to, scale) * net;
                 // TLS has been said with whether the certificate is verified, a new address with the name made of it.
                 let follows = (tls && matches!(to, ServerPart::TlsVerified(_)))
                     || (by_address && before.name != after.name && matches!(to, ServerPart::Address(_)));
@@ -365,6 +362,21 @@ fn scale(old: &Pool, new: &Pool, matched: &Matched) -> f64 {
     let both = matched.pairs.iter().map(|(old_at, new_at)| (carries(&old.servers[*old_at]), carries(&new.servers[*new_at])));
     let most = both.filter(|(was, _)| *was > 0.0).map(|(was, is)| is / was).fold(0.0, f64::max);
     if most > 0.0 { most.min(1.0) } else { 1.0 }
+}
+
+/// The part of what goes away that nothing makes good: servers that come, or serve again, carry what others carried.
+fn net(old: &Pool, new: &Pool, matched: &Matched, scale: f64) -> f64 {
+    if new.discovered {
+        return 0.0;
+    }
+    let mut gone: f64 = matched.gone.iter().map(|at| carries(&old.servers[*at])).sum();
+    let mut come: f64 = matched.come.iter().map(|at| carries(&new.servers[*at]) / scale).sum();
+    for (was, is) in &matched.pairs {
+        let (was, is) = (carries(&old.servers[*was]), carries(&new.servers[*is]) / scale);
+        gone += (was - is).max(0.0);
+        come += if was > 0.0 { 0.0 } else { is };
+    }
+    if gone > come { 1.0 - come / gone } else { 0.0 }
 }
 
 /// What goes away with one part of a server. What a drain takes is said with the drain, not with the weight.
