@@ -30,6 +30,20 @@ fn at<'a>(kind: ChangeKind, said: Said, before: Option<&'a Place>, after: Option
     Found { kind, said, places: Some((before, after)) }
 }
 
+/// More changes of one list than this are counted.
+const MAX_TOLD: usize = 5;
+
+/// The first changes of a list and how many more there are: each comes with the whole list as its edit.
+pub fn few<'a>(mut found: Vec<Found<'a>>, what: &str) -> Vec<Found<'a>> {
+    let more = found.len().saturating_sub(MAX_TOLD);
+    if more > 1 {
+        let kind = found[MAX_TOLD].kind;
+        found.truncate(MAX_TOLD);
+        found.push(Found::from((kind, Said::Clause(format!("{more} more changes of its {what}")))));
+    }
+    found
+}
+
 /// What says on which server a client stays: removed, added, another key, another order. Linear.
 pub fn persistence<'a>(old: &'a [Persistence], new: &'a [Persistence]) -> Vec<Found<'a>> {
     let text = |p: &Persistence| if p.said.is_empty() { format!("by {}", p.key) } else { format!("“{}”", p.said) };

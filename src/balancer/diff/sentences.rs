@@ -164,6 +164,17 @@ fn what_is_asked_in_turn_has_an_order() {
 }
 
 #[test]
+fn many_changes_of_one_list_are_counted() {
+    let text = |sticks: std::ops::Range<u32>| {
+        let sticks: String = sticks.map(|n| format!(" stick on req.cook(c{n})\n")).collect();
+        format!("backend b\n stick-table type ip size 1m\n{sticks} server s 10.0.0.1:80\n")
+    };
+    let all = said(&text(0..0), &text(0..4_000));
+    assert_eq!((all.len(), all[0].as_str()), (6, "pool b: persistence “stick on req.cook(c0)” added"));
+    assert_eq!(all[5], "pool b: 3995 more changes of its persistence");
+}
+
+#[test]
 fn a_certificate_may_be_checked_no_longer() {
     let two = |verify: &str| {
         CONFIG.replace("check\nbackend img", &format!("check\n default-server ssl verify {verify} ca-file ca.pem\n server a 10.0.1.7:443\n server b 10.0.1.8:443\nbackend img"))

@@ -111,8 +111,10 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let said: Vec<Found> = match &before {
-                PoolPart::Persistence(_) => lists::persistence(&old.persistence, &new.persistence),
-                PoolPart::ServerRules(_) => lists::server_rules(&old.server_rules, &new.server_rules),
+                PoolPart::Persistence(_) => lists::few(lists::persistence(&old.persistence, &new.persistence), "persistence"),
+                PoolPart::ServerRules(_) => {
+                    lists::few(lists::server_rules(&old.server_rules, &new.server_rules), "use-server rules")
+                }
                 _ => vec![Found::from(words::pool(self.new.kind, &before, &after))],
             };
             let places = (before.place(old), after.place(new));
@@ -286,7 +288,7 @@ impl<'a> Walk<'a> {
         for (number, before, after) in differing(&laid_old, &laid_new, parts::LISTENER) {
             let places = (before.place(old), after.place(new));
             let said: Vec<Found> = if matches!(before, ListenerPart::Binds(_)) {
-                lists::binds(&old.binds, &new.binds)
+                lists::few(lists::binds(&old.binds, &new.binds), "addresses")
             } else if matches!(before, ListenerPart::Hosts(_)) {
                 lists::hosts(&laid_old.hosts, &laid_new.hosts)
             } else {
@@ -321,7 +323,7 @@ impl<'a> Walk<'a> {
             let places = (before.place(&self.old.process), after.place(&self.new.process));
             let mut said = Vec::new();
             if matches!(before, ProcessPart::Admin(_)) {
-                said = lists::surfaces(&self.old.process.admin, &self.new.process.admin);
+                said = lists::few(lists::surfaces(&self.old.process.admin, &self.new.process.admin), "admin surfaces");
             }
             if said.is_empty() {
                 let text = words::process(self.new.kind, &before, &after);
