@@ -130,6 +130,20 @@ fn loaded_together_each_change_is_said_once() {
 }
 
 #[test]
+fn a_new_port_of_a_server_that_is_called_by_its_address_is_said_once() {
+    let moment = |port: u16, running: u16| -> Moment {
+        let named = |port: u16| format!("10.0.0.1:{port}");
+        let server = ServerState { name: named(running), address: Some(named(running)), weight: 1, ..ServerState::default() };
+        let web = PoolState { name: "web".into(), algorithm: None, servers: vec![server] };
+        let text = format!("backend web\n balance roundrobin\n server {0} {0}\n", named(port));
+        (text, State { version: None, pools: vec![web] })
+    };
+    let moved = "pool web: server 10.0.0.1:80 re-addressed to 10.0.0.1:8080";
+    assert_eq!(said(&moment(80, 80), &moment(8080, 8080)), [moved]);
+    assert_eq!(said(&moment(80, 80), &moment(8080, 80)), [format!("{moved} in the config, not running yet")]);
+}
+
+#[test]
 fn what_only_one_moment_knows_is_no_change() {
     let (old, new) = (model(&config([100; 3])), model(&config([1, 100, 100])));
     let state = state([100; 3], [100; 3]);
