@@ -86,6 +86,7 @@ on_both!(what_took_capacity_away_is_shown_before_a_later_harmless_change, world 
     let (loss, queue) = (card.find("weight 100 → 0, 50 % of capacity removed"), card.find("queue timeout none → 9 s"));
     assert!(card.contains("snapshot 1 → 3") && loss.is_some() && loss < queue, "{card}");
     // Once it is made good, what changed last is what to look at.
+    world.clock.advance_seconds(600);
     push(world, edge.id, [100, 100]).await;
     world.clock.advance_seconds(60);
     world.incident("5xx again").await;

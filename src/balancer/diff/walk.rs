@@ -1,6 +1,6 @@
 //! Two models side by side: every difference as an [`Item`], nothing said twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::defaults::Defaults;
 use super::group::Item;
@@ -22,11 +22,24 @@ pub struct Walk<'a> {
     pub items: Vec<Item<'a>>,
     /// The defaults before and after.
     laid: (Defaults, Defaults),
+    /// Pools that some route leads to, before and after.
+    reached: (HashSet<&'a str>, HashSet<&'a str>),
+    /// What differs only because a route leads to a pool or no longer does.
+    of_routes: Vec<Edit>,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(old: &'a Model, new: &'a Model, by_state: bool) -> Self {
-        Self { old, new, by_state, items: Vec::new(), laid: (Defaults::of(old), Defaults::of(new)) }
+        let reached = |model: &'a Model| model.routes.iter().flat_map(|route| route.target.pools()).collect();
+        Self {
+            old,
+            new,
+            by_state,
+            items: Vec::new(),
+            laid: (Defaults::of(old), Defaults::of(new)),
+            reached: (reached(old), reached(new)),
+            of_routes: Vec::new(),
+        }
     }
 
     pub fn all(mut self) -> Vec<Item<'a>> {
@@ -34,6 +47,11 @@ impl<'a> Walk<'a> {
         let pools = matching::pools(old, new);
         self.pools(&pools);
         self.listeners(&pools);
+        if let Some(route) = self.items.iter_mut().rfind(|item| item.kind == ChangeKind::Route) {
+            route.edits.append(&mut self.of_routes);
+        } else if let Some(item) = self.items.last_mut() {
+            item.edits.append(&mut self.of_routes);
+        }
         self.process();
         if old.kind != new.kind {
             let said = Said::Clause(format!("balancer {} → {}", old.kind.said(), new.kind.said()));
@@ -125,6 +143,12 @@ impl<'a> Walk<'a> {
                 && let Some(item) = self.items[first..].iter_mut().find(checks)
             {
                 item.edits.extend(edit);
+                continue;
+            }
+            if follows_routes(self.new.kind, &before)
+                && self.reached.0.contains(old.name.as_str()) != self.reached.1.contains(new.name.as_str())
+            {
+                self.of_routes.extend(edit);
                 continue;
             }
             for found in said {
@@ -343,6 +367,12 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// Whether a part of a pool is written where a route leads to it (nginx locations, Envoy routes).
+fn follows_routes(kind: BalancerKind, part: &PoolPart) -> bool {
+    matches!(kind, BalancerKind::Nginx | BalancerKind::Envoy)
+        && matches!(part, PoolPart::Timeout(..) | PoolPart::Retry(_) | PoolPart::KeepaliveInert(_))
 }
 
 fn with_address(server: &Server) -> String {
