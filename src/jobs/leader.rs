@@ -39,6 +39,7 @@ pub async fn run(app: App) {
         if leads && asked.elapsed() < RENEW_EVERY {
             held = asked;
         }
+        app.set_leads(leads);
         if leads && work.is_none() {
             if replicas::possible(&app) {
                 tracing::info!("this server leads: it polls the balancers from now on");
