@@ -1,6 +1,7 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod away;
 mod canary;
 mod check;
 mod hooks;
