@@ -113,6 +113,28 @@ impl Files for NoFiles {
 /// Longest raw text that a place keeps, in characters.
 pub const RAW_MAX: usize = 300;
 
+/// `text` on one line, cut after [`RAW_MAX`] characters. Looks no further: a line may be megabytes long and have
+/// thousands of places.
+pub fn raw(text: &str) -> String {
+    let (mut out, mut length, mut space) = (String::new(), 0, false);
+    for c in text.chars() {
+        if c.is_whitespace() {
+            space = length > 0;
+            continue;
+        }
+        if std::mem::take(&mut space) {
+            out.push(' ');
+            length += 1;
+        }
+        out.push(if c.is_control() { '\u{fffd}' } else { c });
+        length += 1;
+        if length > RAW_MAX {
+            break;
+        }
+    }
+    crate::domain::time::shorten(&out, RAW_MAX)
+}
+
 /// Where a node of a model stands. Two places are always equal: two configs that say the same have equal models,
 /// wherever and however they say it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -193,8 +215,7 @@ impl Lines {
     /// The place of the bytes `span` of `text`, which is file number `file` of the model.
     pub fn place(&self, text: &str, file: usize, span: Range<usize>) -> Place {
         let (line, column) = self.locate(text, span.start);
-        let raw = text.get(span.clone()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        let raw = super::printable(&crate::domain::time::shorten(&raw, RAW_MAX));
+        let raw = raw(text.get(span.clone()).unwrap_or_default());
         Place { file, line, column, start: span.start, end: span.end, raw, when: None }
     }
 }
@@ -216,6 +237,15 @@ mod tests {
         assert_eq!(Source::spans("global\n").first(), Some(&(0..7)));
         assert_eq!(Source::split("haproxy.cfg", "global\n"), [Source::new("haproxy.cfg", "global\n")]);
         assert_eq!(Source::joined(&[Source::new("a", "no end")]), "no end");
+    }
+
+    #[test]
+    fn a_place_keeps_the_beginning_of_what_stands_there() {
+        assert_eq!(raw(" a\t \u{a0}b\u{1b}[0m\r\n "), "a b\u{fffd}[0m");
+        assert_eq!(raw(&"ä ".repeat(150)), "ä ".repeat(150).trim_end());
+        assert_eq!(raw(&"ä ".repeat(151)), "ä ".repeat(150) + "…");
+        assert_eq!(raw(&"ä".repeat(301)), "ä".repeat(300) + "…");
+        assert_eq!((raw(""), raw(" \n")), (String::new(), String::new()));
     }
 
     #[test]

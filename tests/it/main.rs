@@ -3,6 +3,7 @@
 mod api;
 mod canary;
 mod check;
+mod fuzz;
 mod hooks;
 mod incidents;
 mod kill;

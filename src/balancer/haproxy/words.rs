@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::tokens::Token;
 use crate::balancer::model::{Gravity, Notice};
 use crate::balancer::printable;
-use crate::balancer::source::{Place, RAW_MAX};
+use crate::balancer::source::{self, Place, RAW_MAX};
 use crate::domain::time::shorten;
 
 /// The words of a line, the directive's own word first.
@@ -79,7 +79,7 @@ impl<'a> Words<'a> {
             && raw.bytes().zip(raw.bytes().skip(1).chain([b'x'])).all(|(b, next)| plain(b) || (b == b' ' && plain(next)));
         let raw = match simple {
             true => raw.to_owned(),
-            false => printable(&shorten(&raw.split_whitespace().collect::<Vec<_>>().join(" "), RAW_MAX)),
+            false => source::raw(raw),
         };
         let column = self.text.get(..span.start).map_or(span.start, |before| before.chars().count()) + 1;
         let (start, end) = (self.start + span.start, self.start + span.end);

@@ -108,7 +108,8 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn read(&mut self, source: &Source, depth: usize) -> Vec<Directive> {
-        let known = self.config.files.iter().position(|file| file.name == source.name);
+        // A dump may hold two files of one name.
+        let known = self.config.files.iter().position(|file| file == source);
         let file = known.unwrap_or_else(|| {
             self.config.files.push(source.clone());
             self.config.lines.push(Lines::new(&source.text));

@@ -109,6 +109,15 @@ fn kinds_of_tokens() {
     assert_eq!(kinds, expected);
 }
 
+#[test]
+fn two_files_of_one_name_have_their_own_places() {
+    let dump = "# configuration file /a:\ninclude /b;\n# configuration file /b:\n\n# configuration file /b:\nnonsense on;\n";
+    let model = parse(&Source::split("x", dump), &mut NoFiles, None);
+    assert_eq!(model.files, ["/a", "/b", "/b"]);
+    let place = &model.notices.iter().find(|notice| notice.place.raw.contains("nonsense")).expect("it is told").place;
+    assert_eq!((place.file, place.line, place.column), (2, 1, 1));
+}
+
 proptest! {
     #[test]
     fn any_text_is_tiled_and_printed_back(text in r#"([a-z]{1,3}|_by_lua_block|[ \t\r\n;{}"'\\#$é)\[\]=-]|\PC){0,60}"#) {
