@@ -1,6 +1,7 @@
 //! What stands in lists: routes of a listener, persistence of a pool, admin surfaces of the process.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 
 use super::apply::renamed;
 use super::defaults::plain;
@@ -29,26 +30,42 @@ fn at<'a>(kind: ChangeKind, said: Said, before: Option<&'a Place>, after: Option
     Found { kind, said, places: Some((before, after)) }
 }
 
+/// Most sentences about one list. Each carries what to do to the whole list, so that they multiply with its length.
+const MAX_SAID: usize = 50;
+
+/// The first of `found`, and how many more there are.
+fn few<'a>(mut found: Vec<Found<'a>>, what: &str) -> Vec<Found<'a>> {
+    let more = found.len().saturating_sub(MAX_SAID);
+    if more > 0 {
+        found.truncate(MAX_SAID);
+        let kind = found[0].kind;
+        found.push(Found::from((kind, Said::Clause(format!("{more} more changes of {what}")))));
+    }
+    found
+}
+
+/// Those of `from` without an equal in `other`, where each stands for one.
+fn left<'a, T, K: Eq + Hash>(from: &'a [T], other: &[T], key: impl Fn(&T) -> K) -> Vec<&'a T> {
+    let mut counts: HashMap<K, usize> = HashMap::new();
+    other.iter().for_each(|item| *counts.entry(key(item)).or_default() += 1);
+    let mut taken = |item: &T| counts.get_mut(&key(item)).filter(|count| **count > 0).map(|count| *count -= 1).is_some();
+    from.iter().filter(|item| !taken(item)).collect()
+}
+
 /// What says on which server a client stays: removed, added, another key, another order.
 pub fn persistence<'a>(old: &'a [Persistence], new: &'a [Persistence]) -> Vec<Found<'a>> {
-    let bare = |p: &Persistence| Persistence { said: plain(&p.said), ..p.clone() };
-    let left = |from: &'a [Persistence], other: &[Persistence]| -> Vec<&'a Persistence> {
-        let mut other: Vec<Persistence> = other.iter().map(bare).collect();
-        let mut out = Vec::new();
-        for item in from {
-            match other.iter().position(|o| *o == bare(item)) {
-                Some(at) => drop(other.remove(at)),
-                None => out.push(item),
-            }
-        }
-        out
+    let all = |p: &Persistence| {
+        let Persistence { kind, key, said, expires_ms, shared, http_only, secure, same_site, place: _ } = p;
+        (*kind as u8, key.clone(), plain(said), *expires_ms, [*shared, *http_only, *secure, *same_site])
     };
-    let (gone, mut come) = (left(old, new), left(new, old));
+    let (gone, mut come) = (left(old, new, all), left(new, old, all));
     let text = |p: &Persistence| if p.said.is_empty() { format!("by {}", p.key) } else { format!("“{}”", p.said) };
     let only = |list: &[&Persistence], kind: PersistenceKind| list.iter().filter(|p| p.kind == kind).count() == 1;
+    let mut pairs = vec![PersistenceKind::Cookie, PersistenceKind::Table, PersistenceKind::Route];
+    pairs.retain(|kind| only(&gone, *kind) && only(&come, *kind));
     let mut out = Vec::new();
     for before in &gone {
-        let pair = only(&gone, before.kind) && only(&come, before.kind);
+        let pair = pairs.contains(&before.kind);
         let Some(index) = come.iter().position(|after| pair && after.kind == before.kind) else {
             let said = Said::Clause(format!("persistence {} removed", text(before)));
             out.push(at(ChangeKind::Persistence, said, Some(&before.place), None));
@@ -70,7 +87,7 @@ pub fn persistence<'a>(old: &'a [Persistence], new: &'a [Persistence]) -> Vec<Fo
         let all = |list: &[Persistence]| list.iter().map(text).collect::<Vec<_>>().join(", ");
         out.push(Found::from((ChangeKind::Order, value("order of persistence", format!("{} → {}", all(old), all(new))))));
     }
-    out
+    few(out, "persistence")
 }
 
 /// Stats pages, sockets and admin APIs that came, went or changed.
@@ -84,23 +101,26 @@ pub fn surfaces<'a>(old: &'a [AdminSurface], new: &'a [AdminSurface]) -> Vec<Fou
         at(ChangeKind::Process, Said::Clause(text), was.map(|s| &s.place), is.map(|s| &s.place))
     };
     let mut out = Vec::new();
-    let mut left: Vec<&AdminSurface> = old.iter().collect();
+    let mut names: HashMap<String, VecDeque<usize>> = HashMap::new();
+    for (at, was) in old.iter().enumerate() {
+        names.entry(name(was)).or_default().push_back(at);
+    }
+    let mut gone: Vec<Option<&AdminSurface>> = old.iter().map(Some).collect();
     for now in new {
-        match left.iter().position(|was| name(was) == name(now)) {
+        match names.get_mut(&name(now)).and_then(VecDeque::pop_front).and_then(|at| gone[at].take()) {
             None => out.push(said(format!("{} added: {}", name(now), how(now)), None, Some(now))),
-            Some(index) => {
-                let was = left.remove(index);
+            Some(was) => {
                 if how(was) != how(now) {
                     out.push(said(format!("{}: {} → {}", name(now), how(was), how(now)), Some(was), Some(now)));
                 }
             }
         }
     }
-    out.extend(left.into_iter().map(|was| said(format!("{} removed", name(was)), Some(was), None)));
+    out.extend(gone.into_iter().flatten().map(|was| said(format!("{} removed", name(was)), Some(was), None)));
     if out.is_empty() {
         out.push(Found::from((ChangeKind::Process, Said::Clause("order of admin surfaces changed".to_owned()))));
     }
-    out
+    few(out, "admin surfaces")
 }
 
 /// A bind before and after; none on the side that lacks it.
@@ -108,7 +128,9 @@ type Sides<'a> = (Option<&'a Bind>, Option<&'a Bind>);
 
 /// Where a listener listens now and did not, and the other way round; what its addresses ask for.
 pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
-    let find = |binds: &'a [Bind], address: &str| binds.iter().find(|bind| bind.address == address);
+    // The first of each address.
+    let by_address = |binds: &'a [Bind]| binds.iter().rev().map(|bind| (bind.address.as_str(), bind)).collect::<HashMap<_, _>>();
+    let (was_at, is_at) = (by_address(old), by_address(new));
     let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
     let mut groups: Vec<(ChangeKind, &str, Vec<Sides<'a>>)> = vec![
         (ChangeKind::Listener, "no longer listens on", Vec::new()),
@@ -118,10 +140,10 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         (ChangeKind::Listener, "no longer takes requests for unknown hosts on", Vec::new()),
         (ChangeKind::Listener, "now takes requests for unknown hosts on", Vec::new()),
     ];
-    groups[0].2.extend(old.iter().filter(|bind| find(new, &bind.address).is_none()).map(|bind| (Some(bind), None)));
+    groups[0].2.extend(old.iter().filter(|bind| !is_at.contains_key(bind.address.as_str())).map(|bind| (Some(bind), None)));
     let mut limits = Vec::new();
     for now in new {
-        let was = find(old, &now.address);
+        let was = was_at.get(now.address.as_str()).copied();
         match was {
             None => groups[1].2.push((None, Some(now))),
             Some(was) if was.tls != now.tls => groups[2 + usize::from(now.tls)].2.push((Some(was), Some(now))),
@@ -147,7 +169,7 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
     if out.is_empty() {
         out.push(Found::from((ChangeKind::Other, value("order of addresses", "changed"))));
     }
-    out
+    few(out, "addresses")
 }
 
 /// Hosts that a listener answers for.
@@ -167,7 +189,8 @@ pub fn hosts<'a>(old: &[String], new: &[String]) -> Vec<Found<'a>> {
 /// Rules that pick a server before the algorithm does.
 pub fn server_rules<'a>(old: &'a [Setting<String>], new: &'a [Setting<String>]) -> Vec<Found<'a>> {
     let missing = |from: &'a [Setting<String>], other: &[Setting<String>]| -> Vec<&'a Setting<String>> {
-        from.iter().filter(|rule| !other.iter().any(|o| plain(&o.value) == plain(&rule.value))).collect()
+        let other: HashSet<String> = other.iter().map(|rule| plain(&rule.value)).collect();
+        from.iter().filter(|rule| !other.contains(&plain(&rule.value))).collect()
     };
     let said = |rule: &Setting<String>, what: &str| Said::Clause(format!("rule “{}” {what}", rule.value));
     let gone = missing(old, new).into_iter().map(|rule| at(ChangeKind::Route, said(rule, "removed"), Some(&rule.place), None));
@@ -177,7 +200,7 @@ pub fn server_rules<'a>(old: &'a [Setting<String>], new: &'a [Setting<String>]) 
         let text = "order of the rules that pick a server changed";
         out.push(Found::from((ChangeKind::Order, Said::Clause(text.to_owned()))));
     }
-    out
+    few(out, "rules that pick a server")
 }
 
 /// Routes of every listener: added, removed, led elsewhere, in another order. A pool's new name is no change of a
@@ -286,7 +309,7 @@ fn of_listener<'a>(
         let meant = |route: &Route| route.definitions.iter().map(|definition| plain(definition)).collect::<Vec<_>>();
         if meant(old) != meant(new) {
             let missing = |from: &Route, other: &Route| {
-                let other = meant(other);
+                let other: HashSet<String> = meant(other).into_iter().collect();
                 let left = from.definitions.iter().filter(|definition| !other.contains(&plain(definition)));
                 left.map(|definition| format!("“{definition}”")).collect::<Vec<_>>()
             };

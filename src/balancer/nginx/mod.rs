@@ -163,6 +163,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
         .collect();
     let resolver = directives.iter().any(|directive| directive.is("resolver"));
     let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
+    let taken: HashSet<String> = walker.model.pools.iter().map(|pool| pool.name.clone()).collect();
     let mut names: HashSet<String> = HashSet::new();
     for directive in upstreams() {
         let mut pool = upstream::read(walker.config, &around, directive);
@@ -171,7 +172,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
             walker.config.error(directive, format!("duplicate upstream {:?}: give each its own name", pool.name));
             continue;
         }
-        if walker.model.pools.iter().any(|known| known.name == pool.name) {
+        if taken.contains(&pool.name) {
             pool.name = format!("{} (stream)", pool.name);
         }
         walker.pools.insert(key, walker.model.pools.len());
@@ -182,6 +183,12 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     listen::servers(walker.config, &servers, stream);
     for server in servers {
         walker.server(server, if stream { Mode::Tcp } else { Mode::Http });
+    }
+    for pool in &mut walker.model.pools {
+        if let Some(check) = walker.checks.remove(&pool.name) {
+            pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
+            pool.check = Some(check);
+        }
     }
     walker.levels.leave();
     walker.stream = false;

@@ -11,7 +11,7 @@ use super::load::Config;
 use super::passes;
 use super::tree::{Body, Directive};
 use super::upstream;
-use crate::balancer::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Route, Target};
+use crate::balancer::model::{AdminSurface, Bind, Check, Gravity, Listener, Mode, Model, Route, Target};
 
 /// Directives that answer a request without a pool.
 const ANSWERS: [&str; 13] = [
@@ -52,6 +52,8 @@ pub struct Walker<'a> {
     pub pools: HashMap<String, usize>,
     /// Pools that have their timeouts from a route.
     pub(super) used: HashSet<usize>,
+    /// Checks that locations ask for, by the pool's name.
+    pub checks: HashMap<String, Check>,
     listeners: HashMap<String, usize>,
     /// Whether the server that is read can be reached from this machine only.
     local: bool,
@@ -68,6 +70,7 @@ impl<'a> Walker<'a> {
             stream: false,
             pools: HashMap::new(),
             used: HashSet::new(),
+            checks: HashMap::new(),
             listeners: HashMap::new(),
             local: false,
         }
