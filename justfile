@@ -64,4 +64,4 @@ fuzz TARGET='haproxy' RUNS='10000000':
 
 # Keep of a target's corpus only what reaches something of its own
 fuzz-keep TARGET:
-    cargo +nightly fuzz cmin --sanitizer none --no-trace-compares {{TARGET}}
+    cargo +nightly fuzz cmin --sanitizer none --no-trace-compares {{TARGET}} -- -use_counters=0

@@ -232,3 +232,24 @@ fn one_change_of_many_pools_is_one_sentence() {
         ["8 pools added: c0, c1, c2, c3, c4 and 3 more"]
     );
 }
+
+/// Each sentence carries the whole list, before and after.
+#[test]
+fn long_lists_are_told_by_their_beginning() {
+    let text = |line: &str| {
+        let lines: String = (0..500).map(|n| format!(" {}\n", line.replace('#', &n.to_string()))).collect();
+        CONFIG.replace("backend img\n", &format!("backend img\n{lines}"))
+    };
+    for (line, what) in [
+        ("stick on src table t#", "persistence"),
+        ("use-server img1 if { path /# }", "rules that pick a server"),
+        ("stats uri /# \n stats enable\nglobal\n stats socket /s# level admin\nbackend b#", "admin surfaces"),
+    ] {
+        let (before, after) = (model(CONFIG), model(&text(line)));
+        let changes = diff(&before, &after);
+        let edits: usize = changes.iter().map(|change| change.edits.len()).sum();
+        assert!(edits < 1_500, "{what}: {edits}");
+        assert!(changes.iter().any(|change| change.sentence.contains(&format!("450 more changes of {what}"))), "{changes:#?}");
+        assert!(diff(&apply(&before, &changes), &after).is_empty(), "{what}");
+    }
+}

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 const SHARES_MAX: usize = 1_000;
 /// Most routes, the pools of their targets counted: each router may have all entry points, and each of its routes
 /// thousands of pools.
-const ROUTES_MAX: usize = 500_000;
+const ROUTES_MAX: usize = 200_000;
 /// Most times that a middleware is laid onto a pool.
 const LAID_MAX: usize = 5_000_000;
 
