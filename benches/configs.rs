@@ -23,11 +23,14 @@ fn main() {
     let programs = PathBuf::from(std::env::var("AFTERLOAD_TEST_BALANCERS").expect("AFTERLOAD_TEST_BALANCERS names a folder"));
     let folder = std::env::temp_dir().join(format!("afterload-bench-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("logs")).expect("a folder");
-    let (haproxy, nginx) = (folder.join("haproxy.cfg"), folder.join("nginx.conf"));
-    std::fs::write(&haproxy, haproxy_config()).expect("a config");
+    let nginx = folder.join("nginx.conf");
     std::fs::write(&nginx, nginx_config(&folder)).expect("a config");
-    let check = || run(&programs.join("bin/haproxy"), &["-c", "-f"], &haproxy);
-    compare("HAProxy, haproxy -c", BalancerKind::Haproxy, &haproxy, check);
+    for (name, text) in [("as an ingress controller writes it", ingress_config()), ("mostly servers", dense_config())] {
+        let haproxy = folder.join("haproxy.cfg");
+        std::fs::write(&haproxy, text).expect("a config");
+        let check = || run(&programs.join("bin/haproxy"), &["-c", "-f"], &haproxy);
+        compare(&format!("HAProxy {name}, haproxy -c"), BalancerKind::Haproxy, &haproxy, check);
+    }
     let folder_text = folder.display().to_string();
     let check = || run(&programs.join("bin/nginx"), &["-t", "-p", &folder_text, "-c"], &nginx);
     compare("nginx, nginx -t", BalancerKind::Nginx, &nginx, check);
@@ -72,12 +75,49 @@ fn compare(name: &str, kind: BalancerKind, file: &Path, own: impl Fn()) {
     println!("  own / (parse + audit) = {:.1}", median("own") / (median("parse") + median("audit")));
 }
 
-/// Some 20,000 lines: 2,000 pools of 7 servers, one listener with a route to each.
-fn haproxy_config() -> String {
-    let mut out = String::from(
-        "global\n    maxconn 20000\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n    \
-         timeout queue 10s\n    option httpchk GET /health\n    default-server inter 2s fall 3 rise 2 maxconn 200\n\nfrontend in\n    bind 127.0.0.1:18080\n",
-    );
+const HAPROXY_HEAD: &str = "global\n    maxconn 20000\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    \
+    timeout server 30s\n    timeout queue 10s\n    option httpchk GET /health\n    default-server inter 2s fall 3 rise 2 maxconn 200\n\n\
+    frontend in\n    bind 127.0.0.1:18080\n";
+
+/// Some 20,000 lines: 1,000 pools of 4 servers, each with the rules that a service has in front of it.
+fn ingress_config() -> String {
+    let mut out = String::from(HAPROXY_HEAD);
+    let pools = 950;
+    out.push_str("    http-request set-var(txn.host) hdr(host),field(1,:),lower\n");
+    for pool in 0..pools {
+        let _ = writeln!(
+            out,
+            "    acl host_{pool} var(txn.host) -m str app{pool}.example.com\n    use_backend ns_app{pool}_8080 if host_{pool} {{ path_beg /api }}"
+        );
+    }
+    out.push_str("    default_backend ns_app0_8080\n\n");
+    for pool in 0..pools {
+        let _ = writeln!(
+            out,
+            "# service ns/app{pool}\nbackend ns_app{pool}_8080\n    balance leastconn\n    option forwardfor\n    option httpchk\n    \
+             http-check send meth GET uri /healthz ver HTTP/1.1 hdr host app{pool}.example.com\n    \
+             http-check expect status 200-399\n    acl local_net src 10.0.0.0/8 192.168.0.0/16\n    acl secure ssl_fc\n    \
+             http-request deny deny_status 403 if {{ path_beg /internal }} !local_net\n    \
+             http-request set-header X-Real-IP %[src]\n    http-request set-header X-Forwarded-Proto https if secure\n    \
+             http-response set-header Strict-Transport-Security \"max-age=15768000\" if secure\n    timeout server 60s\n    \
+             cookie SRV insert indirect nocache httponly secure"
+        );
+        for server in 1..=4 {
+            let _ = writeln!(
+                out,
+                "    server srv{server:03} 10.{}.{}.{server}:8080 cookie srv{server:03} weight 1 check",
+                pool / 250,
+                pool % 250
+            );
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Some 20,000 lines: 1,600 pools of 7 servers, one listener with a route to each.
+fn dense_config() -> String {
+    let mut out = String::from(HAPROXY_HEAD);
     let pools = 1_600;
     for pool in 0..pools {
         let _ = writeln!(out, "    acl is_{pool} hdr(host) -i host{pool}.example.com\n    use_backend pool{pool} if is_{pool}");

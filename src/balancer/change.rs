@@ -3,7 +3,7 @@
 //! The sentence is for people. The edits under it are what was found: applied to the model before, all edits of a
 //! diff give what the model after means (`diff::apply`).
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model::{
@@ -15,7 +15,7 @@ use super::state::Admin;
 use crate::domain::balancer::BalancerKind;
 
 /// What kind of thing changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     Weight,
@@ -49,8 +49,7 @@ pub enum ChangeKind {
 }
 
 /// One change, in one plain sentence.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Change {
     pub kind: ChangeKind,
     pub pool: Option<String>,
@@ -71,7 +70,6 @@ pub struct Change {
 
 /// One step from a model to another. Positions count in the model before: names may be there twice.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a change has few edits, and they live as long as a page is drawn")]
 pub enum Edit {
     Kind {
         before: BalancerKind,
@@ -141,6 +139,7 @@ pub enum ListenerPart {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RoutePart {
+    Condition(Option<String>),
     Target(Target),
     Definitions(Vec<String>),
 }

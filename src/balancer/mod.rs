@@ -7,6 +7,7 @@ pub mod data;
 pub mod diff;
 pub mod envoy;
 pub mod haproxy;
+mod maps;
 pub mod model;
 mod names;
 pub mod nginx;

@@ -4,7 +4,7 @@
 //! connections or requests at once. A field that is none is not written: its default may depend on the version.
 //! What a config inherits (`defaults`, outer blocks) is laid in where it holds; its place shows where it is written.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::source::Place;
@@ -12,8 +12,7 @@ use super::state::{Admin, ServerState};
 use crate::domain::balancer::BalancerKind;
 
 /// What a config says. Built from redacted text where it is stored or shown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Model {
     pub kind: BalancerKind,
     /// The balancer's version, where the config or its running process tells it; defaults depend on it.
@@ -30,10 +29,9 @@ pub struct Model {
 }
 
 /// A value with the place where it is written.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Setting<T> {
     pub value: T,
-    #[serde(default)]
     pub place: Place,
 }
 
@@ -44,7 +42,7 @@ impl<T> Setting<T> {
 }
 
 /// How sure it is that a notice means trouble.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gravity {
     /// Not modelled, or known only while running.
@@ -56,8 +54,7 @@ pub enum Gravity {
     Error,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Notice {
     pub gravity: Gravity,
     /// One sentence: what is wrong, and what to write instead.
@@ -66,8 +63,7 @@ pub struct Notice {
 }
 
 /// What holds for the whole process.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Process {
     /// Connections at once of the whole process (HAProxy `global` maxconn); for nginx of each worker.
     pub maxconn: Option<Setting<u64>>,
@@ -82,8 +78,7 @@ pub struct Process {
 }
 
 /// A stats page, runtime socket or admin API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct AdminSurface {
     /// Such as `stats page`, `runtime socket`, `admin API`.
     pub what: String,
@@ -97,7 +92,7 @@ pub struct AdminSurface {
 }
 
 /// What is balanced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     #[default]
@@ -108,8 +103,7 @@ pub enum Mode {
 }
 
 /// Where connections come in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Listener {
     pub name: String,
     /// Hosts that it answers for (nginx `server_name`); empty for all, or where routes decide.
@@ -121,8 +115,7 @@ pub struct Listener {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Bind {
     /// `address:port`, `[v6]:port`, `unix:/path`; every address is `*`.
     pub address: String,
@@ -136,8 +129,7 @@ pub struct Bind {
 }
 
 /// One way from a listener to a pool.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Route {
     pub listener: String,
     /// When it is taken, as the balancer writes it (`if { path -m beg /api }`, `location ~ \.php$`); none for the
@@ -150,7 +142,7 @@ pub struct Route {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum Target {
     Pool {
@@ -172,7 +164,7 @@ pub enum Target {
     },
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Share {
     pub pool: String,
     pub weight: u32,
@@ -185,8 +177,7 @@ impl Default for Target {
 }
 
 /// A group of servers that share an algorithm.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Pool {
     pub name: String,
     pub mode: Mode,
@@ -214,8 +205,7 @@ pub struct Pool {
 }
 
 /// How a server is chosen.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Algorithm {
     /// The balancer's own word with its arguments (`roundrobin`, `uri depth 2`, `LEAST_REQUEST`); none where nothing
     /// is written and the version that decides the default is not known.
@@ -230,7 +220,7 @@ pub struct Algorithm {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// Not written, not known to us, or decided elsewhere.
@@ -247,8 +237,7 @@ pub enum Family {
     Hash,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Hash {
     pub key: HashKey,
     /// As the balancer writes it: `src`, `hdr(x-user)`, `$request_uri`.
@@ -262,7 +251,7 @@ pub struct Hash {
     pub table_size: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HashKey {
     SourceAddress,
@@ -276,7 +265,7 @@ pub enum HashKey {
     Missing,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HashMethod {
     /// Hash modulo weights: most keys move when a server comes or goes.
@@ -289,7 +278,7 @@ pub enum HashMethod {
     Rendezvous,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PersistenceKind {
     /// A cookie that the balancer sets or reads.
@@ -302,8 +291,7 @@ pub enum PersistenceKind {
 }
 
 /// How a client is kept on one server, apart from a hash.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Persistence {
     pub kind: PersistenceKind,
     /// The cookie's name, or what is looked up (`src`, `req.cook(id)`).
@@ -320,7 +308,7 @@ pub struct Persistence {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
     /// Only connects.
@@ -336,8 +324,7 @@ pub enum CheckKind {
     Agent,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Check {
     pub kind: CheckKind,
     /// Path or request, as written.
@@ -353,8 +340,7 @@ pub struct Check {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Passive {
     /// Failures that take a server out (nginx `max_fails`, Envoy `consecutive_5xx`, HAProxy `error-limit`); 0 for never.
     pub max_fails: Option<u64>,
@@ -369,8 +355,7 @@ pub struct Passive {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Limits {
     /// Connections at once that the pool is dimensioned for (HAProxy `fullconn`), or may have (Envoy `max_connections`).
     pub connections: Option<Setting<u64>>,
@@ -388,8 +373,7 @@ pub struct Limits {
 }
 
 /// In milliseconds. None where not written.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Timeouts {
     /// The client's silence.
     pub client: Option<Setting<u64>>,
@@ -408,8 +392,7 @@ pub struct Timeouts {
     pub check: Option<Setting<u64>>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Retry {
     /// Tries after the first (HAProxy `retries`, nginx `proxy_next_upstream_tries` less one).
     pub count: Option<Setting<u64>>,
@@ -427,7 +410,7 @@ pub struct Retry {
 }
 
 /// Who shares the algorithm's counters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     #[default]
@@ -436,7 +419,7 @@ pub enum Scope {
     ThreadGroup,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     #[default]
@@ -445,7 +428,7 @@ pub enum Role {
 }
 
 /// When a server's name is looked up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The address is a number or a socket.
@@ -457,8 +440,7 @@ pub enum Resolution {
     Followed,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Server {
     pub name: String,
     /// `host:port`, `[v6]:port`, `unix:/path`.
@@ -489,7 +471,7 @@ pub struct Server {
     pub tracks: Option<String>,
     /// What the running balancer says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub now: Option<ServerState>,
+    pub now: Option<Box<ServerState>>,
     pub place: Place,
 }
 

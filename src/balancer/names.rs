@@ -5,10 +5,15 @@ pub const NAME_MAX: usize = 256;
 
 /// `text` with each control character replaced by U+FFFD: it can stand on one line, and in every database.
 pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    if is_plain(text) { text.to_owned() } else { text.replace(char::is_control, "\u{fffd}") }
+}
+
+/// Whether it is ASCII without control characters, as nearly everything is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
 /// A name that came from outside: printable, cut after [`NAME_MAX`] characters.
 pub fn clean_name(text: &str) -> String {
-    printable(text).chars().take(NAME_MAX).collect()
+    if text.len() <= NAME_MAX && is_plain(text) { text.to_owned() } else { printable(text).chars().take(NAME_MAX).collect() }
 }

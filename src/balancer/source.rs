@@ -2,10 +2,15 @@
 //!
 //! Opens no file: whoever may do that hands the text in, and answers [`Files`] for what a config includes.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::{Serialize, Serializer};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::time::shorten;
 
 /// One file of a config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,50 +115,69 @@ impl Files for NoFiles {
     }
 }
 
-/// Longest raw text that a place keeps, in characters.
+/// Longest raw text that a place shows, in characters.
 pub const RAW_MAX: usize = 300;
 
-/// `text` on one line, cut after [`RAW_MAX`] characters. Looks no further: a line may be megabytes long and have
-/// thousands of places.
-pub fn raw(text: &str) -> String {
-    let (mut out, mut length, mut space) = (String::new(), 0, false);
-    for c in text.chars() {
-        if c.is_whitespace() {
-            space = length > 0;
-            continue;
-        }
-        if std::mem::take(&mut space) {
-            out.push(' ');
-            length += 1;
-        }
-        out.push(if c.is_control() { '\u{fffd}' } else { c });
-        length += 1;
-        if length > RAW_MAX {
-            break;
-        }
-    }
-    crate::domain::time::shorten(&out, RAW_MAX)
+/// What the places of a file share: its text, and the conditions (HAProxy `.if`) around them.
+#[derive(Debug, Default)]
+pub struct Origin {
+    /// Index into the model's `files`.
+    pub file: usize,
+    text: Arc<Text>,
+    when: Option<String>,
 }
+
+#[derive(Debug, Default)]
+struct Text {
+    text: String,
+    /// Number of the first line; 0 for no place at all.
+    first: usize,
+    /// Made when the first line or column is asked for.
+    lines: OnceLock<Lines>,
+}
+
+impl Origin {
+    /// `file` is the index of the file in the model.
+    pub fn new(file: usize, text: &str) -> Arc<Self> {
+        Self::from_line(file, text, 1)
+    }
+
+    fn from_line(file: usize, text: &str, first: usize) -> Arc<Self> {
+        let text = Arc::new(Text { text: text.to_owned(), first, lines: OnceLock::new() });
+        Arc::new(Self { file, text, when: None })
+    }
+
+    /// The same file where `when` decides whether it is read.
+    pub fn under(&self, when: Option<String>) -> Arc<Self> {
+        Arc::new(Self { file: self.file, text: self.text.clone(), when })
+    }
+
+    /// The conditions that decide whether this is read at all, as written.
+    pub fn when(&self) -> Option<&str> {
+        self.when.as_deref()
+    }
+}
+
+static NOWHERE: LazyLock<Arc<Origin>> = LazyLock::new(Arc::default);
 
 /// Where a node of a model stands. Two places are always equal: two configs that say the same have equal models,
 /// wherever and however they say it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+///
+/// A model has a handful of them for every line, so that they are small: offsets into the text that all places of a
+/// file share, 4 GiB at most. Lines and columns are counted when they are asked for.
+#[derive(Clone)]
 pub struct Place {
-    /// Index into the model's `files`.
-    pub file: usize,
-    /// 1-based.
-    pub line: usize,
-    /// 1-based, in characters.
-    pub column: usize,
-    /// Bytes of the file that the node covers.
-    pub start: usize,
-    pub end: usize,
-    /// What stands there, on one line, cut after 300 characters.
-    pub raw: String,
-    /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<String>,
+    origin: Arc<Origin>,
+    start: u32,
+    end: u32,
+    /// Where the bytes end that [`Self::raw`] shows.
+    head: u32,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { origin: NOWHERE.clone(), start: 0, end: 0, head: 0 }
+    }
 }
 
 impl PartialEq for Place {
@@ -165,10 +189,134 @@ impl PartialEq for Place {
 impl Eq for Place {}
 
 impl Place {
+    /// The bytes `span` of `origin`.
+    pub fn new(origin: &Arc<Origin>, span: Range<usize>) -> Self {
+        let [start, end] = [span.start, span.end].map(offset);
+        Self { origin: origin.clone(), start, end, head: end }
+    }
+
+    /// A line of a file of which no text is at hand.
+    pub fn of_line(file: usize, line: usize) -> Self {
+        Self::new(&Origin::from_line(file, "", line), 0..0)
+    }
+
+    /// The same place with all bytes up to `end`, shown by its beginning.
+    pub fn up_to(mut self, end: usize) -> Self {
+        self.end = offset(end);
+        self
+    }
+
+    /// Whether it is a place at all: what comes from nowhere in a config has none.
+    pub fn is_written(&self) -> bool {
+        self.origin.text.first > 0
+    }
+
+    /// Whether both begin at the same byte of the same file, and are not only equal as all places are.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.file(), self.start) == (other.file(), other.start)
+    }
+
+    /// Index into the model's `files`.
+    pub fn file(&self) -> usize {
+        self.origin.file
+    }
+
+    /// 1-based; 0 for no place at all.
+    pub fn line(&self) -> usize {
+        self.spot().0
+    }
+
+    /// 1-based, in characters; 0 for no place at all.
+    pub fn column(&self) -> usize {
+        self.spot().1
+    }
+
+    /// Line and column.
+    pub fn spot(&self) -> (usize, usize) {
+        let Text { text, first, lines } = &*self.origin.text;
+        if *first == 0 {
+            return (0, 0);
+        }
+        let (line, column) = lines.get_or_init(|| Lines::new(text)).locate(text, self.start as usize);
+        (first + line - 1, column)
+    }
+
+    /// Bytes of the file that the node covers.
     pub fn span(&self) -> Range<usize> {
-        self.start..self.end
+        self.start as usize..self.end as usize
+    }
+
+    /// What stands there, on one line, cut after 300 characters.
+    pub fn raw(&self) -> String {
+        let text = self.origin.text.text.get(self.start as usize..self.head as usize).unwrap_or_default();
+        let (mut raw, mut length, mut space) = (String::new(), 0, false);
+        // No further than is shown: one word may be megabytes long, and have thousands of places.
+        for c in text.chars() {
+            if c.is_whitespace() {
+                space = length > 0;
+                continue;
+            }
+            if std::mem::take(&mut space) {
+                raw.push(' ');
+                length += 1;
+            }
+            raw.push(c);
+            length += 1;
+            if length > RAW_MAX {
+                break;
+            }
+        }
+        super::printable(&shorten(&raw, RAW_MAX))
+    }
+
+    /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.
+    pub fn when(&self) -> Option<&str> {
+        self.origin.when()
     }
 }
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.spot();
+        write!(f, "{}:{line}:{column} {:?}", self.file(), self.raw())
+    }
+}
+
+/// A [`Place`] for readers outside.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Place)]
+struct Written<'a> {
+    /// Index into the model's `files`.
+    file: usize,
+    /// 1-based.
+    line: usize,
+    /// 1-based, in characters.
+    column: usize,
+    /// Bytes of the file that the node covers.
+    start: usize,
+    end: usize,
+    /// What stands there, on one line, cut after 300 characters.
+    raw: String,
+    /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<&'a str>,
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Range { start, end } = self.span();
+        let (line, column) = self.spot();
+        Written { file: self.file(), line, column, start, end, raw: self.raw(), when: self.when() }.serialize(serializer)
+    }
+}
+
+impl PartialSchema for Place {
+    fn schema() -> RefOr<Schema> {
+        Written::schema()
+    }
+}
+
+impl ToSchema for Place {}
 
 /// Byte offsets of a text to lines and columns.
 #[derive(Debug, Clone)]
@@ -211,13 +359,10 @@ impl Lines {
         };
         (line, before(at) - before(start) + 1)
     }
+}
 
-    /// The place of the bytes `span` of `text`, which is file number `file` of the model.
-    pub fn place(&self, text: &str, file: usize, span: Range<usize>) -> Place {
-        let (line, column) = self.locate(text, span.start);
-        let raw = raw(text.get(span.clone()).unwrap_or_default());
-        Place { file, line, column, start: span.start, end: span.end, raw, when: None }
-    }
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -240,7 +385,8 @@ mod tests {
     }
 
     #[test]
-    fn a_place_keeps_the_beginning_of_what_stands_there() {
+    fn a_place_shows_the_beginning_of_what_stands_there() {
+        let raw = |text: &str| Place::new(&Origin::new(0, text), 0..text.len()).raw();
         assert_eq!(raw(" a\t \u{a0}b\u{1b}[0m\r\n "), "a b\u{fffd}[0m");
         assert_eq!(raw(&"ä ".repeat(150)), "ä ".repeat(150).trim_end());
         assert_eq!(raw(&"ä ".repeat(151)), "ä ".repeat(150) + "…");
@@ -253,8 +399,8 @@ mod tests {
         let text = "ä b\n  server\ts1\n";
         let lines = Lines::new(text);
         let at = text.find("server").expect("server");
-        let place = lines.place(text, 0, at..text.len());
-        assert_eq!((place.line, place.column, place.raw.as_str()), (2, 3, "server s1"));
+        let place = Place::new(&Origin::new(0, text), at..text.len());
+        assert_eq!((place.line(), place.column(), place.raw().as_str()), (2, 3, "server s1"));
         assert_eq!(lines.locate(text, 3), (1, 3));
         let long = "\nx".to_owned() + &"ä".repeat(10_000);
         assert_eq!(Lines::new(&long).locate(&long, long.len()), (2, 10_002));

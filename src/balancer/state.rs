@@ -3,13 +3,12 @@
 //! Only what decides where traffic goes is here, and what health checks found, which needs no snapshot
 //! ([`State::decides_as`]). In real outages weights are changed through the socket and no file changes at all.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{Gravity, Model, Notice, Pool};
 use super::source::Place;
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// Pools and servers without a line in the config that are named one by one.
 const MAX_STRANGE: usize = 50;
@@ -107,7 +106,7 @@ impl State {
         if model.version.is_none() {
             model.version.clone_from(&self.version);
         }
-        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::default();
         for (at, pool) in model.pools.iter().enumerate() {
             by_name.entry(&pool.name).or_default().push(at);
         }
@@ -119,7 +118,7 @@ impl State {
                 strange.push((running.name.clone(), Place::default()));
                 continue;
             };
-            let mut met: HashSet<&str> = HashSet::new();
+            let mut met: HashSet<&str> = HashSet::default();
             for at in places {
                 running.lay_over(&mut model.pools[*at], &mut met);
             }
@@ -155,7 +154,7 @@ impl PoolState {
                 met.insert(&running.name);
                 // Who speaks for all pools does not know the weights that each of them gives.
                 let weight = if self.name == EVERY_POOL { server.configured_weight() } else { running.weight };
-                server.now = Some(ServerState { weight, ..(*running).clone() });
+                server.now = Some(Box::new(ServerState { weight, ..(*running).clone() }));
             }
         }
     }

@@ -107,8 +107,8 @@ pub fn spot(file: &str, line: usize, column: usize) -> String {
 /// The model's errors as lines for people, each with its place, each once.
 pub fn errors(model: &Model) -> Vec<String> {
     let errors = model.notices.iter().filter(|notice| notice.gravity == Gravity::Error).map(|notice| {
-        let file = model.files.get(notice.place.file).map_or("", String::as_str);
-        format!("error: {}: {}", spot(file, notice.place.line, notice.place.column), notice.text)
+        let file = model.files.get(notice.place.file()).map_or("", String::as_str);
+        format!("error: {}: {}", spot(file, notice.place.line(), notice.place.column()), notice.text)
     });
     let mut seen = HashSet::new();
     errors.filter(|error| seen.insert(error.clone())).collect()

@@ -72,8 +72,8 @@ fn compare(command: &Diff) -> Result<(Config, Config, Vec<Change>), String> {
 }
 
 fn places(config: &Config, places: &[Place]) -> Vec<String> {
-    let file = |place: &Place| config.model.files.get(place.file).map_or("", String::as_str);
-    places.iter().map(|place| spot(file(place), place.line, place.column)).collect()
+    let file = |place: &Place| config.model.files.get(place.file()).map_or("", String::as_str);
+    places.iter().map(|place| spot(file(place), place.line(), place.column())).collect()
 }
 
 /// How many places of one change are told; a change of a thousand servers is one sentence.
@@ -88,7 +88,7 @@ fn text(old: &Config, new: &Config, changes: &[Change]) -> String {
         out += &format!("{}\n", change.sentence);
         for (word, config, side) in [("before", old, &change.before), ("after", new, &change.after)] {
             for (place, spot) in side.iter().zip(places(config, side)).take(PLACES_TOLD) {
-                out += &format!("  {word:6} {spot}: {}\n", place.raw);
+                out += &format!("  {word:6} {spot}: {}\n", place.raw());
             }
             if let Some(more) = side.len().checked_sub(PLACES_TOLD + 1) {
                 out += &format!("  {word:6} and {} more places\n", more + 1);

@@ -74,7 +74,7 @@ impl Disk {
     pub fn tell(&self, model: &mut Model) {
         for (name, line, gravity, text) in &self.odd {
             let file = model.files.iter().position(|file| file == name).unwrap_or_default();
-            let place = Place { file, line: *line, column: 1, ..Place::default() };
+            let place = Place::of_line(file, *line);
             model.notices.push(Notice { gravity: *gravity, text: text.clone(), place });
         }
     }

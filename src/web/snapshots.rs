@@ -103,8 +103,8 @@ impl Compare {
 
     /// The lines of a change on one side, linked to the snapshot's page.
     fn lines(&self, snapshot: &Snapshot, places: &[Place]) -> Vec<(String, usize)> {
-        let line = |place: &Place| (format!("/snapshots/{}#{}", snapshot.id, anchor(place.file, place.line)), place.line);
-        places.iter().filter(|place| place.line > 0).take(3).map(line).collect()
+        let line = |place: &Place| (format!("/snapshots/{}#{}", snapshot.id, anchor(place.file(), place.line())), place.line());
+        places.iter().filter(|place| place.line() > 0).take(3).map(line).collect()
     }
 
     fn number(&self, number: &Option<usize>) -> String {

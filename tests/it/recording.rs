@@ -14,6 +14,7 @@ use afterload::signal::series::{Metric, Sample, SeriesKey};
 use afterload::store::samples;
 use serde_json::json;
 
+use crate::web::Browser;
 use crate::world::{World, admin, on_both, refused, responder};
 
 async fn balancer(world: &World) -> afterload::domain::balancer::Balancer {
@@ -48,6 +49,49 @@ on_both!(a_snapshot_is_taken_only_when_something_changed, world => {
     assert_eq!(snapshots::list(&world.app, &responder(), edge.id, &Page::first(1)).await.expect("list").items[0].number, 2);
     let garbage = PushedSnapshot { config: "x".into(), state: Some("garbage".into()), ..Default::default() };
     assert_eq!(refused(snapshots::push(&world.app, &admin(), edge.id, garbage).await), ["/state"]);
+});
+
+on_both!(snapshots_that_overtake_each_other_are_each_compared_with_the_one_before, world => {
+    let edge = balancer(world).await;
+    push(world, edge.id, [1, 1]).await;
+    let weights: Vec<u32> = (2..8).collect();
+    futures_util::future::join_all(weights.iter().map(|weight| push(world, edge.id, [*weight, 1]))).await;
+    let kept = snapshots::list(&world.app, &responder(), edge.id, &Page::first(20)).await.expect("list").items;
+    assert_eq!(kept.iter().map(|one| one.number).collect::<Vec<_>>(), [7, 6, 5, 4, 3, 2, 1]);
+    for pair in kept.windows(2).take(5) {
+        let to = |of: &str| pair[usize::from(of == "older")].changes[0].split(" → ").nth(1).map(str::to_owned);
+        let from = pair[0].changes[0].split(" → ").next().and_then(|text| text.rsplit(' ').next()).map(str::to_owned);
+        let older = to("older").and_then(|text| text.split([',', ' ', ';']).next().map(str::to_owned));
+        assert_eq!(from, older, "{:?} follows {:?}", pair[0].changes, pair[1].changes);
+    }
+});
+
+on_both!(what_took_capacity_away_is_shown_before_a_later_harmless_change, world => {
+    let browser = Browser::signed_in(world).await;
+    let edge = balancer(world).await;
+    let shown = async |incident: &str| {
+        let room = browser.get(&format!("/incidents/{incident}")).await.text();
+        let card = room.split("id=\"changes\"").nth(1).and_then(|rest| rest.split("</section>").next());
+        card.expect("a card").to_owned()
+    };
+    push(world, edge.id, [100, 100]).await;
+    world.clock.advance_seconds(3600);
+    push(world, edge.id, [100, 0]).await;
+    world.clock.advance_seconds(600);
+    let slower = PushedSnapshot { config: config([100, 0]) + "  timeout queue 9s\n", ..Default::default() };
+    snapshots::push(&world.app, &admin(), edge.id, slower).await.expect("pushed");
+    world.clock.advance_seconds(60);
+    world.incident("5xx").await;
+    let card = shown("INC-1").await;
+    let (loss, queue) = (card.find("weight 100 → 0, 50 % of capacity removed"), card.find("queue timeout none → 9 s"));
+    assert!(card.contains("snapshot 1 → 3") && loss.is_some() && loss < queue, "{card}");
+    // Once it is made good, what changed last is what to look at.
+    world.clock.advance_seconds(600);
+    push(world, edge.id, [100, 100]).await;
+    world.clock.advance_seconds(60);
+    world.incident("5xx again").await;
+    let card = shown("INC-2").await;
+    assert!(card.contains("snapshot 3 → 4") && !card.contains("removed"), "{card}");
 });
 
 on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world => {

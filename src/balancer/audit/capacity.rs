@@ -1,9 +1,8 @@
 //! Who can serve at all: pools with one server or none, lists of servers that are mostly dead.
 
-use std::collections::{HashMap, HashSet};
-
 use super::view::{View, capital, count, is_down, names, part, percent, server_names, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Resolution, Server};
 use crate::domain::balancer::BalancerKind;
 

@@ -1,9 +1,8 @@
 //! What a change takes away: capacity, persistence, defaults, and limits that it lifts.
 
-use std::collections::HashMap;
-
 use super::view::{View, count, number, server_names, size, version};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Family, Model, Pool, Server, Setting};
 use crate::domain::balancer::BalancerKind;
 

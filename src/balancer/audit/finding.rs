@@ -33,7 +33,7 @@ impl Finding {
 
     /// Where it is mainly, before the places that it has.
     pub(super) fn at(mut self, place: &Place) -> Self {
-        if place.line > 0 {
+        if place.is_written() {
             self.places.insert(0, place.clone());
         }
         self
@@ -41,7 +41,7 @@ impl Finding {
 
     /// Where it is too.
     pub(super) fn also<'a>(mut self, places: impl IntoIterator<Item = &'a Place>) -> Self {
-        self.places.extend(places.into_iter().filter(|place| place.line > 0).take(PLACES_MAX).cloned());
+        self.places.extend(places.into_iter().filter(|place| place.is_written()).take(PLACES_MAX).cloned());
         self
     }
 
@@ -82,7 +82,7 @@ const PLACES_MAX: usize = 20;
 
 /// The gravest first; then as they stand in the files.
 pub(super) fn sort(findings: &mut [Finding]) {
-    let place = |finding: &Finding| finding.places.first().map_or((usize::MAX, 0, 0), |p| (p.file, p.line, p.column));
+    let place = |finding: &Finding| finding.places.first().map_or((usize::MAX, 0), |p| (p.file(), p.span().start));
     findings.sort_by(|a, b| {
         let grave = Reverse(a.severity).cmp(&Reverse(b.severity)).then_with(|| place(a).cmp(&place(b)));
         let names = || (&a.pool, &a.server, &a.subject).cmp(&(&b.pool, &b.server, &b.subject));

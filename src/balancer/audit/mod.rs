@@ -39,7 +39,7 @@ pub use handbook::{explain, handbook};
 pub use peers::divergence;
 
 /// How much depends on it. Ordered: critical is the greatest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     #[default]
@@ -119,8 +119,7 @@ pub struct Settings {
 }
 
 /// What a rule says of a config.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Finding {
     /// Id of the rule, such as `LB001`.
     pub rule: String,
@@ -143,13 +142,29 @@ pub struct Finding {
 /// What the rules say of `case`, the gravest first, then by place. `settings` holds values of an installation or of a
 /// guard by rule id; [`check_settings`] tells whether they make sense. The same case gives the same list.
 pub fn audit(case: &Case<'_>, settings: &BTreeMap<String, Settings>) -> Vec<Finding> {
-    let mut all = Vec::new();
-    for rule in CATALOGUE {
-        run(rule, case, settings.get(rule.id), &mut all);
-    }
+    let servers: usize = case.model.pools.iter().map(|pool| pool.servers.len()).sum();
+    let threads = if servers < PARALLEL_FROM { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(4) };
+    let every = |first: usize| {
+        let mut found = Vec::new();
+        for rule in CATALOGUE.iter().skip(first).step_by(threads) {
+            run(rule, case, settings.get(rule.id), &mut found);
+        }
+        found
+    };
+    let mut all = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|first| scope.spawn(move || every(first))).collect();
+        let mut all = every(0);
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    });
     finding::sort(&mut all);
     all
 }
+
+/// Servers from which rules are run side by side: below, starting a thread takes longer.
+const PARALLEL_FROM: usize = 1_000;
 
 /// One rule over one case, with the parameters and the scope that were given for it.
 fn run(rule: &Rule, case: &Case<'_>, given: Option<&Settings>, all: &mut Vec<Finding>) {

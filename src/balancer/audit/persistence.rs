@@ -1,9 +1,10 @@
 //! How clients are kept on one server: missing, shared too little, ambiguous, or on the wrong key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::view::{count, is_local, is_private, names, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Bind, Family, HashKey, Listener, Persistence, PersistenceKind, Pool};
 use crate::domain::balancer::BalancerKind;
 
@@ -29,11 +30,11 @@ pub const LB009: Rule = Rule {
 };
 
 fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let mut sticky: HashMap<&str, &Pool> = HashMap::new();
+    let mut sticky: HashMap<&str, &Pool> = HashMap::default();
     for pool in case.model.pools.iter().filter(|pool| !pool.persistence.is_empty()) {
         sticky.extend(pool.servers.iter().map(|server| (server.address.as_str(), pool)));
     }
-    let mut long_poll: HashMap<&str, &str> = HashMap::new();
+    let mut long_poll: HashMap<&str, &str> = HashMap::default();
     for route in &case.model.routes {
         if let Some(condition) = route.condition.as_deref().filter(|condition| condition.contains("socket.io")) {
             long_poll.extend(route.target.pools().into_iter().map(|pool| (pool, condition)));
@@ -94,7 +95,7 @@ fn address_behind_proxy(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>)
         let binds = listeners.get(pool.name.as_str()).into_iter().flatten().flat_map(|listener| &listener.binds);
         let binds: Vec<&Bind> = binds.collect();
         // The PROXY protocol brings the client's own address.
-        let told = |bind: &&Bind| bind.place.raw.contains("accept-proxy") || bind.place.raw.contains("proxy_protocol");
+        let told = |bind: &&Bind| bind.place.raw().contains("accept-proxy") || bind.place.raw().contains("proxy_protocol");
         if binds.is_empty() || binds.iter().any(told) {
             continue;
         }

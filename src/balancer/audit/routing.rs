@@ -1,9 +1,8 @@
 //! Where requests go: names that are looked up once, routes that are never taken, pools that are not there.
 
-use std::collections::{HashMap, HashSet};
-
 use super::view::{count, names, server_names, size};
 use super::{Case, Finding, Needs, Rule, Settings, Severity};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Model, Resolution, Route, Server, Target};
 use crate::domain::balancer::BalancerKind;
 
@@ -112,13 +111,13 @@ fn said(route: &Route) -> String {
 /// exactly the same. Conditions that are read only sometimes (`.if`) take nothing for sure.
 fn first_dead<'a>(routes: &[&'a Route]) -> Option<(&'a Route, &'a Route)> {
     let mut all: Option<&Route> = None;
-    let mut seen: HashMap<&str, &Route> = HashMap::new();
+    let mut seen: HashMap<&str, &Route> = HashMap::default();
     for route in routes {
         if let Some(taker) = all.or_else(|| seen.get(route.condition.as_deref()?).copied()) {
             return Some((route, taker));
         }
         // A choice per request may name no pool, and then goes on to the next route.
-        let sure = route.place.when.is_none() && !matches!(route.target, Target::Dynamic { .. } | Target::Other { .. });
+        let sure = route.place.when().is_none() && !matches!(route.target, Target::Dynamic { .. } | Target::Other { .. });
         match route.condition.as_deref() {
             None if sure => all = Some(route),
             Some(condition) if sure => _ = seen.insert(condition, route),
@@ -146,7 +145,7 @@ pub const LB049: Rule = Rule {
 
 fn unknown_pool(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let pools: HashSet<&str> = case.model.pools.iter().map(|pool| pool.name.as_str()).collect();
-    let mut told: HashSet<(&str, &str)> = HashSet::new();
+    let mut told: HashSet<(&str, &str)> = HashSet::default();
     for route in &case.model.routes {
         for name in route.target.pools() {
             if pools.contains(name) || name.is_empty() || !told.insert((route.listener.as_str(), name)) {

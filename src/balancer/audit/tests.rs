@@ -118,7 +118,7 @@ fn identities(findings: &[Finding]) -> Vec<String> {
 /// What a finding lacks that people need.
 fn sound(finding: &Finding, model: &Model) -> Option<&'static str> {
     let routes_gone = finding.subject.as_deref() == Some("routes");
-    let placed = finding.places.first().is_some_and(|place| place.line > 0 && !place.raw.is_empty());
+    let placed = finding.places.first().is_some_and(|place| place.line() > 0 && !place.raw().is_empty());
     let named =
         finding.pool.as_ref().is_none_or(|name| model.pool(name).is_some_and(|pool| finding.message.contains(&pool.name)));
     match finding {
@@ -140,7 +140,7 @@ fn identities_tell_findings_of_one_config_apart_and_hold_no_lines() {
             assert_eq!(ids.len(), findings.len(), "{}: {:?}", fixture.name, identities(&findings));
         }
     }
-    let place = crate::balancer::source::Place { line: 7, ..Default::default() };
+    let place = crate::balancer::source::Place::of_line(0, 7);
     let finding = Finding {
         rule: "LB015".into(),
         pool: Some("a/b%".into()),
@@ -249,7 +249,7 @@ fn findings_come_gravest_first_then_by_place_and_always_alike() {
     let model = parse("haproxy.cfg", &text);
     let findings = audit(&case(&model), &BTreeMap::new());
     assert_eq!(findings.first().map(|finding| finding.rule.as_str()), Some("LB001"));
-    let keys: Vec<_> = findings.iter().map(|f| (std::cmp::Reverse(f.severity), f.places.first().map(|p| p.line))).collect();
+    let keys: Vec<_> = findings.iter().map(|f| (std::cmp::Reverse(f.severity), f.places.first().map(|p| p.line()))).collect();
     assert!(findings.len() > 3 && keys.is_sorted(), "{keys:?}");
     assert_eq!(findings, audit(&case(&model), &BTreeMap::new()));
     let ceiling = |finding: &Finding| super::rule(&finding.rule).is_some_and(|rule| finding.severity <= rule.severity);

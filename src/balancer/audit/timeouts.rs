@@ -1,9 +1,8 @@
 //! Times: missing, endless, far too long, or at odds with the other side.
 
-use std::collections::HashSet;
-
 use super::view::{is_http, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
+use crate::balancer::maps::HashSet;
 use crate::balancer::model::{Listener, Pool, Setting, Timeouts};
 use crate::domain::balancer::BalancerKind;
 
@@ -36,7 +35,7 @@ fn long_wait(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     let normal = settings.number("normal_seconds");
     for pool in case.model.pools.iter().filter(|pool| is_http(pool) && !pool.servers.is_empty()) {
         let timeouts = &pool.timeouts;
-        let Some(timeout) = timeouts.server.as_ref().or(timeouts.request.as_ref()).filter(|timeout| timeout.place.line > 0)
+        let Some(timeout) = timeouts.server.as_ref().or(timeouts.request.as_ref()).filter(|timeout| timeout.place.is_written())
         else {
             continue;
         };

@@ -1,8 +1,7 @@
 //! What rules ask of a pool again and again: who serves, what weights mean there, how to say it.
 
-use std::collections::{HashMap, HashSet};
-
 use super::Case;
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Role, Route, Server};
 use crate::balancer::state::{Admin, Health};
 use crate::domain::balancer::BalancerKind;
@@ -112,7 +111,7 @@ impl<'a> Case<'a> {
     /// Listeners that lead to each pool.
     pub(super) fn listeners_of(&self) -> HashMap<&'a str, Vec<&'a Listener>> {
         let by_name: HashMap<&str, &Listener> = self.model.listeners.iter().map(|l| (l.name.as_str(), l)).collect();
-        let mut found: HashMap<&str, Vec<&Listener>> = HashMap::new();
+        let mut found: HashMap<&str, Vec<&Listener>> = HashMap::default();
         for route in &self.model.routes {
             let Some(listener) = by_name.get(route.listener.as_str()) else { continue };
             for pool in route.target.pools() {
@@ -128,7 +127,7 @@ impl<'a> Case<'a> {
 
     /// Routes in the order in which they are tried, by listener.
     pub(super) fn routes_by_listener(&self) -> HashMap<&'a str, Vec<&'a Route>> {
-        let mut found: HashMap<&str, Vec<&Route>> = HashMap::new();
+        let mut found: HashMap<&str, Vec<&Route>> = HashMap::default();
         for route in &self.model.routes {
             found.entry(route.listener.as_str()).or_default().push(route);
         }

@@ -8,14 +8,13 @@ mod proxy;
 mod routes;
 mod state;
 
-use std::collections::HashMap;
-
 pub use state::state;
 
 use super::clean_name;
 use super::data::{self, Fields, Node, ProblemKind, Reader, Syntax, go_duration_ms};
 use super::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Notice, Setting};
 use super::source::{Files, Place, Source};
+use crate::balancer::maps::HashMap;
 use crate::domain::balancer::BalancerKind;
 
 /// Where the admin API is unless the config says otherwise.
@@ -28,7 +27,7 @@ pub fn parse(sources: &[Source], _files: &mut dyn Files, version: Option<&str>) 
         model.files.push(source.name.clone());
         if is_caddyfile(&source.text) {
             let text = "this is a Caddyfile: run `caddy adapt --config FILE` and give what it prints".to_owned();
-            let place = Place { file, line: 1, column: 1, ..Place::default() };
+            let place = Place::of_line(file, 1);
             model.notices.push(Notice { gravity: Gravity::Note, text, place });
             continue;
         }
@@ -101,7 +100,7 @@ pub fn is_caddyfile(text: &str) -> bool {
 }
 
 /// A duration as Caddy writes it (a Go duration, or nanoseconds), in milliseconds.
-fn duration(fields: &Fields<'_, '_, '_>, name: &str) -> Option<Setting<u64>> {
+fn duration(fields: &Fields<'_, '_>, name: &str) -> Option<Setting<u64>> {
     fields.duration(name, "5s", |node| match &node.value {
         data::Value::Number(_) => node.u64().map(|nanoseconds| nanoseconds.div_ceil(1_000_000)),
         _ => node.text().and_then(go_duration_ms),
@@ -125,7 +124,7 @@ fn address(said: &str) -> (String, bool) {
     (clean_name(&address), network.starts_with("udp"))
 }
 
-fn root(reader: &Reader<'_>, root: &Node<'_>, model: &mut Model) {
+fn root(reader: &Reader, root: &Node<'_>, model: &mut Model) {
     let fields = Fields::new(reader, root, "config");
     fields.skip(&["logging", "storage", "@id"]);
     admin(reader, root, fields.get("admin"), model);
@@ -141,7 +140,7 @@ fn root(reader: &Reader<'_>, root: &Node<'_>, model: &mut Model) {
 }
 
 /// The admin API is there unless it is switched off.
-fn admin(reader: &Reader<'_>, root: &Node<'_>, node: Option<&Node<'_>>, model: &mut Model) {
+fn admin(reader: &Reader, root: &Node<'_>, node: Option<&Node<'_>>, model: &mut Model) {
     let empty = Node::empty();
     let fields = Fields::new(reader, node.unwrap_or(&empty), "admin");
     fields.skip(&["config", "identity", "origins"]);
@@ -167,12 +166,12 @@ fn admin(reader: &Reader<'_>, root: &Node<'_>, node: Option<&Node<'_>>, model: &
     fields.done();
 }
 
-fn http(reader: &Reader<'_>, node: &Node<'_>, model: &mut Model) {
+fn http(reader: &Reader, node: &Node<'_>, model: &mut Model) {
     let fields = Fields::new(reader, node, "http");
     fields.skip(&["metrics", "grace_period", "shutdown_delay"]);
     let http_port = fields.u64("http_port").unwrap_or(80);
     fields.skip(&["https_port"]);
-    let mut bound: HashMap<String, String> = HashMap::new();
+    let mut bound: HashMap<String, String> = HashMap::default();
     for server in fields.get("servers").map(Node::entries).unwrap_or_default() {
         let name = clean_name(&server.key);
         let fields = Fields::new(reader, &server.node, format!("server {name}"));

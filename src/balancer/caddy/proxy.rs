@@ -1,6 +1,5 @@
 //! The handler `reverse_proxy`: a pool with its policy, checks, upstreams and transport.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::clean_name;
@@ -10,8 +9,9 @@ use super::super::model::{
     Server, Setting,
 };
 use super::{address, duration};
+use crate::balancer::maps::HashSet;
 
-pub fn pool(reader: &Reader<'_>, node: &Node<'_>, name: String) -> Pool {
+pub fn pool(reader: &Reader, node: &Node<'_>, name: String) -> Pool {
     let fields = Fields::new(reader, node, format!("reverse_proxy {name}"));
     fields.skip(&[
         "handler",
@@ -56,8 +56,8 @@ pub fn pool(reader: &Reader<'_>, node: &Node<'_>, name: String) -> Pool {
     pool
 }
 
-fn servers(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>, pool: &mut Pool) {
-    let mut seen = HashSet::new();
+fn servers(reader: &Reader, fields: &Fields<'_, '_>, pool: &mut Pool) {
+    let mut seen = HashSet::default();
     for node in fields.list("upstreams") {
         let own = Fields::new(reader, node, "upstream");
         let said = own.text("dial").unwrap_or_default();
@@ -92,7 +92,7 @@ fn servers(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>, pool: &mut Pool) {
     }
 }
 
-fn balancing(reader: &Reader<'_>, node: &Node<'_>, pool: &mut Pool) {
+fn balancing(reader: &Reader, node: &Node<'_>, pool: &mut Pool) {
     let fields = Fields::new(reader, node, "load_balancing");
     if let Some(policy) = fields.get("selection_policy") {
         pool.algorithm = algorithm(reader, policy, Some(pool), 0);
@@ -120,7 +120,7 @@ fn balancing(reader: &Reader<'_>, node: &Node<'_>, pool: &mut Pool) {
 }
 
 /// A selection policy. `pool` takes weights and cookies; none for the fallback of another policy.
-fn algorithm(reader: &Reader<'_>, node: &Node<'_>, pool: Option<&mut Pool>, depth: usize) -> Algorithm {
+fn algorithm(reader: &Reader, node: &Node<'_>, pool: Option<&mut Pool>, depth: usize) -> Algorithm {
     let fields = Fields::new(reader, node, "selection_policy");
     let name = fields.name("policy");
     let mut algorithm = Algorithm { place: reader.place(node), ..Algorithm::default() };
@@ -177,7 +177,7 @@ fn algorithm(reader: &Reader<'_>, node: &Node<'_>, pool: Option<&mut Pool>, dept
 }
 
 /// The n-th weight is the n-th upstream's. Upstreams for which there is none get nothing (`selectionpolicies.go`).
-fn weights(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>, pool: &mut Pool) {
+fn weights(reader: &Reader, fields: &Fields<'_, '_>, pool: &mut Pool) {
     let weights = fields.list("weights");
     let values: Vec<Option<i64>> = weights.iter().map(Node::i64).collect();
     if values.iter().any(|weight| weight.is_none_or(|weight| weight < 0)) {
@@ -197,7 +197,7 @@ fn weights(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>, pool: &mut Pool) {
     }
 }
 
-fn cookie(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>) -> Persistence {
+fn cookie(reader: &Reader, fields: &Fields<'_, '_>) -> Persistence {
     let name = fields.name("name");
     fields.skip(&["secret"]);
     Persistence {
@@ -214,7 +214,7 @@ fn cookie(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>) -> Persistence {
 }
 
 /// Active checks are on where a path or a port is given; defaults laid in.
-fn active(reader: &Reader<'_>, node: &Node<'_>) -> Option<Check> {
+fn active(reader: &Reader, node: &Node<'_>) -> Option<Check> {
     let fields = Fields::new(reader, node, "active health check");
     fields.skip(&["headers", "max_size", "follow_redirects", "body", "upstream"]);
     let uri = fields.text("uri").or_else(|| fields.text("path")).map(clean_name);
@@ -241,7 +241,7 @@ fn active(reader: &Reader<'_>, node: &Node<'_>) -> Option<Check> {
 }
 
 /// Passive checks are on where failures are remembered at all. The second value limits requests at once to a server.
-fn passive(reader: &Reader<'_>, node: &Node<'_>) -> (Option<Passive>, Option<Setting<u64>>) {
+fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Passive>, Option<Setting<u64>>) {
     let fields = Fields::new(reader, node, "passive health check");
     fields.skip(&["unhealthy_status", "unhealthy_latency"]);
     let most = fields.number("unhealthy_request_count").filter(|most| most.value > 0);
@@ -253,7 +253,7 @@ fn passive(reader: &Reader<'_>, node: &Node<'_>) -> (Option<Passive>, Option<Set
 }
 
 /// Timeouts and limits of the transport; whether it is TLS, and verified.
-fn transport(reader: &Reader<'_>, node: &Node<'_>, pool: &mut Pool, most: &mut Option<Setting<u64>>) -> (bool, Option<bool>) {
+fn transport(reader: &Reader, node: &Node<'_>, pool: &mut Pool, most: &mut Option<Setting<u64>>) -> (bool, Option<bool>) {
     let fields = Fields::new(reader, node, "transport");
     fields.skip(&["protocol", "versions", "compression", "max_response_header_size", "write_buffer_size", "read_buffer_size"]);
     fields.skip(&["resolver", "local_address", "dial_fallback_delay", "expect_continue_timeout", "root", "split_path", "env"]);

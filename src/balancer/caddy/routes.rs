@@ -1,11 +1,10 @@
 //! Routes of a server, followed through subroutes to where requests end.
 
-use std::collections::HashMap;
-
 use super::super::clean_name;
 use super::super::data::{Fields, Node, POOLS_MAX, Reader, compact};
 use super::super::model::{Model, Route, Target};
 use super::proxy;
+use crate::balancer::maps::HashMap;
 use crate::domain::time::shorten;
 
 /// Longest condition, in characters.
@@ -38,8 +37,8 @@ const PASSING: [&str; 17] = [
 /// Handlers that answer themselves.
 const ANSWERING: [&str; 6] = ["acme_server", "error", "file_server", "metrics", "static_response", "php"];
 
-pub struct Walk<'r, 't, 'm> {
-    reader: &'r Reader<'t>,
+pub struct Walk<'r, 'm> {
+    reader: &'r Reader,
     model: &'m mut Model,
     server: &'r str,
     /// Named routes.
@@ -50,12 +49,12 @@ pub struct Walk<'r, 't, 'm> {
     names: HashMap<String, usize>,
 }
 
-impl<'r, 't, 'm> Walk<'r, 't, 'm> {
-    pub fn new(reader: &'r Reader<'t>, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
+impl<'r, 'm> Walk<'r, 'm> {
+    pub fn new(reader: &'r Reader, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
         // The first of each name.
         let named = named.map(Node::entries).unwrap_or_default().iter().rev();
         let named = named.map(|entry| (entry.key.as_ref(), &entry.node)).collect();
-        Self { reader, model, server, named, seen: 0, names: HashMap::new() }
+        Self { reader, model, server, named, seen: 0, names: HashMap::default() }
     }
 
     /// Takes a list of routes; `conditions` hold for all of them.

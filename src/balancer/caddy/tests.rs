@@ -15,7 +15,7 @@ fn read(text: &str) -> Model {
 
 fn told(model: &Model, gravity: Gravity) -> Vec<String> {
     let grave = model.notices.iter().filter(|notice| notice.gravity >= gravity);
-    grave.map(|notice| format!("{}: {}", notice.place.line, notice.text)).collect()
+    grave.map(|notice| format!("{}: {}", notice.place.line(), notice.text)).collect()
 }
 
 /// A config with one proxy and its further fields.

@@ -1,10 +1,10 @@
 //! Puts a tree together from the events of a reader, within the bounds; no recursion.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{DEPTH_MAX, Entry, NODES_MAX, Node, PROBLEMS_MAX, Problem, ProblemKind, Syntax, Tree, Value, offset};
+use crate::balancer::maps::HashMap;
 
 /// Reading ended here; the problem is told.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
             entries = self.merged(entries);
         }
         if entries.len() > 1 {
-            let mut seen: HashMap<&str, &Entry<'a>> = HashMap::with_capacity(entries.len());
+            let mut seen: HashMap<&str, &Entry<'a>> = HashMap::default();
             let mut twice = Vec::new();
             for entry in &entries {
                 if seen.insert(&entry.key, entry).is_some() {
@@ -177,7 +177,7 @@ impl<'a> Builder<'a> {
     /// What a merge key brings stands behind the map's own entries, which win.
     fn merged(&mut self, entries: Vec<Entry<'a>>) -> Vec<Entry<'a>> {
         let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
-        let mut names: std::collections::HashSet<String> = own.iter().map(|entry| entry.key.to_string()).collect();
+        let mut names: crate::balancer::maps::HashSet<String> = own.iter().map(|entry| entry.key.to_string()).collect();
         for merge in merges {
             self.problem(ProblemKind::Merge, merge.key_span(), "the merge key `<<` is not understood by every reader of YAML");
             let maps = match merge.node.value {

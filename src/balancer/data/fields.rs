@@ -3,47 +3,38 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::clean_name;
 use super::super::model::{Gravity, Notice, Setting};
-use super::super::source::{Lines, Place};
+use super::super::source::{Origin, Place};
 use super::{Node, Problem, ProblemKind, Tree, same_name};
 
 /// Most notices of one file.
 const NOTICES_MAX: usize = 500;
 /// Most names in one notice.
 const NAMES_MAX: usize = 12;
-/// Bytes that are looked at for the raw text of a place.
-const RAW_BYTES: usize = 1_000;
 
 /// One file that is read, and what is told of it.
-pub struct Reader<'t> {
+pub struct Reader {
     file: usize,
-    text: &'t str,
-    lines: Lines,
+    origin: Arc<Origin>,
     notices: RefCell<Vec<Notice>>,
     left_out: Cell<usize>,
 }
 
-impl<'t> Reader<'t> {
+impl Reader {
     /// `file` is the index of the file in the model.
-    pub fn new(file: usize, text: &'t str) -> Self {
-        Self { file, text, lines: Lines::new(text), notices: RefCell::default(), left_out: Cell::new(0) }
+    pub fn new(file: usize, text: &str) -> Self {
+        Self { file, origin: Origin::new(file, text), notices: RefCell::default(), left_out: Cell::new(0) }
     }
 
     pub fn place(&self, node: &Node<'_>) -> Place {
         self.place_of(node.span())
     }
 
-    /// The place of bytes of the text; its raw text is made from their beginning.
     pub fn place_of(&self, span: Range<usize>) -> Place {
-        let mut end = span.end.min(span.start + RAW_BYTES);
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let mut place = self.lines.place(self.text, self.file, span.start..end.max(span.start));
-        place.end = span.end;
-        place
+        Place::new(&self.origin, span)
     }
 
     pub fn setting<T>(&self, value: T, node: &Node<'_>) -> Setting<T> {
@@ -85,27 +76,27 @@ impl<'t> Reader<'t> {
     /// What was told, in the order of the text.
     pub fn into_notices(self) -> Vec<Notice> {
         let mut notices = self.notices.into_inner();
-        notices.sort_by_key(|notice| (notice.place.start, std::cmp::Reverse(notice.gravity)));
+        notices.sort_by_key(|notice| (notice.place.span().start, std::cmp::Reverse(notice.gravity)));
         if self.left_out.get() > 0 {
             let text = format!("{} more notices of this file are left out", self.left_out.get());
-            notices.push(Notice { gravity: Gravity::Note, text, place: Place { file: self.file, ..Place::default() } });
+            notices.push(Notice { gravity: Gravity::Note, text, place: Place::of_line(self.file, 0) });
         }
         notices
     }
 }
 
 /// The fields of one map; remembers which were asked for.
-pub struct Fields<'r, 't, 'a> {
-    reader: &'r Reader<'t>,
+pub struct Fields<'r, 'a> {
+    reader: &'r Reader,
     pub node: &'r Node<'a>,
     /// Such as `cluster app`, for messages.
     what: String,
     read: RefCell<Vec<bool>>,
 }
 
-impl<'r, 't, 'a> Fields<'r, 't, 'a> {
+impl<'r, 'a> Fields<'r, 'a> {
     /// A value that is no map has no fields; that it is none is told, unless it is null.
-    pub fn new(reader: &'r Reader<'t>, node: &'r Node<'a>, what: impl Into<String>) -> Self {
+    pub fn new(reader: &'r Reader, node: &'r Node<'a>, what: impl Into<String>) -> Self {
         let what = what.into();
         if !matches!(node.value, super::Value::Map(_) | super::Value::Null) {
             reader.error(node, format!("{what} has to be a map of fields"));
@@ -113,7 +104,7 @@ impl<'r, 't, 'a> Fields<'r, 't, 'a> {
         Self { reader, node, what, read: RefCell::new(vec![false; node.entries().len()]) }
     }
 
-    pub fn reader(&self) -> &'r Reader<'t> {
+    pub fn reader(&self) -> &'r Reader {
         self.reader
     }
 

@@ -1,17 +1,17 @@
 //! YAML 1.2 to the tree: every document, aliases expanded within the bound on values.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::build::{Builder, Step, measure};
 use super::{DEPTH_MAX, Node, Syntax, Tree, Value, units};
+use crate::balancer::maps::HashMap;
 
 pub fn parse(text: &str) -> Tree<'_> {
     let mut reader =
-        Reader { text, builder: Builder::with_merges(), anchors: HashMap::new(), anchored: 0, open: Vec::new(), reached: 0 };
+        Reader { text, builder: Builder::with_merges(), anchors: HashMap::default(), anchored: 0, open: Vec::new(), reached: 0 };
     // A broken text is told as a problem; the tree is what was read before.
     let _ = reader.read();
     reader.builder.finish(Syntax::Yaml, reader.reached)

@@ -1,9 +1,10 @@
 //! Edits put to a model: the way back from a diff, and the proof that a diff holds all that changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::defaults::Defaults;
 use crate::balancer::change::{Change, Edit, ListEdit, ListenerPart, PoolPart, RoutePart, ServerPart};
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Listener, Model, Pool, Route, Server, Target};
 
 /// `before` with every edit of `changes` done. With all changes of `diff(before, after)` it means what `after`
@@ -45,20 +46,20 @@ fn refer(
     listeners: &[&ListEdit<Listener, ListenerPart>],
     edits: &mut BTreeMap<&str, Vec<&ListEdit<Route, RoutePart>>>,
 ) {
-    let mut pool_names = HashMap::new();
+    let mut pool_names = HashMap::default();
     for edit in pools {
         if let ListEdit::Changed { before: PoolPart::Name(old), after: PoolPart::Name(new), .. } = edit {
             pool_names.insert(old.as_str(), new.as_str());
         }
     }
-    let mut listener_names = HashMap::new();
+    let mut listener_names = HashMap::default();
     for edit in listeners {
         if let ListEdit::Changed { before: ListenerPart::Name(old), after: ListenerPart::Name(new), .. } = edit {
             listener_names.insert(old.as_str(), new.as_str());
         }
     }
     let mut order: Vec<String> = Vec::new();
-    let mut by_listener: HashMap<String, Vec<Route>> = HashMap::new();
+    let mut by_listener: HashMap<String, Vec<Route>> = HashMap::default();
     for mut route in std::mem::take(&mut model.routes) {
         route.target = renamed(&route.target, &pool_names);
         let routes = by_listener.entry(route.listener.clone()).or_insert_with(|| {
@@ -72,6 +73,7 @@ fn refer(
         let mut routes = by_listener.remove(&name).unwrap_or_default();
         if let Some(edits) = edits.remove(name.as_str()) {
             list(&mut routes, &edits, |route, part| match part {
+                RoutePart::Condition(to) => route.condition.clone_from(to),
                 RoutePart::Target(to) => route.target.clone_from(to),
                 RoutePart::Definitions(to) => route.definitions.clone_from(to),
             });

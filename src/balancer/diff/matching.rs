@@ -1,8 +1,9 @@
 //! Which thing of one list is which of another: by name, and where names changed by what else tells.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::balancer::change::ListEdit;
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Listener, Model, Pool, Server};
 
 /// Positions in both lists.
@@ -17,7 +18,7 @@ pub struct Matched {
 impl Matched {
     /// Pairs equal names; of a name that is there twice the first with the first. Linear.
     pub fn by_name<'a>(old: impl Iterator<Item = &'a str>, new: impl Iterator<Item = &'a str>) -> Self {
-        let mut positions: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        let mut positions: HashMap<&str, VecDeque<usize>> = HashMap::default();
         for (at, name) in old.enumerate() {
             positions.entry(name).or_default().push_back(at);
         }
@@ -44,7 +45,7 @@ impl Matched {
             return Vec::new();
         }
         let once = |positions: &[usize], key: &dyn Fn(usize) -> Option<String>| {
-            let mut found: HashMap<String, Option<usize>> = HashMap::new();
+            let mut found: HashMap<String, Option<usize>> = HashMap::default();
             for at in positions {
                 if let Some(key) = key(*at) {
                     found.entry(key).and_modify(|found| *found = None).or_insert(Some(*at));
@@ -66,8 +67,8 @@ impl Matched {
             return Vec::new();
         }
         let marks = |positions: &[usize], marks: &dyn Fn(usize) -> Vec<String>| {
-            let mut owners: HashMap<String, Option<usize>> = HashMap::new();
-            let mut counts: HashMap<usize, usize> = HashMap::new();
+            let mut owners: HashMap<String, Option<usize>> = HashMap::default();
+            let mut counts: HashMap<usize, usize> = HashMap::default();
             for at in positions {
                 for mark in marks(*at) {
                     *counts.entry(*at).or_default() += 1;
@@ -77,7 +78,7 @@ impl Matched {
             (owners, counts)
         };
         let ((old_owners, old_counts), (new_owners, new_counts)) = (marks(&self.gone, &old), marks(&self.come, &new));
-        let mut shared: HashMap<(usize, usize), usize> = HashMap::new();
+        let mut shared: HashMap<(usize, usize), usize> = HashMap::default();
         for (mark, owner) in old_owners {
             if let (Some(old), Some(Some(new))) = (owner, new_owners.get(&mark)) {
                 *shared.entry((old, *new)).or_default() += 1;
@@ -120,7 +121,7 @@ struct Names<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Names<'a> {
     fn of(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut counts = HashMap::new();
+        let mut counts = HashMap::default();
         for name in names {
             *counts.entry(name).or_default() += 1;
         }
@@ -133,7 +134,15 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Servers of two pools; a rename is one whose address stays.
+/// Whether a server is called by its address, perhaps as a URL or without the port that is the default.
+pub fn is_address(server: &Server) -> bool {
+    let bare = server.name.split_once("://").map_or(server.name.as_str(), |(_, rest)| rest).trim_end_matches('/');
+    let rest = if bare.is_empty() { None } else { server.address.strip_prefix(bare) };
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// Servers of two pools; a rename is one whose address stays. One that is called by its address stays the same
+/// with another port.
 pub fn servers(old: &Pool, new: &Pool) -> Matched {
     let names = |pool: &'_ Pool| -> Vec<String> { pool.servers.iter().map(|server| server.name.clone()).collect() };
     let (olds, news) = (names(old), names(new));
@@ -146,6 +155,11 @@ pub fn servers(old: &Pool, new: &Pool) -> Matched {
         (own.may_be_renamed(&server.name, other) && !server.address.is_empty()).then(|| server.address.clone())
     };
     out.by_key(|at| key(&old.servers[at], &olds, &news), |at| key(&new.servers[at], &news, &olds));
+    let host = |server: &Server, own: &Names, other: &Names| {
+        let (host, _) = server.address.rsplit_once(':').filter(|(host, _)| *host != "unix")?;
+        (own.may_be_renamed(&server.name, other) && is_address(server)).then(|| host.to_owned())
+    };
+    out.by_key(|at| host(&old.servers[at], &olds, &news), |at| host(&new.servers[at], &news, &olds));
     out
 }
 

@@ -1,13 +1,12 @@
 //! Changes of run-time state and of the config together, as one truthful list: what is in force first, what is
 //! written where it says something else.
 
-use std::collections::HashMap;
-
 use super::group::{Item, group};
 use super::state::{as_model, items as state_items};
 use super::walk::Walk;
 use super::words::{self, Said, value};
 use crate::balancer::change::{Change, ChangeKind, Edit, ListEdit, PoolPart, ServerPart};
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Model, Role};
 use crate::balancer::state::{PoolState, ServerState, State};
 
@@ -21,7 +20,7 @@ pub fn changes(before: (Option<&Model>, Option<&State>), after: (Option<&Model>,
         None => Vec::new(),
     };
     let Some(state) = after.1 else { return group(written) };
-    let mut seen = HashMap::new();
+    let mut seen = HashMap::default();
     for (at, item) in running.iter().enumerate() {
         seen.entry(key(item)).or_insert(at);
     }
@@ -73,6 +72,13 @@ impl<'a> Merged<'a, '_> {
             }
             (Some(Edit::Servers { edit: ListEdit::Added { .. }, .. }), Some(_), None) => {
                 self.not_yet(&mut item, " to the config, not running yet");
+                Some(item)
+            }
+            // Called by its address, which is a new one.
+            (Some(Edit::Servers { edit: ListEdit::Changed { .. }, .. }), Some(_), None)
+                if item.kind == ChangeKind::ServerReaddressed =>
+            {
+                self.not_yet(&mut item, " in the config, not running yet");
                 Some(item)
             }
             (
@@ -155,7 +161,7 @@ impl<'a> Merged<'a, '_> {
             (false, false) => format!(", {force} in force"),
         };
         item.said = value(format!("configured {what}"), format!("{from} → {to}{rest}"));
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
         Some(item)
     }
 
@@ -178,7 +184,7 @@ impl<'a> Merged<'a, '_> {
         if let Said::Each { one, .. } = &mut item.said {
             one.push_str(rest);
         }
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
     }
 }
 

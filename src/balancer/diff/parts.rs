@@ -241,7 +241,7 @@ impl PoolPart {
             Self::Passive(_) => pool.passive.as_ref().map(|passive| &passive.place),
             Self::Limit(bound, _) => place(bound.read(&pool.limits)),
             Self::Timeout(timer, _) => place(timer.read(&pool.timeouts)),
-            Self::Retry(_) => place(&pool.retry.count).or(Some(&pool.retry.place)).filter(|place| place.line > 0),
+            Self::Retry(_) => place(&pool.retry.count).or(Some(&pool.retry.place)).filter(|place| place.line() > 0),
         };
         own.unwrap_or(&pool.place)
     }

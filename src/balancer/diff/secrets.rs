@@ -1,8 +1,9 @@
 //! Secrets that changed or came to stand twice, told from the marks in redacted text without any value.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::words::listed;
+use crate::balancer::maps::HashMap;
 use crate::balancer::printable;
 use crate::balancer::redact::fingerprints;
 use crate::balancer::source::{Lines, Source};
@@ -33,7 +34,7 @@ pub fn secret_changes(before: &str, after: &str) -> Vec<String> {
     let (old, new) = (secrets(&old_files), secrets(&new_files));
     let was = partners(&old, &new);
     let mut changed: Vec<((&str, &str), Vec<&Secret<'_>>)> = Vec::new();
-    let mut at: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut at: HashMap<(&str, &str), usize> = HashMap::default();
     for (secret, was) in new.iter().zip(&was) {
         if let Some(was) = was.filter(|was| *was != secret.mark) {
             let next = changed.len();
@@ -61,12 +62,12 @@ fn places_of(secrets: &[&Secret<'_>]) -> String {
 
 /// Secrets that stand at more places than before, unless one secret gave way to another at all of them.
 fn shared(old: &[Secret<'_>], new: &[Secret<'_>], was: &[Option<&str>]) -> Vec<String> {
-    let mut before: HashMap<&str, usize> = HashMap::new();
+    let mut before: HashMap<&str, usize> = HashMap::default();
     for secret in old {
         *before.entry(secret.mark).or_default() += 1;
     }
     let mut order: Vec<&str> = Vec::new();
-    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::default();
     for (at, secret) in new.iter().enumerate() {
         let all = places.entry(secret.mark).or_default();
         if all.is_empty() {
@@ -92,7 +93,7 @@ fn shared(old: &[Secret<'_>], new: &[Secret<'_>], was: &[Option<&str>]) -> Vec<S
 /// For each of `new` the mark that stood at its place: in the same line apart from secrets, else in the only line of
 /// the same directive.
 fn partners<'a>(old: &[Secret<'a>], new: &[Secret<'_>]) -> Vec<Option<&'a str>> {
-    let mut by_context: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    let mut by_context: HashMap<&str, VecDeque<usize>> = HashMap::default();
     for (at, secret) in old.iter().enumerate() {
         by_context.entry(&secret.context).or_default().push_back(at);
     }
@@ -105,7 +106,7 @@ fn partners<'a>(old: &[Secret<'a>], new: &[Secret<'_>]) -> Vec<Option<&'a str>> 
             old[at].mark
         }));
     }
-    let mut by_name: HashMap<&str, (usize, usize, &'a str)> = HashMap::new();
+    let mut by_name: HashMap<&str, (usize, usize, &'a str)> = HashMap::default();
     for (secret, _) in old.iter().zip(&taken).filter(|(_, taken)| !**taken) {
         by_name.entry(&secret.name).or_insert((0, 0, secret.mark)).0 += 1;
     }

@@ -37,7 +37,7 @@ pub fn as_model(state: &State) -> Model {
         weight: Some(Setting::new(server.weight, Place::default())),
         role: if server.backup { Role::Backup } else { Role::Active },
         admin: server.admin,
-        now: Some(server.clone()),
+        now: Some(Box::new(server.clone())),
         ..Server::default()
     };
     let pool = |pool: &PoolState| Pool {
@@ -51,7 +51,7 @@ pub fn as_model(state: &State) -> Model {
 
 /// A reload can change the weight that a restart would bring, while a command keeps the one in force.
 fn configured<'a>(old: &'a Model, new: &'a Model, items: &mut Vec<Item<'a>>) {
-    let old_pools: std::collections::HashMap<&str, &Pool> = old.pools.iter().rev().map(|p| (p.name.as_str(), p)).collect();
+    let old_pools: crate::balancer::maps::HashMap<&str, &Pool> = old.pools.iter().rev().map(|p| (p.name.as_str(), p)).collect();
     for pool in &new.pools {
         let Some(old) = old_pools.get(pool.name.as_str()) else { continue };
         if *old == pool {

@@ -12,7 +12,7 @@ const POLICIES: &[&str] =
     &["ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM", "", "MAGLEV", "CLUSTER_PROVIDED", "LOAD_BALANCING_POLICY_CONFIG"];
 
 /// The algorithm, what its own config hashes, and its slow start. A `load_balancing_policy` wins over `lb_policy`.
-pub fn algorithm(fields: &Fields<'_, '_, '_>, kind: &Kind) -> (Algorithm, Vec<HashPolicy>, Option<Setting<u64>>) {
+pub fn algorithm(fields: &Fields<'_, '_>, kind: &Kind) -> (Algorithm, Vec<HashPolicy>, Option<Setting<u64>>) {
     let reader = fields.reader();
     let said = word(fields, "lb_policy", POLICIES);
     let extension = fields.get("load_balancing_policy");
@@ -124,7 +124,7 @@ fn first_policy<'n, 'a>(node: &'n Node<'a>, depth: usize) -> Option<&'n Node<'a>
 }
 
 /// Points of the ring: 1024 unless more are asked for, at most 8 million.
-fn ring_size(own: &Fields<'_, '_, '_>) -> u64 {
+fn ring_size(own: &Fields<'_, '_>) -> u64 {
     const MOST: u64 = 8_388_608;
     let least = own.number("minimum_ring_size");
     let most = own.u64("maximum_ring_size").unwrap_or(MOST);
@@ -136,7 +136,7 @@ fn ring_size(own: &Fields<'_, '_, '_>) -> u64 {
     value
 }
 
-fn maglev_size(own: &Fields<'_, '_, '_>) -> u64 {
+fn maglev_size(own: &Fields<'_, '_>) -> u64 {
     let value = own.u64("table_size").unwrap_or(65_537);
     if let Some(node) = own.get("table_size")
         && (value > 5_000_011 || !prime(value))

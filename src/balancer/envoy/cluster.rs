@@ -18,7 +18,7 @@ pub struct Cluster {
 
 const TYPES: &[&str] = &["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"];
 /// The cluster, and the files that it watches.
-pub fn cluster(reader: &Reader<'_>, node: &Node<'_>) -> (Cluster, Option<Setting<String>>) {
+pub fn cluster(reader: &Reader, node: &Node<'_>) -> (Cluster, Option<Setting<String>>) {
     let name = node.get("name").and_then(Node::text).map(clean_name).unwrap_or_default();
     let fields = Fields::new(reader, node, format!("cluster {name}"));
     fields.skip(&[
@@ -87,7 +87,7 @@ impl Cluster {
     }
 }
 
-fn kind(fields: &Fields<'_, '_, '_>) -> Kind {
+fn kind(fields: &Fields<'_, '_>) -> Kind {
     if let Some(extension) = fields.get("cluster_type") {
         let name = extension.get("name").and_then(Node::text).map(clean_name).unwrap_or_default();
         let config = extension.get("typed_config");
@@ -109,7 +109,7 @@ fn kind(fields: &Fields<'_, '_, '_>) -> Kind {
     }
 }
 
-fn check(fields: &Fields<'_, '_, '_>) -> Option<Check> {
+fn check(fields: &Fields<'_, '_>) -> Option<Check> {
     let reader = fields.reader();
     let checks = fields.list("health_checks");
     let node = checks.first()?;
@@ -182,7 +182,7 @@ fn check(fields: &Fields<'_, '_, '_>) -> Option<Check> {
 }
 
 /// Outlier detection with its defaults laid in, and the panic threshold.
-fn passive(fields: &Fields<'_, '_, '_>) -> Option<Passive> {
+fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
     let reader = fields.reader();
     let mut panic_percent = None;
     let mut place = None;
@@ -228,14 +228,13 @@ fn passive(fields: &Fields<'_, '_, '_>) -> Option<Passive> {
 }
 
 /// Limits of the default priority, and connections at once to each server.
-fn limits(fields: &Fields<'_, '_, '_>, budget: &mut bool) -> (Limits, Option<Setting<u64>>) {
+fn limits(fields: &Fields<'_, '_>, budget: &mut bool) -> (Limits, Option<Setting<u64>>) {
     let reader = fields.reader();
     let mut limits = Limits::default();
     let mut per_host = None;
     let Some(breakers) = fields.get("circuit_breakers") else { return (limits, per_host) };
     let fields = Fields::new(reader, breakers, "circuit_breakers");
-    let default =
-        |own: &Fields<'_, '_, '_>| word(own, "priority", &["DEFAULT", "HIGH"]).is_none_or(|word| word.value == "DEFAULT");
+    let default = |own: &Fields<'_, '_>| word(own, "priority", &["DEFAULT", "HIGH"]).is_none_or(|word| word.value == "DEFAULT");
     for node in fields.list("thresholds") {
         let own = Fields::new(reader, node, "circuit_breakers");
         own.skip(&["track_remaining", "max_connection_pools"]);
@@ -260,7 +259,7 @@ fn limits(fields: &Fields<'_, '_, '_>, budget: &mut bool) -> (Limits, Option<Set
     (limits, per_host)
 }
 
-fn timeouts(fields: &Fields<'_, '_, '_>) -> Timeouts {
+fn timeouts(fields: &Fields<'_, '_>) -> Timeouts {
     let reader = fields.reader();
     let mut timeouts = Timeouts { connect: duration(fields, "connect_timeout"), ..Timeouts::default() };
     if let Some(connect) = timeouts.connect.as_ref().filter(|connect| connect.value == 0) {
@@ -279,7 +278,7 @@ fn timeouts(fields: &Fields<'_, '_, '_>) -> Timeouts {
 
 /// Whether servers are reached with TLS, and whether their certificates are verified: Envoy does that only when a
 /// `validation_context` says against what.
-fn tls(fields: &Fields<'_, '_, '_>) -> (bool, Option<bool>) {
+fn tls(fields: &Fields<'_, '_>) -> (bool, Option<bool>) {
     let context = fields.get("transport_socket").and_then(|socket| socket.get("typed_config"));
     let context = match context {
         Some(context) if short_kind(context) == "QuicUpstreamTransport" => context.get("upstream_tls_context"),

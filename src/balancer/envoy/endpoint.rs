@@ -1,6 +1,5 @@
 //! Endpoints of a cluster: addresses, weights, priorities, and what they are reached with.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::clean_name;
@@ -8,6 +7,7 @@ use super::super::data::{Fields, Node, Reader};
 use super::super::model::{Resolution, Role, Server};
 use super::super::state::Admin;
 use super::word;
+use crate::balancer::maps::HashMap;
 
 /// How a cluster finds its servers (`envoy.config.cluster.v3.Cluster.DiscoveryType`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub enum Kind {
 const HEALTH: &[&str] = &["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"];
 
 /// The servers of a `ClusterLoadAssignment`. Priorities above 0 are backups.
-pub fn assignment(reader: &Reader<'_>, node: &Node<'_>, kind: &Kind) -> Vec<Server> {
+pub fn assignment(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Vec<Server> {
     let fields = Fields::new(reader, node, "load_assignment");
     fields.skip(&["@type", "cluster_name", "policy", "named_endpoints"]);
     let mut servers: Vec<Server> = Vec::new();
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut seen: HashMap<String, usize> = HashMap::default();
     for group in fields.list("endpoints") {
         let fields = Fields::new(reader, group, "endpoints");
         fields.skip(&["locality", "metadata", "proximity"]);
@@ -60,7 +60,7 @@ pub fn assignment(reader: &Reader<'_>, node: &Node<'_>, kind: &Kind) -> Vec<Serv
     servers
 }
 
-fn server(reader: &Reader<'_>, node: &Node<'_>, kind: &Kind) -> Option<Server> {
+fn server(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Option<Server> {
     let fields = Fields::new(reader, node, "endpoint");
     fields.skip(&["metadata"]);
     let mut server = Server { place: reader.place(node), ..Server::default() };
@@ -106,7 +106,7 @@ fn server(reader: &Reader<'_>, node: &Node<'_>, kind: &Kind) -> Option<Server> {
 }
 
 /// `host:port`, `[v6]:port`, `unix:/path` or `internal:name` of an `envoy.config.core.v3.Address`.
-pub fn address(reader: &Reader<'_>, node: &Node<'_>) -> Option<String> {
+pub fn address(reader: &Reader, node: &Node<'_>) -> Option<String> {
     if let Some(socket) = node.get("socket_address") {
         let fields = Fields::new(reader, socket, "socket_address");
         fields.skip(&["protocol", "resolver_name", "ipv4_compat", "network_namespace_filepath"]);

@@ -1,12 +1,11 @@
 //! Puts the parts together: routes to their listeners, endpoints to their clusters, and to each pool what its routes
 //! say of it.
 
-use std::collections::{HashMap, HashSet};
-
 use super::super::model::{Family, Gravity, HashKey, Mode, Model, Notice, Pool, Retry, Route, Setting, Target};
 use super::listener::From;
 use super::route::{Found, HashPolicy, Routes, Sessions};
 use super::{Parts, called, route};
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// What the routes to one pool say, put together.
 #[derive(Default)]
@@ -27,16 +26,16 @@ pub fn link(parts: Parts, model: &mut Model) {
     let Parts { clusters, listeners, routes, endpoints, process, notices, more_clusters, .. } = parts;
     model.process = process;
     model.notices = notices;
-    let mut known: HashSet<String> = HashSet::new();
+    let mut known: HashSet<String> = HashSet::default();
     for cluster in &clusters {
         if !known.insert(cluster.pool.name.clone()) {
             let text = format!("cluster {} is there twice: keep one of them, or rename one", cluster.pool.name);
             model.notices.push(Notice { gravity: Gravity::Error, text, place: cluster.pool.place.clone() });
         }
     }
-    let mut uses: HashMap<String, Use> = HashMap::new();
+    let mut uses: HashMap<String, Use> = HashMap::default();
     let mut unseen = false;
-    let mut bound: HashMap<String, String> = HashMap::new();
+    let mut bound: HashMap<String, String> = HashMap::default();
     for mut chains in listeners {
         chains.listener.name = called(&chains.listener);
         for bind in &chains.listener.binds {

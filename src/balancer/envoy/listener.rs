@@ -30,7 +30,7 @@ pub enum From {
     Named(String, Place),
 }
 
-pub fn listener(reader: &Reader<'_>, node: &Node<'_>) -> Chains {
+pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
     let name = node.get("name").and_then(Node::text).map(clean_name).unwrap_or_default();
     let fields = Fields::new(reader, node, format!("listener {name}"));
     fields.skip(&["@type", "name", "stat_prefix", "access_log", "metadata", "traffic_direction", "socket_options"]);
@@ -65,7 +65,7 @@ pub fn listener(reader: &Reader<'_>, node: &Node<'_>) -> Chains {
     let rest = fields.get("default_filter_chain");
     let mut tls = false;
     let mut modes = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = crate::balancer::maps::HashSet::default();
     for chain in plain.iter().chain(rest) {
         let own = Fields::new(reader, chain, "filter chain");
         own.skip(&["name", "metadata", "transport_socket_connect_timeout", "use_proxy_proto"]);
@@ -108,7 +108,7 @@ pub fn listener(reader: &Reader<'_>, node: &Node<'_>) -> Chains {
 }
 
 /// Takes what a network filter says; gives what it balances, if anything.
-fn filter(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) -> Option<Mode> {
+fn filter(reader: &Reader, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) -> Option<Mode> {
     let name = node.get("name").and_then(Node::text).map(clean_name).unwrap_or_default();
     let Some(config) = node.get("typed_config") else {
         reader.note(node, format!("filter {name} is not looked at"));
@@ -135,7 +135,7 @@ fn filter(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String>, chains: &
     }
 }
 
-fn connection_manager(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) {
+fn connection_manager(reader: &Reader, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) {
     let fields = Fields::new(reader, node, "HTTP connection manager");
     fields.skip(&["@type", "codec_type", "access_log", "access_log_options", "tracing", "server_name", "upgrade_configs"]);
     fields.skip(&["http_protocol_options", "http2_protocol_options", "generate_request_id", "normalize_path", "merge_slashes"]);
@@ -172,7 +172,7 @@ fn connection_manager(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String
     fields.done();
 }
 
-fn tcp_proxy(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) {
+fn tcp_proxy(reader: &Reader, node: &Node<'_>, when: Option<&String>, chains: &mut Chains) {
     let fields = Fields::new(reader, node, "TCP proxy");
     fields.skip(&["@type", "access_log", "access_log_options", "metadata_match", "tunneling_config"]);
     if fields.text("stat_prefix").unwrap_or_default().is_empty() {
@@ -201,7 +201,7 @@ fn tcp_proxy(reader: &Reader<'_>, node: &Node<'_>, when: Option<&String>, chains
 }
 
 /// Takes what a UDP proxy says; whether the filter is one.
-fn udp_proxy(reader: &Reader<'_>, filter: &Node<'_>, chains: &mut Chains) -> bool {
+fn udp_proxy(reader: &Reader, filter: &Node<'_>, chains: &mut Chains) -> bool {
     let Some(config) = filter.get("typed_config").filter(|config| short_kind(config) == "UdpProxyConfig") else { return false };
     let hashes = route::hash_policies(reader, config);
     let mut pools = Vec::new();

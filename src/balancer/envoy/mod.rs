@@ -112,12 +112,12 @@ fn short_kind<'n>(node: &'n Node<'_>) -> &'n str {
 }
 
 /// A duration in milliseconds.
-fn duration(fields: &Fields<'_, '_, '_>, name: &str) -> Option<Setting<u64>> {
+fn duration(fields: &Fields<'_, '_>, name: &str) -> Option<Setting<u64>> {
     fields.duration(name, "5s", |node| node.text().and_then(proto_duration_ms))
 }
 
 /// A word of an enumeration; Envoy takes either case, and the number of the word in `words`.
-fn word(fields: &Fields<'_, '_, '_>, name: &str, words: &[&str]) -> Option<Setting<String>> {
+fn word(fields: &Fields<'_, '_>, name: &str, words: &[&str]) -> Option<Setting<String>> {
     let node = fields.get(name)?;
     let said = clean_name(fields.text(name)?);
     let found = match node.u64() {
@@ -133,7 +133,7 @@ fn word(fields: &Fields<'_, '_, '_>, name: &str, words: &[&str]) -> Option<Setti
 }
 
 /// A number in a wrapper (`{value: 50}`) or alone.
-fn percent(fields: &Fields<'_, '_, '_>, name: &str) -> Option<u64> {
+fn percent(fields: &Fields<'_, '_>, name: &str) -> Option<u64> {
     let node = fields.get(name)?;
     let said = node.get("value").unwrap_or(node);
     let value = said.text().and_then(|text| text.parse::<f64>().ok());
@@ -164,7 +164,7 @@ impl Parts {
         match tree.documents.first() {
             Some(root) => self.root(&reader, root),
             None if tree.problems.is_empty() => {
-                let place = Place { file, line: 1, column: 1, ..Place::default() };
+                let place = Place::of_line(file, 1);
                 reader.tell(Gravity::Error, place, "the file is empty: Envoy wants a bootstrap config");
             }
             None => {}
@@ -172,7 +172,7 @@ impl Parts {
         self.notices.append(&mut reader.into_notices());
     }
 
-    fn root(&mut self, reader: &Reader<'_>, root: &Node<'_>) {
+    fn root(&mut self, reader: &Reader, root: &Node<'_>) {
         if root.get("configs").is_some() {
             self.dump(reader, root);
         } else if root.get("resources").is_some() {
@@ -185,7 +185,7 @@ impl Parts {
     }
 
     /// What `/config_dump` answers (`envoy.admin.v3.ConfigDump`).
-    fn dump(&mut self, reader: &Reader<'_>, root: &Node<'_>) {
+    fn dump(&mut self, reader: &Reader, root: &Node<'_>) {
         let parts = |name: &'static str| listed(root, "configs").filter(move |part| short_kind(part) == name);
         // The dump holds static clusters and listeners twice, also within the bootstrap config.
         let apart = parts("ClustersConfigDump").next().is_some();
@@ -220,7 +220,7 @@ impl Parts {
         }
     }
 
-    fn dumped(&mut self, reader: &Reader<'_>, list: &str, node: &Node<'_>) {
+    fn dumped(&mut self, reader: &Reader, list: &str, node: &Node<'_>) {
         if node.items().is_empty() {
             return;
         }
@@ -234,7 +234,7 @@ impl Parts {
     }
 
     /// A resource with its version and time around it.
-    fn held(&mut self, reader: &Reader<'_>, held: &Node<'_>) {
+    fn held(&mut self, reader: &Reader, held: &Node<'_>) {
         let held = match held.get("active_state") {
             Some(active) => active,
             None if held.get("warming_state").is_some() || held.get("draining_state").is_some() => return,
@@ -247,7 +247,7 @@ impl Parts {
         }
     }
 
-    fn resource(&mut self, reader: &Reader<'_>, node: &Node<'_>) {
+    fn resource(&mut self, reader: &Reader, node: &Node<'_>) {
         match short_kind(node) {
             "Cluster" => self.cluster(reader, node),
             "Listener" => self.listener(reader, node),
@@ -266,7 +266,7 @@ impl Parts {
         }
     }
 
-    fn cluster(&mut self, reader: &Reader<'_>, node: &Node<'_>) {
+    fn cluster(&mut self, reader: &Reader, node: &Node<'_>) {
         if self.clusters.len() >= data::POOLS_MAX {
             reader.note(node, format!("more than {} clusters: this one is not looked at", data::POOLS_MAX));
             return;
@@ -276,14 +276,14 @@ impl Parts {
         self.clusters.push(cluster);
     }
 
-    fn listener(&mut self, reader: &Reader<'_>, node: &Node<'_>) {
+    fn listener(&mut self, reader: &Reader, node: &Node<'_>) {
         let chains = listener::listener(reader, node);
         self.watched.extend(chains.watched.iter().cloned());
         self.listeners.push(chains);
     }
 
     /// `envoy.config.bootstrap.v3.Bootstrap`; `whole` if its static clusters and listeners are to be read too.
-    fn bootstrap(&mut self, reader: &Reader<'_>, node: &Node<'_>, whole: bool) {
+    fn bootstrap(&mut self, reader: &Reader, node: &Node<'_>, whole: bool) {
         let fields = Fields::new(reader, node, "bootstrap config");
         fields.skip(&["stats_sinks", "stats_config", "stats_flush_interval", "application_log_config", "watchdogs"]);
         if let Some(about) = fields.get("node") {
@@ -332,7 +332,7 @@ impl Parts {
 }
 
 /// Connections at once of the whole process: the overload manager's resource monitor, or the runtime key before it.
-fn overload(reader: &Reader<'_>, node: &Node<'_>) -> Option<Setting<u64>> {
+fn overload(reader: &Reader, node: &Node<'_>) -> Option<Setting<u64>> {
     let monitors = node.get("overload_manager").into_iter().flat_map(|manager| listed(manager, "resource_monitors"));
     let monitored = monitors
         .filter_map(|monitor| monitor.get("typed_config")?.get("max_active_downstream_connections"))
@@ -359,7 +359,7 @@ fn version(node: &Node<'_>) -> Option<String> {
 }
 
 /// The file of a config source, where it is one.
-fn watched(reader: &Reader<'_>, source: &Node<'_>) -> Option<Setting<String>> {
+fn watched(reader: &Reader, source: &Node<'_>) -> Option<Setting<String>> {
     let path = source.get("path").or_else(|| source.get("path_config_source")?.get("path"))?;
     Some(reader.setting(path.text()?.to_owned(), path))
 }

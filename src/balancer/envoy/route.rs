@@ -1,12 +1,11 @@
 //! Routes: virtual hosts, matches and where they lead (`envoy.config.route.v3`).
 
-use std::collections::HashSet;
-
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact, snake};
 use super::super::model::{HashKey, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
 use super::super::source::Place;
 use super::{duration, short_kind};
+use crate::balancer::maps::HashSet;
 use crate::domain::time::shorten;
 
 /// Longest part of a condition, in characters.
@@ -57,12 +56,12 @@ pub struct HashPolicy {
 }
 
 /// A `RouteConfiguration`; `inline` if it stands in its listener.
-pub fn configuration(reader: &Reader<'_>, node: &Node<'_>, inline: bool) -> Routes {
+pub fn configuration(reader: &Reader, node: &Node<'_>, inline: bool) -> Routes {
     let fields = Fields::new(reader, node, "route_config");
     fields.skip(&["@type", "name", "ignore_port_in_host_matching", "response_headers_to_add", "request_headers_to_add"]);
     let checked = fields.bool("validate_clusters").unwrap_or(inline);
     let mut routes = Routes { found: Vec::new(), checked };
-    let mut domains = HashSet::new();
+    let mut domains = HashSet::default();
     for host in fields.list("virtual_hosts") {
         let fields = Fields::new(reader, host, "virtual host");
         fields.skip(&["name", "request_headers_to_add", "response_headers_to_add", "response_headers_to_remove", "metadata"]);
@@ -90,7 +89,7 @@ pub fn configuration(reader: &Reader<'_>, node: &Node<'_>, inline: bool) -> Rout
     routes
 }
 
-fn route(reader: &Reader<'_>, node: &Node<'_>, hosts: Option<&str>, inherited: Option<&Retry>) -> Found {
+fn route(reader: &Reader, node: &Node<'_>, hosts: Option<&str>, inherited: Option<&Retry>) -> Found {
     let fields = Fields::new(reader, node, "route");
     fields.skip(&[
         "name",
@@ -133,7 +132,7 @@ fn route(reader: &Reader<'_>, node: &Node<'_>, hosts: Option<&str>, inherited: O
 }
 
 /// What a match asks for beside the prefix `/`, which every path has.
-fn matched(reader: &Reader<'_>, node: &Node<'_>) -> Vec<String> {
+fn matched(reader: &Reader, node: &Node<'_>) -> Vec<String> {
     const PATHS: [&str; 6] = ["prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "path_match_policy"];
     if !PATHS.iter().any(|path| node.get(path).is_some()) {
         reader.error(node, "a route's `match` lacks a path: `prefix: /` takes every path");
@@ -169,7 +168,7 @@ fn reads(node: &Node<'_>) -> bool {
 }
 
 /// `envoy.config.route.v3.RouteAction`.
-fn action(reader: &Reader<'_>, node: &Node<'_>, found: &mut Found, changes: bool) {
+fn action(reader: &Reader, node: &Node<'_>, found: &mut Found, changes: bool) {
     let fields = Fields::new(reader, node, "route action");
     fields.skip(&["prefix_rewrite", "regex_rewrite", "host_rewrite_literal", "auto_host_rewrite", "append_x_forwarded_host"]);
     found.target = target(reader, &fields);
@@ -191,7 +190,7 @@ fn action(reader: &Reader<'_>, node: &Node<'_>, found: &mut Found, changes: bool
 }
 
 /// Where a route or a TCP proxy leads.
-pub fn target(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>) -> Target {
+pub fn target(reader: &Reader, fields: &Fields<'_, '_>) -> Target {
     if let Some(cluster) = fields.text("cluster").filter(|cluster| !cluster.is_empty()) {
         return Target::Pool { name: clean_name(cluster) };
     }
@@ -210,7 +209,7 @@ pub fn target(reader: &Reader<'_>, fields: &Fields<'_, '_, '_>) -> Target {
     Target::default()
 }
 
-fn shares(reader: &Reader<'_>, node: &Node<'_>) -> Target {
+fn shares(reader: &Reader, node: &Node<'_>) -> Target {
     let fields = Fields::new(reader, node, "weighted_clusters");
     fields.skip(&["total_weight", "runtime_key_prefix", "header_name", "random_value_header_name", "use_hash_policy"]);
     let mut pools = Vec::new();
@@ -257,7 +256,7 @@ const AFTER_WORK: [&str; 12] = [
 ];
 
 /// `envoy.config.route.v3.RetryPolicy`; `changes` if the route takes requests that change something.
-fn retry(reader: &Reader<'_>, node: &Node<'_>, changes: bool) -> Retry {
+fn retry(reader: &Reader, node: &Node<'_>, changes: bool) -> Retry {
     let fields = Fields::new(reader, node, "retry_policy");
     fields.skip(&[
         "retry_back_off",
@@ -286,7 +285,7 @@ fn retry(reader: &Reader<'_>, node: &Node<'_>, changes: bool) -> Retry {
 }
 
 /// The `hash_policy` of a route, a TCP proxy or a load balancing policy.
-pub fn hash_policies(reader: &Reader<'_>, node: &Node<'_>) -> Vec<HashPolicy> {
+pub fn hash_policies(reader: &Reader, node: &Node<'_>) -> Vec<HashPolicy> {
     let mut found = Vec::new();
     for policy in node.get("hash_policy").or_else(|| node.get("hash_policies")).map(Node::items).unwrap_or_default() {
         let named = |kind: &str, name: &str| {
@@ -315,7 +314,7 @@ pub fn hash_policies(reader: &Reader<'_>, node: &Node<'_>) -> Vec<HashPolicy> {
 }
 
 /// The stateful session of a filter's config.
-pub fn session(reader: &Reader<'_>, node: &Node<'_>) -> Option<Persistence> {
+pub fn session(reader: &Reader, node: &Node<'_>) -> Option<Persistence> {
     let state = node.get("session_state")?.get("typed_config")?;
     let mut persistence = Persistence { said: compact(state), place: reader.place(node), ..Persistence::default() };
     if short_kind(state) == "CookieBasedSessionState" {
@@ -335,7 +334,7 @@ pub fn session(reader: &Reader<'_>, node: &Node<'_>) -> Option<Persistence> {
     Some(persistence)
 }
 
-fn route_sessions(reader: &Reader<'_>, settings: &Node<'_>) -> Sessions {
+fn route_sessions(reader: &Reader, settings: &Node<'_>) -> Sessions {
     let own = settings.entries().iter().map(|entry| &entry.node).find(|node| short_kind(node) == "StatefulSessionPerRoute");
     let Some(own) = own else { return Sessions::Inherited };
     match own.get("stateful_session") {

@@ -17,7 +17,7 @@ fn read(text: &str) -> Model {
 /// Notices of at least `gravity` as `line: text`.
 fn told(model: &Model, gravity: Gravity) -> Vec<String> {
     let grave = model.notices.iter().filter(|notice| notice.gravity >= gravity);
-    grave.map(|notice| format!("{}: {}", notice.place.line, notice.text)).collect()
+    grave.map(|notice| format!("{}: {}", notice.place.line(), notice.text)).collect()
 }
 
 #[test]
@@ -30,7 +30,10 @@ fn a_bootstrap_file_becomes_listeners_routes_and_pools() {
     assert_eq!(routes, [(Some("prefix /api"), vec!["api"]), (None, vec!["app"])]);
 
     let app = model.pool("app").expect("app");
-    assert_eq!((app.algorithm.family, app.algorithm.choices, app.algorithm.place.line), (Family::LeastConnections, Some(2), 36));
+    assert_eq!(
+        (app.algorithm.family, app.algorithm.choices, app.algorithm.place.line()),
+        (Family::LeastConnections, Some(2), 36)
+    );
     let weights: Vec<_> = app.servers.iter().map(|server| (server.name.as_str(), server.configured_weight())).collect();
     assert_eq!(weights, [("127.0.0.1:9001", 5), ("127.0.0.1:9002", 1), ("127.0.0.1:9003", 1)]);
     assert_eq!(app.servers[2].weight, None);
@@ -48,7 +51,7 @@ fn a_bootstrap_file_becomes_listeners_routes_and_pools() {
     assert_eq!((hash.key, hash.expression.as_str(), hash.method), (HashKey::Cookie, "cookie SRV, source_ip", HashMethod::Ring));
     assert_eq!(api.retry.count.as_ref().map(|count| count.value), Some(3));
     assert!(api.retry.non_idempotent && !api.retry.budget);
-    assert_eq!(api.timeouts.request.as_ref().map(|timeout| (timeout.value, timeout.place.line)), Some((5000, 26)));
+    assert_eq!(api.timeouts.request.as_ref().map(|timeout| (timeout.value, timeout.place.line())), Some((5000, 26)));
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn endpoints_of_a_control_plane_are_found_in_a_dump_or_a_watched_file() {
     assert_eq!(model.files, ["envoy.yaml", "cds.yaml", "eds.yaml"]);
     let server = &model.pools[0].servers[0];
     assert_eq!((server.address.as_str(), server.role, server.admin), ("10.0.0.1:80", Role::Backup, Admin::Drain));
-    assert_eq!((server.place.file, server.resolution, model.pools[0].discovered), (2, Resolution::Literal, false));
+    assert_eq!((server.place.file(), server.resolution, model.pools[0].discovered), (2, Resolution::Literal, false));
     let blind = parse(&[bootstrap, Source::new("cds.yaml", cluster)], &mut NoFiles, None);
     assert!(blind.pools[0].servers.is_empty() && blind.pools[0].discovered);
     assert!(told(&blind, Gravity::Note).iter().any(|text| text.contains("include_eds")), "{:?}", blind.notices);

@@ -10,16 +10,19 @@ pub struct Address {
     /// As written: `80`, `80-90`, `+100`, or empty.
     pub port: String,
     pub socket: bool,
+    /// Whether the host is an address in numbers.
+    pub ip: bool,
 }
 
 impl Address {
     /// `host:port`, `[v6]:port`, `unix:/path`, or the host alone where no port is written.
     pub fn shown(&self) -> String {
-        let host = match self.host.contains(':') && !self.socket {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
-        if self.socket || self.port.is_empty() { host } else { format!("{host}:{}", self.port) }
+        if self.socket {
+            return self.host.clone();
+        }
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        let colon = if self.port.is_empty() { "" } else { ":" };
+        [open, &self.host, close, colon, &self.port].concat()
     }
 
     /// As listeners show it: every address is `*`.
@@ -32,7 +35,7 @@ impl Address {
 
     /// Whether somebody has to look the name up.
     pub fn is_name(&self) -> bool {
-        !self.socket && !self.host.is_empty() && self.host != "*" && self.host.parse::<IpAddr>().is_err()
+        !self.socket && !self.host.is_empty() && self.host != "*" && !self.ip
     }
 }
 
@@ -58,7 +61,8 @@ const KINDS: &[&str] = &[
 
 pub fn parse(written: &str) -> Address {
     let text = written.strip_prefix("stream+").filter(|rest| rest.contains('@')).unwrap_or(written);
-    let socket = |host: String| Address { host, port: String::new(), socket: true };
+    let socket = |host: String| Address { host, socket: true, ..Address::default() };
+    let kind = text.contains('@');
     for (prefix, shown) in [
         ("unix@", "unix:"),
         ("uxst@", "unix:"),
@@ -70,14 +74,14 @@ pub fn parse(written: &str) -> Address {
         ("rhttp@", "rhttp:"),
         ("rev@", "rhttp:"),
     ] {
-        if let Some(rest) = text.strip_prefix(prefix) {
+        if kind && let Some(rest) = text.strip_prefix(prefix) {
             return socket(format!("{shown}{rest}"));
         }
     }
     if text.starts_with('/') {
         return socket(format!("unix:{text}"));
     }
-    let text = KINDS.iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
+    let text = KINDS.iter().filter(|_| kind).find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) if rest.is_empty() || rest.starts_with(':') => (host, rest.strip_prefix(':').unwrap_or_default()),
         Some(_) => (text, ""),
@@ -85,7 +89,7 @@ pub fn parse(written: &str) -> Address {
         None => text.rsplit_once(':').unwrap_or((text, "")),
     };
     let host = if host == "*" { "" } else { host };
-    Address { host: host.to_owned(), port: port.to_owned(), socket: false }
+    Address { host: host.to_owned(), port: port.to_owned(), socket: false, ip: is_ip(host) }
 }
 
 pub fn is_ip(text: &str) -> bool {
@@ -94,20 +98,20 @@ pub fn is_ip(text: &str) -> bool {
 
 /// What is wrong with a server's address, its port left out; none when nothing is, as far as the text tells.
 pub fn fault(written: &str, address: &Address) -> Option<String> {
-    let shown = super::words::shown(written);
+    let shown = || super::words::shown(written);
     let kind = written.split('@').next().filter(|_| written.contains('@')).unwrap_or_default();
     match kind {
-        "fd" => return Some(format!("{shown}: a server cannot be an open file; write its address")),
+        "fd" => return Some(format!("{}: a server cannot be an open file; write its address", shown())),
         "udp" | "udp4" | "udp6" | "quic4" | "quic6" | "dgram+ipv4" | "dgram+ipv6" => {
-            return Some(format!("{shown}: servers are reached over TCP or a socket"));
+            return Some(format!("{}: servers are reached over TCP or a socket", shown()));
         }
-        "ipv6" if address.host.parse::<std::net::Ipv4Addr>().is_ok() => return Some(format!("{shown} is no IPv6 address")),
-        _ if address.socket || address.host.is_empty() || is_ip(&address.host) => return None,
+        "ipv6" if address.host.parse::<std::net::Ipv4Addr>().is_ok() => return Some(format!("{} is no IPv6 address", shown())),
+        _ if address.socket || address.host.is_empty() || address.ip => return None,
         _ => {}
     }
     let odd = address.host.contains(['@', ',', '[', ']', '/', ' ']);
     let digits = address.host.contains('.') && address.host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    (odd || digits).then(|| format!("{shown} is neither an address nor a name"))
+    (odd || digits).then(|| format!("{} is neither an address nor a name", shown()))
 }
 
 /// What is wrong with the port of a bind (`listens`) or of a server; none when nothing is.

@@ -3,8 +3,11 @@
 //! The environment that decides is not ours: all branches are read, each with the conditions that it stands under.
 //! Only what the text itself decides (`.if 0`, `.if streq(a,a)`, the version where it is known) is decided.
 
+use std::sync::Arc;
+
 use super::keywords::Release;
 use super::words::{Notices, Words, shown};
+use crate::balancer::source::Origin;
 use crate::domain::time::shorten;
 
 /// Blocks inside each other at most; HAProxy has the same bound.
@@ -27,11 +30,12 @@ struct Block {
 }
 
 /// The blocks that the current line stands in.
-#[derive(Default)]
 pub struct Conditions {
     blocks: Vec<Block>,
     too_deep: usize,
-    when: Option<String>,
+    /// The file without any.
+    whole: Arc<Origin>,
+    here: Arc<Origin>,
 }
 
 fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
@@ -43,9 +47,13 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 impl Conditions {
-    /// The conditions that decide whether the current line is read; none when it is read for certain.
-    pub fn when(&self) -> Option<&str> {
-        self.when.as_deref()
+    pub fn new(whole: Arc<Origin>) -> Self {
+        Self { blocks: Vec::new(), too_deep: 0, here: whole.clone(), whole }
+    }
+
+    /// The file, with the conditions that decide whether the current line is read.
+    pub fn here(&self) -> &Arc<Origin> {
+        &self.here
     }
 
     /// Reads a line that begins with a dot.
@@ -101,19 +109,19 @@ impl Conditions {
             ".notice" | ".warning" | ".diag" => {}
             ".alert" => {
                 told.error(
-                    Words { when: self.when(), ..*words }.whole(),
+                    Words { origin: &self.here, ..*words }.whole(),
                     format!("`.alert` makes HAProxy refuse the file: {}", shorten(&rest, 100)),
                 );
             }
             word => told.error(words.at(0), format!("HAProxy knows no {}", shown(word))),
         }
-        self.when = self.describe();
+        self.here = self.whole.under(self.describe());
     }
 
     /// What a condition comes to; one that cannot be read is told.
     fn ask(&self, words: &Words<'_>, asked: &str, release: Option<Release>, told: &mut Notices) -> Option<bool> {
         decided(asked, release).unwrap_or_else(|()| {
-            let place = Words { when: self.when(), ..*words }.whole();
+            let place = Words { origin: &self.here, ..*words }.whole();
             let asked = shown(asked);
             told.error(
                 place,
@@ -140,12 +148,11 @@ impl Conditions {
     }
 
     /// Ends a file: blocks that are still open are told.
-    pub fn end(&mut self, words: &Words<'_>, told: &mut Notices) {
+    pub fn end(&self, words: &Words<'_>, told: &mut Notices) {
         if let Some(block) = self.blocks.last() {
-            let place = Words { when: None, ..*words }.whole();
+            let place = Words { origin: &self.whole, ..*words }.whole();
             told.error(place, format!("the `.if` of line {} is never closed; write `.endif`", block.line));
         }
-        *self = Self::default();
     }
 }
 

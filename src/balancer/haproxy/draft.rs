@@ -1,9 +1,8 @@
 //! A proxy while its lines are read: what `defaults` hand down, and what is its own (configuration manual, chapter 4).
 
-use std::collections::HashMap;
-
 use super::check::ProxyCheck;
 use super::server::ServerDraft;
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Algorithm, Bind, HashMethod, Limits, Mode, Persistence, Retry, Route, Setting, Timeouts};
 use crate::balancer::source::Place;
 
@@ -108,8 +107,6 @@ pub struct Draft {
     pub binds: Vec<Bind>,
     pub routes: Vec<Route>,
     pub servers: Vec<ServerDraft>,
-    /// Lines of the servers by name, with the conditions that they stand under.
-    pub server_lines: HashMap<String, (usize, Option<String>)>,
     pub server_ids: HashMap<i64, String>,
     pub server_rules: Vec<Setting<String>>,
     /// Servers that `use-server` names.

@@ -2,7 +2,7 @@
 //!
 //! The lists are data, in `keywords.txt`. A word that came with a version is known for that version and later.
 
-use std::collections::HashMap;
+use crate::balancer::maps::HashMap;
 use std::sync::LazyLock;
 
 /// A release such as 2.8, as far as config depends on it.
@@ -34,7 +34,7 @@ struct Group {
 }
 
 static GROUPS: LazyLock<HashMap<&'static str, Group>> = LazyLock::new(|| {
-    let mut groups: HashMap<&'static str, Group> = HashMap::new();
+    let mut groups: HashMap<&'static str, Group> = HashMap::default();
     let mut current = "";
     for line in include_str!("keywords.txt").lines().filter(|line| !line.starts_with('#')) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

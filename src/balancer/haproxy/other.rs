@@ -50,7 +50,7 @@ impl Reader<'_> {
             "userlist" => &mut self.facts.userlists,
             _ => return,
         };
-        if !names.insert(name.to_owned()) && words.when.is_none() && section != "userlist" {
+        if !names.insert(name.to_owned()) && words.origin.when().is_none() && section != "userlist" {
             self.told.error(words.whole(), format!("a {section} section called {} stands already above", shown(name)));
         }
     }

@@ -2,16 +2,15 @@
 //!
 //! Sections and inheritance follow chapters 2 and 4 of HAProxy's configuration manual.
 
-use std::collections::{HashMap, HashSet};
-
 use super::conditions::Conditions;
 use super::draft::{Draft, Given, Kind};
 use super::keywords::{self, NEWEST, Release};
 use super::tokens::{self, Token};
 use super::verify::Facts;
 use super::words::{Notices, Words, shown};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Model, Setting};
-use crate::balancer::source::{Files, Place, Source};
+use crate::balancer::source::{Files, Origin, Place, Source};
 use crate::balancer::{clean_name, printable};
 use crate::domain::balancer::BalancerKind;
 
@@ -39,7 +38,7 @@ enum Section {
 /// A `defaults` section that was read.
 pub(super) struct Handed {
     given: Given,
-    line: usize,
+    place: Place,
     twice: bool,
 }
 
@@ -70,13 +69,13 @@ impl<'f> Reader<'f> {
             release: version.and_then(keywords::release),
             files,
             facts: Facts { counters: 3, ..Default::default() },
-            maps: HashMap::new(),
+            maps: HashMap::default(),
             from_templates: 0,
             defined: 0,
             undefined: false,
             strange: 0,
             section: Section::Outside,
-            named: HashMap::new(),
+            named: HashMap::default(),
             last: Given::default(),
         }
     }
@@ -84,10 +83,12 @@ impl<'f> Reader<'f> {
     pub fn source(&mut self, source: &Source) {
         let file = self.model.files.len();
         self.model.files.push(printable(&source.name));
-        let mut conditions = Conditions::default();
+        let plain = Origin::new(file, &source.text);
+        let mut conditions = Conditions::new(plain.clone());
         let mut start = 0;
+        let mut split = tokens::Line::default();
         let mut lines = source.text.split_inclusive('\n').enumerate().peekable();
-        let mut last = Words { tokens: &[], text: "", file, line: 1, start: 0, when: None };
+        let mut last = Words { tokens: &[], text: "", origin: &plain, line: 1, start: 0 };
         while let Some((number, whole)) = lines.next() {
             let text = whole.strip_suffix('\n').unwrap_or(whole);
             let text = text.strip_suffix('\r').unwrap_or(text);
@@ -95,17 +96,16 @@ impl<'f> Reader<'f> {
             let shift = if number == 0 && whole.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
             let indented = |line: &str| line.starts_with([' ', '\t']) && !line.trim().is_empty();
             let opens = !indented(text) && lines.peek().is_some_and(|(_, next)| indented(next));
-            let when = conditions.when().map(str::to_owned);
-            let split = tokens::split(text);
-            let words =
-                Words { tokens: &split.tokens, text, file, line: number + 1, start: start + shift, when: when.as_deref() };
-            self.line_faults(&words, &split, whole, shift);
+            tokens::split_into(text, &mut split);
+            let begin = start + shift;
+            let words = Words { tokens: &split.tokens, text, origin: &plain, line: number + 1, start: begin };
+            self.line_faults(&Words { origin: conditions.here(), ..words }, &split, whole, shift);
             if words.get(0).starts_with('.') {
-                conditions.read(&Words { when: None, ..words }, self.release, &mut self.told);
+                conditions.read(&words, self.release, &mut self.told);
             } else if words.len() > 0 {
-                self.line(words, opens);
+                self.line(Words { origin: conditions.here(), ..words }, opens);
             }
-            last = Words { tokens: &[], text, file, line: number + 1, start: start + shift, when: None };
+            last = Words { tokens: &[], text, origin: &plain, line: number + 1, start: begin };
             start += whole.len();
         }
         conditions.end(&last, &mut self.told);
@@ -120,7 +120,7 @@ impl<'f> Reader<'f> {
         self.leave();
     }
 
-    fn line_faults(&mut self, words: &Words<'_>, split: &tokens::Line, whole: &str, shift: usize) {
+    fn line_faults(&mut self, words: &Words<'_>, split: &tokens::Line<'_>, whole: &str, shift: usize) {
         if shift > 0 {
             self.told.refuse(
                 words.span(0..0),
@@ -170,9 +170,9 @@ impl<'f> Reader<'f> {
         };
         let known = |group| keywords::find(group, first, None).is_some();
         let directive =
-            ["no", "default"].contains(&first) || group.is_some_and(known) || ["global", "listen"].into_iter().any(known);
-        if opens && words.len() <= 2 && !directive && group != Some("") || group.is_none() {
-            match group.is_none() && directive {
+            || ["no", "default"].contains(&first) || group.is_some_and(known) || ["global", "listen"].into_iter().any(known);
+        if opens && words.len() <= 2 && group != Some("") && !directive() || group.is_none() {
+            match group.is_none() && directive() {
                 true => self.told.error(words.at(0), format!("{} stands before any section; HAProxy refuses it", shown(first))),
                 false => self.unknown("sections", words.at(0), first, "section"),
             }
@@ -300,8 +300,8 @@ impl<'f> Reader<'f> {
             }
             self.last = draft.given.clone();
             if !draft.name.is_empty() {
-                let twice = self.named.get(&draft.name).is_some_and(|before| before.line != draft.place.line);
-                self.named.insert(draft.name, Handed { given: draft.given, line: draft.place.line, twice });
+                let twice = self.named.get(&draft.name).is_some_and(|before| !before.place.is(&draft.place));
+                self.named.insert(draft.name, Handed { given: draft.given, place: draft.place, twice });
             }
         }
     }
@@ -381,6 +381,6 @@ pub fn is_name_char(c: char) -> bool {
 pub type Names = HashSet<String>;
 
 /// The words without the first one: `no option …`, `default option …`.
-pub fn behind(tokens: &[Token]) -> &[Token] {
+pub fn behind<'t, 'l>(tokens: &'t [Token<'l>]) -> &'t [Token<'l>] {
     tokens.get(1..).unwrap_or_default()
 }

@@ -1,11 +1,10 @@
 //! Ways from a listener to a pool, and what they ask: `use_backend`, `default_backend`, `use-server`, ACLs and rules
 //! (configuration manual, chapters 4.2 and 7).
 
-use std::collections::{HashMap, HashSet};
-
 use super::draft::{Draft, Kind};
 use super::reader::{MAX_WORDS, Reader};
 use super::words::{Words, shown};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Route, Setting, Target};
 use crate::balancer::{clean_name, printable};
 use crate::domain::time::shorten;
@@ -219,7 +218,7 @@ impl Reader<'_> {
         let (before, rest) = written.split_once("%[").unwrap_or((written, ""));
         let after = rest.rsplit_once(']').map_or("", |(_, after)| after);
         let mut candidates = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for (path, default) in maps(rest) {
             for value in self.mapped(words, path).into_iter().chain((!default.is_empty()).then(|| default.to_owned())) {
                 let name = clean_name(&format!("{before}{value}{after}"));
@@ -241,13 +240,13 @@ impl Reader<'_> {
             return known.clone();
         }
         let file = ["opt@", "file@", "virt@"].iter().find_map(|kind| path.strip_prefix(kind)).unwrap_or(path);
-        let from = self.model.files.get(words.file).cloned().unwrap_or_default();
+        let from = self.model.files.get(words.origin.file).cloned().unwrap_or_default();
         let mut values = Vec::new();
         match self.files.read(file, &from) {
             Ok(sources) => {
                 let room = MAX_MAPPED.saturating_sub(self.maps.values().map(Vec::len).sum());
                 let lines = sources.iter().flat_map(|source| source.text.lines()).map(str::trim);
-                let mut seen = HashSet::new();
+                let mut seen = HashSet::default();
                 for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
                     let value = line.split_once(char::is_whitespace).map_or("", |(_, value)| value.trim());
                     if values.len() < room && !value.is_empty() && seen.insert(value) {

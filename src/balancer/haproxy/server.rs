@@ -18,15 +18,14 @@ pub(super) const MAX_FROM_TEMPLATES: usize = 10_000;
 pub struct ServerDraft {
     pub server: Server,
     pub checked: bool,
-    /// `check` with what belongs to it, wherever it is written.
-    pub check: Check,
-    pub agent: Option<Check>,
+    pub check: OwnCheck,
+    pub agent: Option<Box<Check>>,
     pub observe: Option<Place>,
     pub error_limit: Option<u64>,
-    pub resolvers: Option<Setting<String>>,
+    pub resolvers: Option<Box<Setting<String>>>,
     /// Whether `ca-file` is written.
     pub ca: bool,
-    pub track: Option<Setting<String>>,
+    pub track: Option<Box<Setting<String>>>,
     pub named: bool,
     pub id: Option<i64>,
     /// Whether `port`, `agent-port` is written.
@@ -35,6 +34,16 @@ pub struct ServerDraft {
     pub check_tls: bool,
     /// Whether the address has a port of its own.
     pub port: bool,
+}
+
+/// What a server says of its check beside the pool, wherever it is written.
+#[derive(Debug, Clone, Default)]
+pub struct OwnCheck {
+    pub interval_ms: Option<u64>,
+    pub fall: Option<u64>,
+    pub rise: Option<u64>,
+    /// Where `check` stands.
+    pub place: Place,
 }
 
 impl Reader<'_> {
@@ -107,17 +116,6 @@ impl Reader<'_> {
     }
 
     fn place_server(&mut self, draft: &mut Draft, server: ServerDraft) {
-        let place = &server.server.place;
-        let line = (place.line, place.when.clone());
-        if let Some((before, when)) = draft.server_lines.insert(server.server.name.clone(), line)
-            && (when.is_none() && place.when.is_none() || when == place.when)
-        {
-            let text = format!(
-                "a server called {} stands already in line {before} of this pool; give each its own name",
-                shown(&server.server.name)
-            );
-            self.told.error(place.clone(), text);
-        }
         if let Some(id) = server.id
             && let Some(other) = draft.server_ids.insert(id, server.server.name.clone())
         {
@@ -286,13 +284,13 @@ impl Reader<'_> {
             "on-marked-up" if value != "shutdown-backup-sessions" => {
                 self.told.error(place, format!("`on-marked-up` is shutdown-backup-sessions, not {}", shown(value)));
             }
-            "resolvers" => draft.resolvers = Some(Setting::new(clean_name(value), place)),
+            "resolvers" => draft.resolvers = Some(Box::new(Setting::new(clean_name(value), place))),
             "resolve-prefer" if !["ipv4", "ipv6"].contains(&value) => {
                 self.told.error(place, format!("`resolve-prefer` is ipv4 or ipv6, not {}", shown(value)));
             }
             "track" => {
                 server.tracks = Some(clean_name(value));
-                draft.track = Some(Setting::new(clean_name(value), place));
+                draft.track = Some(Box::new(Setting::new(clean_name(value), place)));
             }
             "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => {
                 self.told.error(place, "an id is a number from 1 on")
@@ -353,13 +351,13 @@ impl Reader<'_> {
         let mut server = draft.server;
         if draft.checked && draft.track.is_none() {
             let own = draft.check;
-            let place = if own.place.line > 0 { own.place } else { server.place.clone() };
+            let place = if own.place.is_written() { own.place } else { server.place.clone() };
             let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
             let base = given.check.check();
             server.check =
                 Some(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base });
         } else if let Some(agent) = draft.agent.filter(|agent| agent.kind == CheckKind::Agent) {
-            server.check = Some(agent);
+            server.check = Some(*agent);
         }
         if let Some(place) = draft.observe {
             // 10 failures unless it says otherwise (src/server.c).
@@ -371,7 +369,7 @@ impl Reader<'_> {
             (true, Some(_)) => Resolution::Followed,
         };
         if let Some(resolvers) = draft.resolvers {
-            self.facts.resolvers_used.push(resolvers);
+            self.facts.resolvers_used.push(*resolvers);
         }
         if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca
         {

@@ -1,15 +1,15 @@
 //! What has to follow a word: numbers, times, one of some words, and nothing more. The shapes are data, in
 //! `shapes.txt`; a word without one is not looked at.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::reader::Reader;
 use super::units;
 use super::words::{Words, shown};
+use crate::balancer::maps::HashMap;
 
 static SHAPES: LazyLock<HashMap<(&'static str, &'static str), Vec<&'static str>>> = LazyLock::new(|| {
-    let mut shapes = HashMap::new();
+    let mut shapes = HashMap::default();
     let mut group = "";
     for line in include_str!("shapes.txt").lines().filter(|line| !line.starts_with('#')) {
         match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

@@ -3,9 +3,8 @@
 //! Pure: text in, values out. Columns are found by the header's names, never by position: their number grows with
 //! every version (management guide, chapter 9.1).
 
-use std::collections::HashMap;
-
 use crate::balancer::clean_name;
+use crate::balancer::maps::HashMap;
 use crate::balancer::state::{Admin, Health, PoolState, ServerState, State};
 
 /// The state from the text of `show servers state`, of `show stat`, or of the statistics page as CSV. The first tells
@@ -109,7 +108,7 @@ pub fn parse_servers_state(text: &str) -> Option<ServerLines> {
     for needed in ["be_name", "srv_name", "srv_admin_state", "srv_uweight", "srv_iweight"] {
         columns.get(needed)?;
     }
-    let mut servers = ServerLines::new();
+    let mut servers = ServerLines::default();
     for line in lines {
         let cells: Vec<&str> = line.split(' ').collect();
         let cell = |name: &str| columns.get(name).and_then(|at| cells.get(*at)).copied().unwrap_or_default();
@@ -182,7 +181,7 @@ fn admin(bits: u32) -> Admin {
 /// itself) and frontends are left out.
 pub fn combined(rows: &[Row], servers: Option<&ServerLines>, version: Option<String>) -> State {
     let mut state = State { version, pools: Vec::new() };
-    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut known: HashMap<&str, usize> = HashMap::default();
     for row in rows.iter().filter(|row| row.of_pool()) {
         let at = *known.entry(&row.pool).or_insert_with(|| {
             state.pools.push(PoolState { name: row.pool.clone(), ..Default::default() });

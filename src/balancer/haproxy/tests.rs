@@ -25,7 +25,7 @@ fn server(model: &Model, pool: &str, name: &str) -> Server {
 }
 
 fn told(model: &Model, gravity: Gravity) -> Vec<(usize, &str)> {
-    model.notices.iter().filter(|n| n.gravity == gravity).map(|n| (n.place.line, n.text.as_str())).collect()
+    model.notices.iter().filter(|n| n.gravity == gravity).map(|n| (n.place.line(), n.text.as_str())).collect()
 }
 
 struct Map;
@@ -48,8 +48,8 @@ fn a_real_config_is_read() {
     let page = &model.process.admin[1];
     assert_eq!((page.what.as_str(), page.address.as_str(), page.guarded), ("stats page", "127.0.0.1:8404", false));
     let web = &model.listeners[0];
-    assert_eq!((web.name.as_str(), web.place.line, web.mode), ("fe_web", 22, Mode::Http));
-    assert_eq!(web.maxconn.as_ref().map(|m| (m.value, m.place.raw.as_str())), Some((2_000, "maxconn 2000")));
+    assert_eq!((web.name.as_str(), web.place.line(), web.mode), ("fe_web", 22, Mode::Http));
+    assert_eq!(web.maxconn.as_ref().map(|m| (m.value, m.place.raw())), Some((2_000, "maxconn 2000".to_owned())));
     assert_eq!(web.binds[0].address, "127.0.0.1:8080");
     assert_eq!(model.targets("fe_web"), ["be_api", "be_app"]);
     assert_eq!(model.routes[0].condition.as_deref(), Some("if is_api"));
@@ -77,7 +77,7 @@ fn a_real_config_is_read() {
         (app3.configured_weight(), app3.slots.as_ref().map(|s| s.value), app3.address.as_str()),
         (50, Some(64), "127.0.0.1:9003")
     );
-    assert_eq!(app3.weight.as_ref().map(|w| (w.place.line, w.place.raw.as_str())), Some((36, "weight 50")));
+    assert_eq!(app3.weight.as_ref().map(|w| (w.place.line(), w.place.raw())), Some((36, "weight 50".to_owned())));
     let roles = ["api1", "api2", "api3"].map(|name| server(&model, "be_api", name)).map(|s| (s.role, s.admin));
     assert_eq!(roles, [(Role::Active, Admin::Ready), (Role::Backup, Admin::Ready), (Role::Active, Admin::Maintenance)]);
     assert_eq!(model.targets("stats"), ["stats"]);
@@ -107,7 +107,7 @@ fn a_torture_file_is_read() {
     assert_eq!(server(&model, "be_a", "s2").tracks.as_deref(), Some("be_default/x1"));
     assert_eq!(server(&model, "be_a", "s 3").address, "unix:/run/x.sock");
     let threads = model.process.threads.as_ref().expect("threads");
-    assert_eq!(threads.place.when.as_deref(), Some("not (feature(OPENSSL) && version_atleast(2.4)) and defined(FOO)"));
+    assert_eq!(threads.place.when(), Some("not (feature(OPENSSL) && version_atleast(2.4)) and defined(FOO)"));
     assert!(model.pool("be_default").expect("pool").persistence[0].shared);
     assert!(model.notices.iter().any(|n| n.text.contains("be_gone")), "{:?}", model.notices);
 }
@@ -171,12 +171,12 @@ fn what_is_broken_is_told_with_line_and_column() {
                 server-template t x-y z\nbackend\n server z 127.0.0.1:1";
     let model = read(text);
     let errors: Vec<_> =
-        model.notices.iter().filter(|n| n.gravity == Gravity::Error).map(|n| (n.place.line, n.place.column)).collect();
+        model.notices.iter().filter(|n| n.gravity == Gravity::Error).map(|n| (n.place.line(), n.place.column())).collect();
     for wanted in [(1, 1), (3, 6), (4, 1), (7, 2), (8, 23), (9, 20), (10, 1), (11, 22)] {
         assert!(errors.contains(&wanted), "{wanted:?} in {:?}", model.notices);
     }
     assert_eq!(model.pool("b").expect("b").servers.len(), 1);
-    assert!(model.notices.iter().all(|n| n.place.end <= text.len() && text.is_char_boundary(n.place.start)));
+    assert!(model.notices.iter().all(|n| n.place.span().end <= text.len() && text.is_char_boundary(n.place.span().start)));
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn several_files_are_one_config() {
     ];
     let model = parse(&files, &mut NoFiles, None);
     assert_eq!(model.files, ["00.cfg", "10.cfg"]);
-    assert_eq!((model.pools[0].place.file, model.pools[0].place.line, model.pools[0].algorithm.family), (1, 2, Family::Hash));
+    assert_eq!((model.pools[0].place.file(), model.pools[0].place.line(), model.pools[0].algorithm.family), (1, 2, Family::Hash));
     assert_eq!(
         told(&model, Gravity::Error).iter().map(|(line, _)| *line).collect::<Vec<_>>(),
         [1],
@@ -356,7 +356,7 @@ proptest::proptest! {
     #[test]
     fn any_text_is_read(text in "([a-z\"'\\\\# $\\t\\x00-]|backend |server |listen |defaults |from |\\.if |\\.else|balance |acl |use_backend |%\\[|\\(|\\n ){0,80}") {
         let model = read(&text);
-        proptest::prop_assert!(model.notices.iter().all(|n| text.get(n.place.start..n.place.end).is_some()));
+        proptest::prop_assert!(model.notices.iter().all(|n| text.get(n.place.span().start..n.place.span().end).is_some()));
     }
 
     #[test]

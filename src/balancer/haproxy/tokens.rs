@@ -4,13 +4,14 @@
 //! Environment variables are left as written: their values belong to another process. HAProxy has no line
 //! continuation, so that a line can be read without its neighbours.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub struct Token<'l> {
     /// Quotes and escapes resolved, variables as written.
-    pub text: String,
+    pub text: Cow<'l, str>,
     /// Bytes of the line that it was written in, quotes and backslashes included.
     pub span: Range<usize>,
     /// Whether an environment variable decides what the word is.
@@ -26,8 +27,8 @@ pub struct Fault {
 
 /// The words of one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
-    pub tokens: Vec<Token>,
+pub struct Line<'l> {
+    pub tokens: Vec<Token<'l>>,
     /// Where the comment's `#` stands.
     pub comment: Option<usize>,
     /// The quote that was never closed.
@@ -43,7 +44,7 @@ pub enum Piece {
     Comment,
 }
 
-impl Line {
+impl Line<'_> {
     /// Words, the space between them and the comment: together they are the whole line, which is `length` bytes long.
     pub fn pieces(&self, length: usize) -> Vec<(Piece, Range<usize>)> {
         let mut pieces = Vec::new();
@@ -69,9 +70,18 @@ fn is_space(byte: u8) -> bool {
 
 /// Splits `line`, which holds no line feed. Every byte sequence has an answer: an unclosed quote takes the
 /// rest of the line, an unknown escape is kept as written.
-pub fn split(line: &str) -> Line {
-    let bytes = line.as_bytes();
+pub fn split(line: &str) -> Line<'_> {
     let mut out = Line::default();
+    split_into(line, &mut out);
+    out
+}
+
+/// The same in the place of what `out` held, whose memory is used again.
+pub fn split_into<'l>(line: &'l str, out: &mut Line<'l>) {
+    let bytes = line.as_bytes();
+    out.tokens.clear();
+    out.faults.clear();
+    (out.comment, out.unclosed) = (None, None);
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
@@ -80,22 +90,36 @@ pub fn split(line: &str) -> Line {
                 out.comment = Some(at);
                 break;
             }
-            _ => at = word(line, at, &mut out),
+            _ => at = word(line, at, out),
         }
     }
-    out
 }
+
+/// Bytes that have no meaning of their own, in quotes or outside.
+static PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let special = b" \t\r\x0b\x0c#\"'\\$";
+    let mut at = 0;
+    while at < special.len() {
+        plain[special[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
 
 /// Reads the word that begins at `start`; answers where it ends. What is looked for is ASCII, so that every cut is
 /// between characters.
-fn word(line: &str, start: usize, out: &mut Line) -> usize {
+fn word<'l>(line: &'l str, start: usize, out: &mut Line<'l>) -> usize {
     let bytes = line.as_bytes();
     let mut text = String::new();
     let mut quote: Option<u8> = None;
     let mut variable = false;
     // From `plain` to `at`: seen, not yet copied.
     let (mut at, mut plain) = (start, start);
-    while let Some(&byte) = bytes.get(at) {
+    loop {
+        // Most bytes of most words are only what they are.
+        at += bytes[at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+        let Some(&byte) = bytes.get(at) else { break };
         match (quote, byte) {
             (None, b'#') => break,
             (None, byte) if is_space(byte) => break,
@@ -134,7 +158,10 @@ fn word(line: &str, start: usize, out: &mut Line) -> usize {
             _ => at += 1,
         }
     }
-    text.push_str(&line[plain..at]);
+    let text = match plain == start {
+        true => Cow::Borrowed(&line[start..at]),
+        false => Cow::Owned(text + &line[plain..at]),
+    };
     if let Some(open) = quote {
         out.unclosed = Some(char::from(open));
     }
@@ -183,7 +210,7 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
-        split(line).tokens.into_iter().map(|t| t.text).collect()
+        split(line).tokens.into_iter().map(|t| t.text.into_owned()).collect()
     }
 
     #[test]
@@ -203,7 +230,7 @@ mod tests {
     #[test]
     fn an_unclosed_quote_is_told_and_takes_the_rest() {
         let line = split("acl x path 'a b # c");
-        assert_eq!((line.unclosed, line.comment, line.tokens[3].text.as_str()), (Some('\''), None, "a b # c"));
+        assert_eq!((line.unclosed, line.comment, &*line.tokens[3].text), (Some('\''), None, "a b # c"));
         assert_eq!(split(r#"a "b\""#).unclosed, Some('"'));
         assert_eq!(split(r#"a "b" 'c'"#).unclosed, None);
     }

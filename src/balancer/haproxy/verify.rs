@@ -1,12 +1,12 @@
 //! What can be said only when all is read: finished proxies, and names that have to exist
 //! (src/cfgparse.c `check_config_validity`).
 
-use std::collections::{HashMap, HashSet};
-
 use super::balance;
 use super::draft::{Draft, Kind};
 use super::reader::{Names, Reader};
+use super::server::ServerDraft;
 use super::words::shown;
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{
     AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
@@ -49,8 +49,7 @@ pub(super) struct Facts {
 }
 
 pub(super) struct Declared {
-    line: usize,
-    when: Option<String>,
+    place: Place,
     mode: Mode,
     word: &'static str,
 }
@@ -59,22 +58,18 @@ impl Reader<'_> {
     /// Tells of a name that is taken.
     pub(super) fn proxy_name(&mut self, draft: &Draft) {
         let names = if draft.kind.listens() { &self.facts.listeners } else { &self.facts.pools };
-        let taken = names.get(&draft.name).filter(|before| {
-            let sure = before.when.is_none() && draft.place.when.is_none();
-            sure || before.when == draft.place.when
-        });
+        let taken = names.get(&draft.name).filter(|before| before.place.when() == draft.place.when());
         if let Some(before) = taken.filter(|_| !draft.name.is_empty()) {
             let text = format!(
                 "{} {} has the name of the {} in line {}; give each its own",
                 draft.kind.word(),
                 shown(&draft.name),
                 before.word,
-                before.line
+                before.place.line()
             );
             self.told.error(draft.place.clone(), text);
         }
-        let declared =
-            || Declared { line: draft.place.line, when: draft.place.when.clone(), mode: Mode::Tcp, word: draft.kind.word() };
+        let declared = || Declared { place: draft.place.clone(), mode: Mode::Tcp, word: draft.kind.word() };
         if draft.kind.listens() {
             self.facts.listeners.entry(draft.name.clone()).or_insert_with(declared);
         }
@@ -87,7 +82,7 @@ impl Reader<'_> {
     pub(super) fn finish(&mut self, draft: Draft) {
         let mode = balance::mode(&draft.given);
         for names in [&mut self.facts.listeners, &mut self.facts.pools] {
-            if let Some(declared) = names.get_mut(&draft.name).filter(|declared| declared.line == draft.place.line) {
+            if let Some(declared) = names.get_mut(&draft.name).filter(|declared| declared.place.is(&draft.place)) {
                 declared.mode = mode;
             }
         }
@@ -134,11 +129,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Tells of names that two servers have.
+    fn server_names(&mut self, servers: &[ServerDraft]) {
+        let mut sorted: Vec<_> = servers.iter().map(|draft| &draft.server).collect();
+        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        for pair in sorted.windows(2).filter(|pair| pair[0].name == pair[1].name && pair[0].place.when() == pair[1].place.when())
+        {
+            let text = format!(
+                "a server called {} stands already in line {} of this pool; give each its own name",
+                shown(&pair[0].name),
+                pair[0].place.line()
+            );
+            self.told.error(pair[1].place.clone(), text);
+        }
+    }
+
     fn finish_pool(&mut self, mut draft: Draft, mode: Mode) {
         let servers = std::mem::take(&mut draft.servers);
+        self.server_names(&servers);
         for server in &servers {
             if let Some(track) = &server.track {
-                self.facts.tracks.push((draft.name.clone(), track.clone()));
+                self.facts.tracks.push((draft.name.clone(), track.as_ref().clone()));
             }
         }
         let servers: Vec<_> = servers.into_iter().map(|server| self.finish_server(&draft.given, server)).collect();
@@ -173,7 +184,7 @@ impl Reader<'_> {
         let check = match (given.server.checked, servers.iter().find_map(|server| server.check.clone())) {
             (true, _) | (_, Some(_)) => {
                 let (own, base) = (&given.server.check, given.check.check());
-                let place = if base.place.line > 0 { base.place.clone() } else { own.place.clone() };
+                let place = if base.place.is_written() { base.place.clone() } else { own.place.clone() };
                 let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
                 Some(crate::balancer::model::Check {
                     interval_ms: own.interval_ms,
@@ -297,7 +308,7 @@ impl Reader<'_> {
             );
         }
         self.tracks(&facts.tracks);
-        self.told.list.sort_by_key(|notice| (notice.place.file, notice.place.line, notice.place.column));
+        self.told.list.sort_by_key(|notice| (notice.place.file(), notice.place.span().start));
     }
 
     fn targets(&mut self) {

@@ -1,26 +1,26 @@
 //! One line as directives see it: its words, where each stands, and what is told about them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::tokens::Token;
 use crate::balancer::model::{Gravity, Notice};
 use crate::balancer::printable;
-use crate::balancer::source::{self, Place, RAW_MAX};
+use crate::balancer::source::{Origin, Place};
 use crate::domain::time::shorten;
 
 /// The words of a line, the directive's own word first.
 #[derive(Clone, Copy)]
 pub struct Words<'a> {
-    pub tokens: &'a [Token],
+    pub tokens: &'a [Token<'a>],
     /// The whole line, without its line feed.
     pub text: &'a str,
-    pub file: usize,
+    /// The file, with the conditions (`.if`) around the line.
+    pub origin: &'a Arc<Origin>,
     /// 1-based.
     pub line: usize,
     /// Where the line begins in its file, in bytes.
     pub start: usize,
-    /// The conditions (`.if`) around it.
-    pub when: Option<&'a str>,
 }
 
 impl<'a> Words<'a> {
@@ -30,7 +30,7 @@ impl<'a> Words<'a> {
 
     /// Word number `at`; empty where there is none.
     pub fn get(&self, at: usize) -> &'a str {
-        self.tokens.get(at).map_or("", |token| token.text.as_str())
+        self.tokens.get(at).map_or("", |token| &*token.text)
     }
 
     pub fn find(&self, word: &str) -> Option<usize> {
@@ -44,7 +44,7 @@ impl<'a> Words<'a> {
 
     pub fn join(&self, range: Range<usize>) -> String {
         let tokens = self.tokens.get(range.start..range.end.min(self.len())).unwrap_or_default();
-        let words: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
+        let words: Vec<&str> = tokens.iter().map(|token| &*token.text).collect();
         printable(&words.join(" "))
     }
 
@@ -73,17 +73,7 @@ impl<'a> Words<'a> {
 
     /// The place of some bytes of the line.
     pub fn span(&self, span: Range<usize>) -> Place {
-        let raw = self.text.get(span.clone()).unwrap_or_default();
-        let plain = |b: u8| (0x21..0x7f).contains(&b);
-        let simple = raw.len() <= RAW_MAX
-            && raw.bytes().zip(raw.bytes().skip(1).chain([b'x'])).all(|(b, next)| plain(b) || (b == b' ' && plain(next)));
-        let raw = match simple {
-            true => raw.to_owned(),
-            false => source::raw(raw),
-        };
-        let column = self.text.get(..span.start).map_or(span.start, |before| before.chars().count()) + 1;
-        let (start, end) = (self.start + span.start, self.start + span.end);
-        Place { file: self.file, line: self.line, column, start, end, raw, when: self.when.map(str::to_owned) }
+        Place::new(self.origin, self.start + span.start..self.start + span.end)
     }
 }
 
@@ -116,7 +106,7 @@ impl Notices {
 
     /// HAProxy refuses it; where a condition decides whether the line is read at all, it perhaps does.
     pub fn error(&mut self, place: Place, text: impl Into<String>) {
-        match &place.when {
+        match place.when() {
             None => self.fault(Gravity::Error, place, text.into()),
             Some(when) => {
                 let text = format!("{} (HAProxy refuses it if {})", text.into(), shorten(when, 80));

@@ -1,14 +1,13 @@
 //! What `nginx -t` refuses about directives that stand together: locations, tables of keys, servers without a
 //! socket.
 
-use std::collections::HashSet;
-
 use super::catalogue::{Contexts, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use super::load::Config;
 use super::passes;
 use super::patterns;
 use super::tree::{Body, Directive};
 use super::values;
+use crate::balancer::maps::HashSet;
 
 /// How a location's path is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,9 +38,9 @@ pub fn location(directive: &Directive) -> Result<(Match, &str), &str> {
 
 /// Checks the directives of one block against each other, and against the location in which they stand.
 pub fn check(config: &mut Config, directives: &[Directive], context: Contexts, parent: Option<&Directive>) {
-    let mut seen: HashSet<(Match, &str)> = HashSet::new();
+    let mut seen: HashSet<(Match, &str)> = HashSet::default();
     let outer = parent.filter(|_| context == LOCATION).and_then(|parent| location(parent).ok());
-    let mut limits: HashSet<(&str, &str)> = HashSet::new();
+    let mut limits: HashSet<(&str, &str)> = HashSet::default();
     let mut passed = false;
     for directive in directives {
         let name = directive.name.text.as_str();
@@ -103,7 +102,7 @@ fn nested(config: &mut Config, directive: &Directive, (how, path): (Match, &str)
 /// Checks a table: `map`, `geo`, `split_clients`, `types`, `charset_map`.
 pub fn keys(config: &mut Config, table: &Directive) {
     let name = table.name.text.as_str();
-    let mut seen: HashSet<(&str, bool)> = HashSet::new();
+    let mut seen: HashSet<(&str, bool)> = HashSet::default();
     let mut percent = 0;
     for key in table.block() {
         if matches!(key.body, Body::Block(_)) {

@@ -5,10 +5,10 @@
 //! that are allowed one digit each, `1+` and `2+` for at least so many, `*` for any, with `{` before where a block
 //! follows; a kind of `once` for what may stand only once in a block. A name that several modules define has several lines.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::values;
+use crate::balancer::maps::HashMap;
 
 /// A bit for each context.
 pub type Contexts = u32;
@@ -140,7 +140,7 @@ pub struct Entry {
 }
 
 static CATALOGUE: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
-    let mut catalogue: HashMap<&'static str, Vec<Entry>> = HashMap::new();
+    let mut catalogue: HashMap<&'static str, Vec<Entry>> = HashMap::default();
     for line in include_str!("directives.txt").lines() {
         if let Some((name, entry)) = entry(line) {
             catalogue.entry(name).or_default().push(entry);

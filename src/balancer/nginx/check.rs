@@ -3,14 +3,13 @@
 //!
 //! Rules of single directives are in `rules`.
 
-use std::collections::HashSet;
-
 use super::blocks;
 use super::catalogue::{self, Contexts, Entry, FOREIGN, KEYS, MAIN};
 use super::declared::Declared;
 use super::load::Config;
 use super::rules;
 use super::tree::{Body, Directive};
+use crate::balancer::maps::HashSet;
 
 pub struct Checker<'a> {
     pub config: &'a mut Config,
@@ -20,7 +19,7 @@ pub struct Checker<'a> {
 impl Checker<'_> {
     /// Checks the directives of one block, which stands in `context`, and all within it.
     pub fn block(&mut self, directives: &[Directive], context: Contexts, parent: Option<&Directive>) {
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen: HashSet<&str> = HashSet::default();
         let mut begun = false;
         for directive in directives {
             let Some(entry) = self.entry(directive, context) else { continue };

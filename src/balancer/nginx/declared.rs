@@ -1,10 +1,10 @@
 //! Names that a config declares and refers to: variables, zones, log formats, upstreams.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::tree::Directive;
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// Variables that nginx itself knows in `http`; those that end in `_` are the beginnings of families.
 const HTTP_VARIABLES: &str = "http_ sent_http_ sent_trailer_ cookie_ arg_ upstream_http_ upstream_trailer_ upstream_cookie_ \

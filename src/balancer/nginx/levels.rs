@@ -1,10 +1,9 @@
 //! What holds in a block: its own directives, and those of the blocks around it where it has none of that name.
 
-use std::collections::HashMap;
-
 use super::load::Config;
 use super::tree::{Body, Directive};
 use super::values;
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Retry, Setting, Timeouts};
 
 /// The blocks that are open, the outermost first.
@@ -15,7 +14,7 @@ pub struct Levels<'a> {
 
 impl<'a> Levels<'a> {
     pub fn enter(&mut self, directives: &'a [Directive]) {
-        let mut level: HashMap<&str, Vec<&Directive>> = HashMap::new();
+        let mut level: HashMap<&str, Vec<&Directive>> = HashMap::default();
         for directive in directives.iter().filter(|directive| directive.body == Body::None) {
             level.entry(directive.name.text.as_str()).or_default().push(directive);
         }

@@ -1,10 +1,9 @@
 //! The `listen` directive of http and stream servers.
 
-use std::collections::HashMap;
-
 use super::load::Config;
 use super::tree::Directive;
 use super::values::{self, Address};
+use crate::balancer::maps::HashMap;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
@@ -128,7 +127,7 @@ pub fn servers(config: &mut Config, servers: &[&Directive], stream: bool) {
         options: bool,
         default: bool,
     }
-    let mut sockets: HashMap<String, Socket> = HashMap::new();
+    let mut sockets: HashMap<String, Socket> = HashMap::default();
     for (number, server) in servers.iter().enumerate() {
         for directive in server.block().iter().filter(|directive| directive.is("listen")) {
             let Ok(listen) = parse(directive, stream) else { continue };

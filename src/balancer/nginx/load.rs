@@ -3,13 +3,14 @@
 //! Opens nothing itself. Files that were handed in together (an `nginx -T` dump) are looked at before [`Files`] is
 //! asked; patterns are relative to the folder of the main file, as nginx has it.
 
-use std::collections::HashMap;
+use crate::balancer::maps::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::lex::Fault;
 use super::tree::{self, Body, DEPTH_MAX, Directive};
 use crate::balancer::model::{Gravity, Notice};
-use crate::balancer::source::{Files, Lines, Place, Source};
+use crate::balancer::source::{Files, Origin, Place, Source};
 
 /// Most notices that are kept of one config.
 const NOTICES_MAX: usize = 1000;
@@ -21,7 +22,7 @@ const BYTES_MAX: usize = 64 << 20;
 /// A config that is being read, and what there is to say about it.
 pub struct Config {
     files: Vec<Source>,
-    lines: Vec<Lines>,
+    origins: Vec<Arc<Origin>>,
     pub notices: Vec<Notice>,
     /// Whether everything that is included was there to be read.
     pub complete: bool,
@@ -33,17 +34,12 @@ impl Config {
     }
 
     pub fn place(&self, file: usize, span: Range<usize>) -> Place {
-        match (self.files.get(file), self.lines.get(file)) {
-            (Some(source), Some(lines)) => lines.place(&source.text, file, span),
-            _ => Place::default(),
-        }
+        self.origins.get(file).map(|origin| Place::new(origin, span)).unwrap_or_default()
     }
 
     /// The place of a directive: all of its bytes, told by its first line.
     pub fn at(&self, directive: &Directive) -> Place {
-        let mut place = self.place(directive.file, directive.head.clone());
-        place.end = directive.span.end;
-        place
+        self.place(directive.file, directive.head.clone()).up_to(directive.span.end)
     }
 
     /// The place of one argument.
@@ -87,14 +83,14 @@ impl Config {
 
 /// Reads the first of `sources` and all that it includes.
 pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive>) {
-    let config = Config { files: Vec::new(), lines: Vec::new(), notices: Vec::new(), complete: true };
+    let config = Config { files: Vec::new(), origins: Vec::new(), notices: Vec::new(), complete: true };
     let main = sources.first().map(|source| source.name.as_str()).unwrap_or_default();
     let folder = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::default();
     for (at, source) in sources.iter().enumerate() {
         by_name.entry(&source.name).or_default().push(at);
     }
-    let known = HashMap::new();
+    let known = HashMap::default();
     let mut loader = Loader { config, sources, by_name, known, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
     let directives = sources.first().map_or_else(Vec::new, |source| loader.read(source, 0));
     (loader.config, directives)
@@ -122,7 +118,7 @@ impl Loader<'_> {
         let file = known.unwrap_or_else(|| {
             numbers.push(self.config.files.len());
             self.config.files.push(source.clone());
-            self.config.lines.push(Lines::new(&source.text));
+            self.config.origins.push(Origin::new(self.config.origins.len(), &source.text));
             self.config.files.len() - 1
         });
         let read = tree::read(&source.text);
@@ -139,22 +135,27 @@ impl Loader<'_> {
     }
 
     /// Puts included directives in the place of each `include`, and the file's number into all.
-    fn splice(&mut self, directives: Vec<Directive>, file: usize, depth: usize) -> Vec<Directive> {
-        let mut out = Vec::with_capacity(directives.len());
-        for mut directive in directives {
+    fn splice(&mut self, mut directives: Vec<Directive>, file: usize, depth: usize) -> Vec<Directive> {
+        let includes =
+            |directive: &Directive| directive.body == Body::None && directive.is("include") && directive.arguments.len() == 1;
+        for directive in &mut directives {
             directive.file = file;
-            match directive.body {
-                Body::Block(inner) => {
-                    directive.body = Body::Block(self.splice(inner, file, depth + 1));
-                    out.push(directive);
-                }
-                Body::None if directive.is("include") && directive.arguments.len() == 1 => {
-                    let pattern = directive.arguments[0].text.clone();
-                    for source in self.find(&directive, &pattern, depth) {
-                        out.extend(self.include(&directive, &source, depth));
-                    }
-                }
-                _ => out.push(directive),
+            if let Body::Block(inner) = &mut directive.body {
+                *inner = self.splice(std::mem::take(inner), file, depth + 1);
+            }
+        }
+        if !directives.iter().any(includes) {
+            return directives;
+        }
+        let mut out = Vec::with_capacity(directives.len());
+        for directive in directives {
+            if !includes(&directive) {
+                out.push(directive);
+                continue;
+            }
+            let pattern = directive.arguments[0].text.clone();
+            for source in self.find(&directive, &pattern, depth) {
+                out.extend(self.include(&directive, &source, depth));
             }
         }
         out

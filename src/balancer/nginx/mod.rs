@@ -27,8 +27,6 @@ pub mod tree;
 mod upstream;
 mod values;
 
-use std::collections::HashSet;
-
 use self::catalogue::{Contexts, FOREIGN, HTTP, LOCATION, MAIN, SERVER, STREAM, UPSTREAM};
 use self::check::Checker;
 use self::declared::Declared;
@@ -37,6 +35,7 @@ use self::routes::Walker;
 use self::tree::{Body, Directive};
 use super::model::{Gravity, Mode, Model, Setting};
 use super::source::{Files, Place, Source};
+use crate::balancer::maps::HashSet;
 use crate::domain::balancer::BalancerKind;
 
 /// Reads a config: the first of `sources` is the main file, the others are looked at where it includes something,
@@ -73,7 +72,7 @@ pub fn parse(sources: &[Source], files: &mut dyn Files, version: Option<&str>) -
         _ => {}
     }
     model.files = config.names();
-    config.notices.sort_by_key(|notice| (notice.place.file, notice.place.start));
+    config.notices.sort_by_key(|notice| (notice.place.file(), notice.place.span().start));
     model.notices = config.notices;
     model
 }
@@ -128,7 +127,7 @@ fn top(config: &mut Config, directives: &[Directive]) -> Contexts {
     }
     if config.complete && !directives.iter().any(|directive| directive.is("events")) {
         let text = "no events section: add events {} to the main file";
-        config.tell(Gravity::Error, Place { line: 1, column: 1, ..Place::default() }, text);
+        config.tell(Gravity::Error, Place::of_line(0, 1), text);
     }
     MAIN
 }
@@ -156,15 +155,15 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     walker.stream = stream;
     walker.levels.enter(directives);
     let upstreams = || directives.iter().filter(|directive| directive.is("upstream") && matches!(directive.body, Body::Block(_)));
-    let zones: Vec<String> = upstreams()
+    let zones: HashSet<&str> = upstreams()
         .flat_map(Directive::block)
         .filter(|directive| directive.is("zone") && directive.arguments.len() == 2)
-        .filter_map(|directive| directive.argument(0).map(str::to_owned))
+        .filter_map(|directive| directive.argument(0))
         .collect();
     let resolver = directives.iter().any(|directive| directive.is("resolver"));
     let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
     let taken: HashSet<String> = walker.model.pools.iter().map(|pool| pool.name.clone()).collect();
-    let mut names: HashSet<String> = HashSet::new();
+    let mut names: HashSet<String> = HashSet::default();
     for directive in upstreams() {
         let mut pool = upstream::read(walker.config, &around, directive);
         let key = walker.key(&pool.name);

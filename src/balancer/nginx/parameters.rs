@@ -1,7 +1,10 @@
 //! What single arguments have to look like, as a table.
 
+use std::sync::LazyLock;
+
 use super::tree::Directive;
 use super::values::{self, Address};
+use crate::balancer::maps::HashMap;
 
 /// A row: the directive (`*` before the end of a name stands for `proxy`, `fastcgi`, …), the number of the first
 /// argument that it speaks of, whether an argument fits, and what would.
@@ -107,15 +110,22 @@ const TABLE: [Row; 45] = [
 
 const PROTOCOLS: [&str; 8] = ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached", "tunnel", "client_body"];
 
+/// The rows that speak of a directive; of most there are none.
+static BY_NAME: LazyLock<HashMap<String, Vec<Row>>> = LazyLock::new(|| {
+    let mut rows: HashMap<String, Vec<Row>> = HashMap::default();
+    for row in TABLE {
+        match row.0.strip_prefix('*') {
+            Some(end) => PROTOCOLS.iter().for_each(|start| rows.entry(format!("{start}{end}")).or_default().push(row)),
+            None => rows.entry(row.0.to_owned()).or_default().push(row),
+        }
+    }
+    rows
+});
+
 /// The first argument that does not fit, and why.
 pub fn refused(directive: &Directive) -> Option<(usize, String)> {
     let name = directive.name.text.as_str();
-    // Most directives are in no row.
-    let speaks = |row: &&Row| match row.0.strip_prefix('*') {
-        Some(end) => name.strip_suffix(end).is_some_and(|protocol| PROTOCOLS.contains(&protocol)),
-        None => row.0 == name,
-    };
-    TABLE.iter().filter(speaks).find_map(|(_, first, fits, wanted)| {
+    BY_NAME.get(name)?.iter().find_map(|(_, first, fits, wanted)| {
         let (index, word) = directive.arguments.iter().enumerate().skip(*first).find(|(_, word)| !fits(&word.text))?;
         Some((index, format!("{name} takes {wanted} here, not {:?}", word.text)))
     })

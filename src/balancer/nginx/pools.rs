@@ -183,5 +183,5 @@ impl<'a> Walker<'a> {
 }
 
 fn place_said(config: &Config, directive: &Directive) -> String {
-    format!("{} of line {}", directive.name.text, config.at(directive).line)
+    format!("{} of line {}", directive.name.text, config.at(directive).line())
 }

@@ -1,7 +1,5 @@
 //! Servers and locations: where connections come in, and which pool they are sent to.
 
-use std::collections::{HashMap, HashSet};
-
 use super::blocks::{self, Match};
 use super::buffers;
 use super::declared::Declared;
@@ -11,6 +9,7 @@ use super::load::Config;
 use super::passes;
 use super::tree::{Body, Directive};
 use super::upstream;
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{AdminSurface, Bind, Check, Gravity, Listener, Mode, Model, Route, Target};
 
 /// Directives that answer a request without a pool.
@@ -68,10 +67,10 @@ impl<'a> Walker<'a> {
             version,
             levels: Levels::default(),
             stream: false,
-            pools: HashMap::new(),
-            used: HashSet::new(),
-            checks: HashMap::new(),
-            listeners: HashMap::new(),
+            pools: HashMap::default(),
+            used: HashSet::default(),
+            checks: HashMap::default(),
+            listeners: HashMap::default(),
             local: false,
         }
     }

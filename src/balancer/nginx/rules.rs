@@ -2,7 +2,7 @@
 //!
 //! Regular expressions are only looked over: whether PCRE takes one is known to PCRE alone.
 
-use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::catalogue::{Contexts, MAIL_SERVER, STREAM, STREAM_SERVER, STREAM_UPSTREAM};
 use super::declared::{self, Declared};
@@ -13,6 +13,7 @@ use super::passes;
 use super::patterns;
 use super::tree::Directive;
 use super::values;
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// Directives in whose arguments, from the given one on, variables are put in.
 const INTERPOLATED: [(&str, usize); 35] = [
@@ -53,11 +54,13 @@ const INTERPOLATED: [(&str, usize); 35] = [
     ("proxy_bind", 0),
 ];
 
+static INTERPOLATED_BY_NAME: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| INTERPOLATED.into_iter().collect());
+
 /// Checks a directive that stands where it may, with as many arguments as it takes.
 pub fn check(config: &mut Config, declared: &Declared, directive: &Directive, context: Contexts) {
     let name = directive.name.text.as_str();
     let stream = context & (STREAM | STREAM_SERVER | STREAM_UPSTREAM) != 0;
-    if let Some((_, first)) = INTERPOLATED.iter().find(|(known, _)| *known == name) {
+    if let Some(first) = INTERPOLATED_BY_NAME.get(name) {
         for index in *first..directive.arguments.len() {
             variables(config, declared, directive, index, stream);
         }

@@ -1,11 +1,10 @@
 //! `sticky`: what keeps a client on one server (ngx_http_upstream_sticky_module, and the manual for nginx Plus).
 
-use std::collections::HashMap;
-
 use super::declared::Declared;
 use super::load::Config;
 use super::tree::Directive;
 use super::values;
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Persistence, PersistenceKind, Pool};
 
 /// Reads the directive into the pool.
@@ -13,7 +12,7 @@ pub fn read(config: &mut Config, declared: &Declared, pool: &mut Pool, directive
     let said: Vec<&str> = directive.arguments.iter().map(|word| word.text.as_str()).collect();
     let place = config.at(directive);
     let mut kept = Persistence { said: format!("{} {}", directive.name.text, said.join(" ")), place, ..Persistence::default() };
-    let mut given: HashMap<&str, &str> = HashMap::new();
+    let mut given: HashMap<&str, &str> = HashMap::default();
     let kind = said.first().copied().unwrap_or_default();
     for (index, text) in said.iter().enumerate().skip(1) {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));

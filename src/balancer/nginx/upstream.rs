@@ -3,13 +3,12 @@
 //! Sources: src/http/ngx_http_upstream.c, modules/ngx_http_upstream_*_module.c and their stream twins; for the
 //! commercial ones the manual (ngx_http_upstream_module, ngx_http_upstream_hc_module).
 
-use std::collections::HashMap;
-
 use super::declared::{self, Declared};
 use super::load::Config;
 use super::sticky;
 use super::tree::Directive;
 use super::values::{self, Address};
+use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{
     Algorithm, Check, CheckKind, Family, Hash, HashKey, HashMethod, Mode, Passive, Pool, Resolution, Role, Scope, Server, Setting,
 };
@@ -28,7 +27,7 @@ pub struct Around<'a> {
     /// Whether a `resolver` stands at the level of `http` or `stream`.
     pub resolver: bool,
     /// Zones that have a size somewhere.
-    pub zones: &'a [String],
+    pub zones: &'a HashSet<&'a str>,
 }
 
 /// Reads an `upstream` block.
@@ -44,7 +43,7 @@ pub fn read(config: &mut Config, around: &Around<'_>, upstream: &Directive) -> P
     };
     let find = |name: &str| upstream.block().iter().find(|directive| directive.is(name));
     let resolver = around.resolver || find("resolver").is_some();
-    let mut facts = Facts { zone: find("zone").is_some(), resolver, taken: HashMap::new() };
+    let mut facts = Facts { zone: find("zone").is_some(), resolver, taken: HashMap::default() };
     let mut backups = true;
     for directive in upstream.block() {
         let number = || directive.argument(0).and_then(values::number);
@@ -139,7 +138,7 @@ fn zone(config: &mut Config, around: &Around<'_>, directive: &Directive) {
         Some(None) => config.error_in(directive, 1, "zone takes a name and a size such as 64k"),
         // Eight pages of memory.
         Some(Some(size)) if size < 32 << 10 => config.error_in(directive, 1, "a zone needs at least 32k: make it greater"),
-        None if !around.zones.iter().any(|known| known == name) => {
+        None if !around.zones.contains(name) => {
             config.error(directive, format!("the zone {name:?} has no size anywhere: write one after its name, such as 64k"));
         }
         _ => {}

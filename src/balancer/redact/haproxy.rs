@@ -32,13 +32,13 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
 struct Words<'a> {
     line: &'a str,
     at: usize,
-    tokens: &'a [Token],
+    tokens: &'a [Token<'a>],
     found: &'a mut Vec<Range<usize>>,
 }
 
 impl Words<'_> {
     fn word(&self, index: usize) -> &str {
-        self.tokens.get(index).map_or("", |token| token.text.as_str())
+        self.tokens.get(index).map_or("", |token| &*token.text)
     }
 
     /// The bytes inside the word's quotes.
@@ -170,6 +170,9 @@ impl Words<'_> {
         ];
         let span = self.tokens[index].span.clone();
         let raw = &self.line[span.clone()];
+        if !raw.contains('(') {
+            return;
+        }
         let mut hidden = Vec::new();
         for (name, wanted) in KEYED {
             for (at, _) in raw.match_indices(name) {

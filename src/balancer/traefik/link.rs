@@ -1,6 +1,6 @@
 //! Puts the parts together: services to pools, routers to routes, middlewares and transports to what they bear on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::super::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Notice, Route, Share, Target};
 use super::super::source::Place;
@@ -9,6 +9,7 @@ use super::router::Router;
 use super::service::Service;
 use super::static_config::Entry;
 use super::{Key, Parts, Protocol};
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// Deepest nesting of services over services, and of chains.
 const DEPTH_MAX: usize = 16;
@@ -68,10 +69,10 @@ pub fn link(parts: Parts, model: &mut Model) {
         index: entries.iter().enumerate().map(|(at, entry)| (entry.listener.name.clone(), at)).collect(),
         list: entries,
     };
-    let mut linker = Linker { over: &over, pools: &pools, known: HashMap::new(), notices: Vec::new() };
+    let mut linker = Linker { over: &over, pools: &pools, known: HashMap::default(), notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
-    let mut found: HashMap<String, Vec<Route>> = HashMap::new();
-    let mut known = Middlewares { all: &middlewares, index: &index, whole, seen: HashSet::new(), laid: 0 };
+    let mut found: HashMap<String, Vec<Route>> = HashMap::default();
+    let mut known = Middlewares { all: &middlewares, index: &index, whole, seen: HashSet::default(), laid: 0 };
     let mut room = ROUTES_MAX;
     for router in &routers {
         let listeners = listeners(router, &mut entries, model);

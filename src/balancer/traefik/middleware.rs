@@ -16,7 +16,7 @@ pub struct Middleware {
     pub guards: bool,
 }
 
-pub fn middleware(reader: &Reader<'_>, name: &str, node: &Node<'_>) -> Middleware {
+pub fn middleware(reader: &Reader, name: &str, node: &Node<'_>) -> Middleware {
     let fields = Fields::new(reader, node, format!("middleware {}", clean_name(name)));
     fields.skip(&["status", "usedBy", "error", "type", "provider", "name"]);
     let mut found = Middleware::default();
@@ -56,7 +56,7 @@ pub fn middleware(reader: &Reader<'_>, name: &str, node: &Node<'_>) -> Middlewar
 }
 
 /// `attempts` counts the first try too (`pkg/middlewares/retry`).
-fn retry(reader: &Reader<'_>, node: &Node<'_>) -> Retry {
+fn retry(reader: &Reader, node: &Node<'_>) -> Retry {
     let fields = Fields::new(reader, node, "retry");
     fields.skip(&["initialInterval", "timeout", "maxRequestBodyBytes"]);
     let count = fields.number("attempts").map(|tries| Setting::new(tries.value.saturating_sub(1), tries.place));

@@ -12,7 +12,7 @@ mod service;
 mod state;
 mod static_config;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 pub use state::state;
 
@@ -20,6 +20,7 @@ use super::clean_name;
 use super::data::{self, Fields, Node, ProblemKind, Reader, Syntax, Value, go_duration_ms};
 use super::model::{Gravity, Model, Notice, Process, Setting};
 use super::source::{Files, Place, Source};
+use crate::balancer::maps::HashSet;
 use crate::domain::balancer::BalancerKind;
 
 /// Most files that one config may name.
@@ -143,7 +144,7 @@ fn meant(name: &str, owner: &str) -> String {
 }
 
 /// A duration as Traefik writes it (a Go duration or plain seconds), in milliseconds.
-fn duration(fields: &Fields<'_, '_, '_>, name: &str) -> Option<Setting<u64>> {
+fn duration(fields: &Fields<'_, '_>, name: &str) -> Option<Setting<u64>> {
     fields.duration(name, "30s", |node| {
         let text = node.text()?;
         let seconds =
@@ -176,7 +177,7 @@ impl Parts {
             }
             Some(root) => self.root(&reader, root),
             None if tree.problems.is_empty() => {
-                let place = Place { file, line: 1, column: 1, ..Place::default() };
+                let place = Place::of_line(file, 1);
                 reader.tell(Gravity::Warning, place, "the file is empty");
             }
             None => {}
@@ -184,7 +185,7 @@ impl Parts {
         self.notices.append(&mut reader.into_notices());
     }
 
-    fn root(&mut self, reader: &Reader<'_>, root: &Node<'_>) {
+    fn root(&mut self, reader: &Reader, root: &Node<'_>) {
         if let Value::List(items) = &root.value {
             // `/api/entrypoints`
             for item in items.iter().filter(|item| item.get("address").is_some()) {
@@ -224,7 +225,7 @@ impl Parts {
     }
 
     /// Routers, services, middlewares and transports of one protocol.
-    fn section<'n, 'a: 'n>(&mut self, reader: &Reader<'_>, protocol: Protocol, get: impl Fn(&str) -> Option<&'n Node<'a>>) {
+    fn section<'n, 'a: 'n>(&mut self, reader: &Reader, protocol: Protocol, get: impl Fn(&str) -> Option<&'n Node<'a>>) {
         let entries = |part: &str| get(part).map(Node::entries).unwrap_or_default();
         for entry in entries("middlewares") {
             self.middlewares.insert((protocol, plain(&entry.key)), middleware::middleware(reader, &entry.key, &entry.node));

@@ -20,7 +20,7 @@ pub struct Router {
     pub place: Place,
 }
 
-pub fn router(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<'_>) -> Router {
+pub fn router(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>) -> Router {
     let fields = Fields::new(reader, node, format!("router {}", clean_name(name)));
     fields.skip(&["status", "using", "ruleSyntax", "observability", "name", "provider", "parentRefs"]);
     for error in fields.list("error") {

@@ -1,6 +1,5 @@
 //! Services: load balancers with their servers, and services over services.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::clean_name;
@@ -12,6 +11,7 @@ use super::super::model::{
 use super::super::source::Place;
 use super::super::state::Admin;
 use super::{Protocol, duration, meant};
+use crate::balancer::maps::HashSet;
 
 pub enum Service {
     Balancer {
@@ -40,7 +40,7 @@ pub struct Transport {
     pub verified: bool,
 }
 
-pub fn service(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<'_>) -> Service {
+pub fn service(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>) -> Service {
     let fields = Fields::new(reader, node, format!("service {}", super::plain(name)));
     fields.skip(&["status", "usedBy", "serverStatus", "type", "name", "provider"]);
     for error in fields.list("error") {
@@ -87,7 +87,7 @@ pub fn service(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<
     service
 }
 
-fn balancer_of(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<'_>, place: Place) -> (Pool, Option<String>) {
+fn balancer_of(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>, place: Place) -> (Pool, Option<String>) {
     let fields = Fields::new(reader, node, format!("service {}", super::plain(name)));
     fields.skip(&["passHostHeader", "responseForwarding", "proxyProtocol", "terminationDelay"]);
     let mode = match protocol {
@@ -100,7 +100,7 @@ fn balancer_of(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<
     pool.persistence = fields.get("sticky").and_then(|sticky| cookie(reader, sticky)).into_iter().collect();
     pool.check = fields.get("healthCheck").map(|check| self::check(reader, protocol, check));
     pool.passive = fields.get("passiveHealthCheck").map(|node| passive(reader, node));
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for node in fields.list("servers") {
         let own = Fields::new(reader, node, "server");
         own.skip(&["preservePath", "scheme", "port"]);
@@ -133,7 +133,7 @@ fn balancer_of(reader: &Reader<'_>, protocol: Protocol, name: &str, node: &Node<
 }
 
 /// A weight of 0 or less takes a server out without a word (`loadbalancer/wrr`).
-fn weight_of(reader: &Reader<'_>, pool: &str, node: &Node<'_>) -> Option<Setting<u32>> {
+fn weight_of(reader: &Reader, pool: &str, node: &Node<'_>) -> Option<Setting<u32>> {
     let Some(weight) = node.i64() else {
         reader.error(node, "`weight` has to be a whole number");
         return None;
@@ -144,7 +144,7 @@ fn weight_of(reader: &Reader<'_>, pool: &str, node: &Node<'_>) -> Option<Setting
     Some(reader.setting(u32::try_from(weight.max(0)).unwrap_or(u32::MAX), node))
 }
 
-fn algorithm(fields: &Fields<'_, '_, '_>) -> Algorithm {
+fn algorithm(fields: &Fields<'_, '_>) -> Algorithm {
     let reader = fields.reader();
     let written = fields.get("strategy");
     let name = fields.text("strategy").map_or("wrr".to_owned(), |name| clean_name(name).to_ascii_lowercase());
@@ -173,7 +173,7 @@ fn algorithm(fields: &Fields<'_, '_, '_>) -> Algorithm {
     algorithm
 }
 
-fn cookie(reader: &Reader<'_>, sticky: &Node<'_>) -> Option<Persistence> {
+fn cookie(reader: &Reader, sticky: &Node<'_>) -> Option<Persistence> {
     let node = sticky.get("cookie")?;
     let fields = Fields::new(reader, node, "sticky cookie");
     fields.skip(&["path", "domain"]);
@@ -196,7 +196,7 @@ fn cookie(reader: &Reader<'_>, sticky: &Node<'_>) -> Option<Persistence> {
 }
 
 /// One failure takes a server out, one success brings it back (`pkg/healthcheck`). Defaults are laid in.
-fn check(reader: &Reader<'_>, protocol: Protocol, node: &Node<'_>) -> Check {
+fn check(reader: &Reader, protocol: Protocol, node: &Node<'_>) -> Check {
     let fields = Fields::new(reader, node, "healthCheck");
     fields.skip(&["scheme", "hostname", "port", "headers", "followRedirects", "unhealthyInterval"]);
     let grpc = fields.text("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("grpc"));
@@ -221,7 +221,7 @@ fn check(reader: &Reader<'_>, protocol: Protocol, node: &Node<'_>) -> Check {
     check
 }
 
-fn passive(reader: &Reader<'_>, node: &Node<'_>) -> Passive {
+fn passive(reader: &Reader, node: &Node<'_>) -> Passive {
     let fields = Fields::new(reader, node, "passiveHealthCheck");
     let window = duration(&fields, "failureWindow").map_or(10_000, |setting| setting.value);
     let max_fails = Some(fields.u64("maxFailedAttempts").unwrap_or(1));
@@ -250,7 +250,7 @@ pub fn server(url: &str, protocol: Protocol) -> Server {
 }
 
 /// `serversTransport` of the static file or one of the dynamic ones.
-pub fn transport(reader: &Reader<'_>, node: &Node<'_>) -> Transport {
+pub fn transport(reader: &Reader, node: &Node<'_>) -> Transport {
     let fields = Fields::new(reader, node, "serversTransport");
     fields.skip(&[
         "serverName",
@@ -263,7 +263,7 @@ pub fn transport(reader: &Reader<'_>, node: &Node<'_>) -> Transport {
         "proxyProtocol",
     ]);
     let mut transport = Transport { verified: true, ..Transport::default() };
-    let insecure = |fields: &Fields<'_, '_, '_>| fields.bool("insecureSkipVerify") == Some(true);
+    let insecure = |fields: &Fields<'_, '_>| fields.bool("insecureSkipVerify") == Some(true);
     transport.verified &= !insecure(&fields);
     if let Some(tls) = fields.get("tls") {
         transport.verified &= !insecure(&Fields::new(reader, tls, "tls"));

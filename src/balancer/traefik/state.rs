@@ -1,12 +1,11 @@
 //! Run-time state of Traefik: `/api/rawdata`.
 
-use std::collections::{HashMap, HashSet};
-
 use super::super::data::{self, Node, Syntax};
 use super::super::state::{Admin, Health, PoolState, ServerState, State};
 use super::link::pool_name;
 use super::service::server;
 use super::{Protocol, clean_name, plain};
+use crate::balancer::maps::{HashMap, HashSet};
 
 /// Reads what `/api/rawdata` answers. The error is one sentence.
 pub fn state(text: &str) -> Result<State, String> {
@@ -27,7 +26,7 @@ pub fn state(text: &str) -> Result<State, String> {
             let servers = balancer.get("servers").map(Node::items).unwrap_or_default();
             let status = entry.node.get("serverStatus").map(Node::entries).unwrap_or_default();
             let status: HashMap<&str, Option<&str>> = status.iter().map(|entry| (&*entry.key, entry.node.text())).collect();
-            let mut seen = HashSet::new();
+            let mut seen = HashSet::default();
             let mut found: Vec<ServerState> = Vec::new();
             for node in servers {
                 let Some(url) = node.get("url").or_else(|| node.get("address")).and_then(Node::text) else { continue };

@@ -15,7 +15,7 @@ pub struct Entry {
     pub middlewares: Vec<String>,
 }
 
-pub fn read(reader: &Reader<'_>, root: &Fields<'_, '_, '_>, parts: &mut Parts) {
+pub fn read(reader: &Reader, root: &Fields<'_, '_>, parts: &mut Parts) {
     for point in root.get("entryPoints").map(Node::entries).unwrap_or_default() {
         parts.entries.push(entry(reader, &point.key, &point.node));
     }
@@ -63,14 +63,14 @@ pub fn read(reader: &Reader<'_>, root: &Fields<'_, '_, '_>, parts: &mut Parts) {
 
 /// Where the API is without a router of its own: at the entry point `traefik`, on port 8080 of every address unless
 /// the config says otherwise.
-fn surface(reader: &Reader<'_>, what: &str, writes: bool, node: &Node<'_>, parts: &Parts) -> AdminSurface {
+fn surface(reader: &Reader, what: &str, writes: bool, node: &Node<'_>, parts: &Parts) -> AdminSurface {
     let point =
         parts.entries.iter().find(|entry| entry.listener.name == "traefik").and_then(|entry| entry.listener.binds.first());
     let address = point.map_or("*:8080", |bind| &bind.address).to_owned();
     AdminSurface { what: what.into(), address, guarded: false, writes, place: reader.place(node) }
 }
 
-pub fn entry(reader: &Reader<'_>, name: &str, node: &Node<'_>) -> Entry {
+pub fn entry(reader: &Reader, name: &str, node: &Node<'_>) -> Entry {
     let name = clean_name(name);
     let fields = Fields::new(reader, node, format!("entry point {name}"));
     fields.skip(&[

@@ -17,7 +17,7 @@ fn read(texts: &[(&str, &str)]) -> Model {
 
 fn told(model: &Model, gravity: Gravity) -> Vec<String> {
     let grave = model.notices.iter().filter(|notice| notice.gravity >= gravity);
-    grave.map(|notice| format!("{}: {}", notice.place.line, notice.text)).collect()
+    grave.map(|notice| format!("{}: {}", notice.place.line(), notice.text)).collect()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn static_and_dynamic_files_are_one_config() {
     assert_eq!((check.kind, check.interval_ms, check.timeout_ms, check.fall), (CheckKind::Http, Some(1000), Some(500), Some(1)));
     let weights: Vec<_> = app.servers.iter().map(|server| (server.name.as_str(), server.configured_weight())).collect();
     assert_eq!(weights, [("http://127.0.0.1:9001", 5), ("http://127.0.0.1:9002", 1), ("http://127.0.0.1:9003", 1)]);
-    assert_eq!((app.servers[0].place.file, app.servers[0].place.line), (1, 10));
+    assert_eq!((app.servers[0].place.file(), app.servers[0].place.line()), (1, 10));
     let sticky = &model.pool("api").expect("api").persistence[0];
     assert!(sticky.key == "SRV" && sticky.http_only && !sticky.secure);
     let algorithm = &model.pool("p2c").expect("p2c").algorithm;

@@ -75,7 +75,7 @@ struct Spot<'a> {
     end_line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_column: Option<usize>,
-    raw: &'a str,
+    raw: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     when: Option<&'a str>,
 }
@@ -132,12 +132,12 @@ fn spot<'a>(report: &'a Report, place: &'a Place) -> Option<Spot<'a>> {
     let region = report.region(place);
     Some(Spot {
         file: &source.name,
-        line: place.line,
-        column: place.column,
+        line: place.line(),
+        column: place.column(),
         end_line: region.map(|region| region.end_line),
         end_column: region.map(|region| region.end_column),
-        raw: &place.raw,
-        when: place.when.as_deref(),
+        raw: place.raw(),
+        when: place.when(),
     })
 }
 

@@ -68,7 +68,7 @@ impl Report {
     ) -> Self {
         // A template of a hundred servers says the same a hundred times.
         let mut told = HashSet::new();
-        model.notices.retain(|notice| told.insert((notice.place.file, notice.place.start, notice.text.clone())));
+        model.notices.retain(|notice| told.insert((notice.place.file(), notice.place.span().start, notice.text.clone())));
         let lines = sources.iter().map(|source| Lines::new(&source.text)).collect();
         Self { model, sources, lines, findings, changes, bar }
     }
@@ -96,7 +96,7 @@ impl Report {
     }
 
     pub fn source(&self, place: &Place) -> Option<&Source> {
-        self.sources.get(place.file).filter(|_| place.line > 0)
+        self.sources.get(place.file()).filter(|_| place.line() > 0)
     }
 
     /// The file's name as it stands on the disk: a Caddyfile's without the word that its text is JSON.
@@ -107,13 +107,13 @@ impl Report {
     /// None where the place is no place in a file on the disk.
     pub fn region(&self, place: &Place) -> Option<Region> {
         let source = self.source(place).filter(|source| !source.name.ends_with(ADAPTED))?;
-        let (line, column) = (place.line, place.column.max(1));
+        let (line, column) = (place.line(), place.column().max(1));
         let (mut end_line, mut end_column) = (line, column + 1);
         if let Some(text) = source.text.get(place.span()).filter(|text| !text.trim_end().is_empty()) {
-            (end_line, end_column) = self.lines[place.file].locate(&source.text, place.start + text.trim_end().len());
+            (end_line, end_column) = self.lines[place.file()].locate(&source.text, place.span().start + text.trim_end().len());
         }
-        let before = source.text[..place.end.min(source.text.len())].rsplit('\n').next().unwrap_or_default();
-        let exact = !place.raw.contains(REDACTED) && !before.contains(REDACTED);
+        let before = source.text[..place.span().end.min(source.text.len())].rsplit('\n').next().unwrap_or_default();
+        let exact = !place.raw().contains(REDACTED) && !before.contains(REDACTED);
         Some(Region { line, column, end_line, end_column, exact })
     }
 }

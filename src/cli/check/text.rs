@@ -46,7 +46,8 @@ pub fn render(report: &Report, colours: bool) -> String {
     let notes: Vec<_> = report.notices(Gravity::Note).collect();
     for note in notes.iter().take(MOST_EACH) {
         let file = report.source(&note.place).map_or("", |source| &source.name);
-        let place = if file.is_empty() { String::new() } else { format!("{}: ", spot(file, note.place.line, note.place.column)) };
+        let place =
+            if file.is_empty() { String::new() } else { format!("{}: ", spot(file, note.place.line(), note.place.column())) };
         out += &format!("note: {place}{}\n", lines(&note.text));
     }
     if notes.len() > MOST_EACH {
@@ -122,12 +123,12 @@ fn draw<'a>(report: &Report, renderer: &Renderer, all: impl Iterator<Item = Diag
 
 fn shown<'a>(group: Group<'a>, report: &Report, place: &Place, is_main: bool) -> Group<'a> {
     let Some(source) = report.source(place) else { return group };
-    let origin = Origin::path(source.name.clone()).line(place.line).char_column(place.column.max(1));
+    let origin = Origin::path(source.name.clone()).line(place.line()).char_column(place.column().max(1));
     let Some((line, span)) = excerpt(&source.text, place) else { return group.element(origin) };
     let kind = if is_main { AnnotationKind::Primary } else { AnnotationKind::Context };
     // Of a line whose beginning is cut off the snippet would count wrong columns.
     let is_whole = !line.starts_with(CUT);
-    let snippet = Snippet::source(line).line_start(place.line).annotation(kind.span(span));
+    let snippet = Snippet::source(line).line_start(place.line()).annotation(kind.span(span));
     if is_whole { group.element(snippet.path(source.name.clone())) } else { group.element(origin).element(snippet) }
 }
 
@@ -136,9 +137,9 @@ fn shown<'a>(group: Group<'a>, report: &Report, place: &Place, is_main: bool) ->
 fn excerpt(text: &str, place: &Place) -> Option<(String, Range<usize>)> {
     const BEFORE: usize = 60;
     const MOST: usize = 200;
-    let begin = text.get(..place.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let begin = text.get(..place.span().start)?.rfind('\n').map_or(0, |at| at + 1);
     let line = text[begin..].split('\n').next().unwrap_or_default().trim_end();
-    let (start, end) = (place.start - begin, place.end.max(place.start + 1) - begin);
+    let (start, end) = (place.span().start - begin, place.span().end.max(place.span().start + 1) - begin);
     let column = line.get(..start)?.chars().count();
     let from = if line.len() > MOST { column.saturating_sub(BEFORE) } else { 0 };
     let mut out = if from > 0 { CUT.to_string() } else { String::new() };
@@ -195,10 +196,10 @@ pub fn summary(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::balancer::source::Lines;
+    use crate::balancer::source::Origin;
 
     fn underlined(text: &str, span: Range<usize>) -> (String, String) {
-        let place = Lines::new(text).place(text, 0, span);
+        let place = Place::new(&Origin::new(0, text), span);
         let (line, span) = excerpt(text, &place).expect("a line");
         (line[span].to_owned(), line)
     }
@@ -226,8 +227,8 @@ mod tests {
 
     #[test]
     fn a_place_that_is_none_shows_no_line() {
-        let wrong = Place { line: 1, start: 2, end: 9, ..Place::default() };
-        assert_eq!(excerpt("ää", &Place { start: 1, ..wrong.clone() }), None);
-        assert_eq!(excerpt("", &wrong), None);
+        let place = |span| Place::new(&Origin::new(0, "another text"), span);
+        assert_eq!(excerpt("ää", &place(1..9)), None);
+        assert_eq!(excerpt("", &place(2..9)), None);
     }
 }

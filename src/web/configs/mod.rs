@@ -83,11 +83,11 @@ impl FindingList {
         let place = |place: &crate::balancer::source::Place| {
             let name = match self.files.as_slice() {
                 [] | [_] => String::new(),
-                files => files.get(place.file).map(|name| format!("{name}, ")).unwrap_or_default(),
+                files => files.get(place.file()).map(|name| format!("{name}, ")).unwrap_or_default(),
             };
-            (format!("{}#{}", self.page, text::anchor(place.file, place.line)), format!("{name}line {}", place.line))
+            (format!("{}#{}", self.page, text::anchor(place.file(), place.line())), format!("{name}line {}", place.line()))
         };
-        finding.places.iter().filter(|place| place.line > 0).take(4).map(place).collect()
+        finding.places.iter().filter(|place| place.line() > 0).take(4).map(place).collect()
     }
 
     /// Where the form is that lets it stand.

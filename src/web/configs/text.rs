@@ -59,13 +59,13 @@ impl Text {
             for (nth, place) in finding.places.iter().take(50).enumerate() {
                 let text = if nth == 0 { finding.message.clone() } else { title.to_owned() };
                 let note = Note { colour: colour(finding.severity), word: finding.rule.clone(), text };
-                notes.entry((place.file, place.line)).or_default().push(note);
+                notes.entry((place.file(), place.line())).or_default().push(note);
             }
         }
         for notice in notices {
             let (colour, word) = notice_mark(notice.gravity);
             let note = Note { colour, word: word.to_owned(), text: notice.text.clone() };
-            notes.entry((notice.place.file, notice.place.line)).or_default().push(note);
+            notes.entry((notice.place.file(), notice.place.line())).or_default().push(note);
         }
         let sources = Source::split("config", config);
         let several = sources.len() > 1;

@@ -38,7 +38,7 @@ fn compare(configs: impl Iterator<Item = (String, String)>) {
             let said: Vec<&str> = said.lines().filter(|l| l.contains("ALERT")).take(3).collect();
             let ours = errors
                 .first()
-                .map_or(String::new(), |n| format!("{}:{} {} «{}»", n.place.line, n.place.column, n.text, n.place.raw));
+                .map_or(String::new(), |n| format!("{}:{} {} «{}»", n.place.line(), n.place.column(), n.text, n.place.raw()));
             let verb = if no { "refuses" } else { "takes" };
             differ.push(format!("#{count} [{}] HAProxy {verb}: {said:?} | we: {ours}", broken.replace('\n', "⏎")));
         }
@@ -76,7 +76,8 @@ fn ours(text: &str) -> Vec<String> {
     let lines: Vec<String> = text
         .lines()
         .map(|line| {
-            let words: Vec<String> = haproxy::tokens::split(line).tokens.into_iter().map(|token| token.text).collect();
+            let words: Vec<String> =
+                haproxy::tokens::split(line).tokens.into_iter().map(|token| token.text.into_owned()).collect();
             words.join(" ").replace("${LOGHOST-127.0.0.1}", "127.0.0.1").replace("${A-b}", "b")
         })
         .collect();

@@ -380,7 +380,7 @@ fn nginx_says(folder: &Path, text: &str) -> Verdict {
 fn we_say(text: &str) -> Verdict {
     let model = nginx::parse(&[Source::new("nginx.conf", text)], &mut NoFiles, Some("1.31.3"));
     let errors: Vec<_> = model.notices.iter().filter(|notice| notice.gravity == Gravity::Error).collect();
-    let said = errors.iter().map(|notice| format!("{}: {}\n", notice.place.line, notice.text)).collect();
+    let said = errors.iter().map(|notice| format!("{}: {}\n", notice.place.line(), notice.text)).collect();
     Verdict { refused: !errors.is_empty(), said }
 }
 

@@ -38,7 +38,7 @@ fn a_dump_is_read_with_what_it_includes() {
     assert_eq!(model.process.workers.as_ref().map(|workers| workers.value), Some(2));
     assert_eq!(model.process.maxconn.as_ref().map(|most| most.value), Some(1024));
     let app = model.pool("app").expect("app");
-    assert_eq!((app.scope, app.place.file, app.place.line), (Scope::Process, 1, 1));
+    assert_eq!((app.scope, app.place.file(), app.place.line()), (Scope::Process, 1, 1));
     assert_eq!(app.servers[0].configured_weight(), 5);
     let passive = app.servers[0].passive.as_ref().expect("passive");
     assert_eq!((passive.max_fails, passive.out_ms), (Some(3), Some(10_000)));
@@ -69,7 +69,7 @@ fn a_dump_is_read_with_what_it_includes() {
 fn the_torture_file_gives_all_that_can_be_had() {
     let model = model(TORTURE);
     // `{2,3}` without quotes in the map begins a block, as it does for nginx.
-    assert!(model.notices.iter().any(|notice| notice.gravity == Gravity::Error && notice.place.line == 4));
+    assert!(model.notices.iter().any(|notice| notice.gravity == Gravity::Error && notice.place.line() == 4));
     let http = "map $http_upgrade $connection_upgrade { default upgrade; '' close; ~^(?<x>\\d{2,3})$ \"a b\"; }";
     let mended = TORTURE
         .replace(http, "map $http_upgrade $connection_upgrade { default upgrade; '' close; \"~^(?<x>\\d{2,3})$\" \"a b\"; }");
@@ -121,7 +121,7 @@ fn inner_blocks_replace_what_outer_ones_say() {
     );
     assert_eq!(errors(&model), [""; 0]);
     let (a, b) = (model.pool("a").expect("a"), model.pool("b").expect("b"));
-    assert_eq!(a.timeouts.server.as_ref().map(|time| (time.value, time.place.column > 1)), Some((60_000, true)));
+    assert_eq!(a.timeouts.server.as_ref().map(|time| (time.value, time.place.column() > 1)), Some((60_000, true)));
     assert_eq!((a.retry.on.as_slice(), b.retry.on.as_slice()), (["off".to_owned()].as_slice(), ["error".to_owned()].as_slice()));
     assert_eq!((b.servers[0].tls, b.servers[0].tls_verified, b.servers[0].resolution), (true, Some(true), Resolution::AtStart));
     assert_eq!(a.passive.as_ref().and_then(|passive| passive.max_fails), Some(1));
@@ -194,11 +194,11 @@ fn includes_are_followed_and_bounded() {
     ]);
     let model = parse(&main("include /etc/nginx/[ab].conf;"), &mut files, None);
     assert_eq!((errors(&model), model.pools.len(), model.files.len()), (Vec::new(), 2, 4));
-    assert_eq!(model.pool("b").expect("b").servers[0].place.file, 3);
+    assert_eq!(model.pool("b").expect("b").servers[0].place.file(), 3);
     let model = parse(&main("include /etc/nginx/round.conf;"), &mut files, None);
     assert!(errors(&model)[0].contains("circle"), "{:?}", model.notices);
     let model = parse(&main("include none.conf; include none/*.conf;"), &mut files, None);
-    assert_eq!((errors(&model).len(), model.notices[0].place.line), (1, 3));
+    assert_eq!((errors(&model).len(), model.notices[0].place.line()), (1, 3));
     let model = parse(&main("include none.conf;"), &mut NoFiles, None);
     assert_eq!((errors(&model).len(), model.notices.len()), (0, 1));
     let doubling = (0..64).map(|n| Source::new(format!("{n}"), format!("include {}; include {};", n + 1, n + 1)));
