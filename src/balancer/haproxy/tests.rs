@@ -335,7 +335,7 @@ fn many_branches_are_told_as_far_as_there_is_room() {
         let elifs: String = (0..branches).map(|n| format!(".elif defined(B{n})\n")).collect();
         format!(".if defined(A)\n{elifs}backend b\n.endif\n")
     };
-    let when = |branches| read(&text(branches)).pools[0].place.when.clone();
+    let when = |branches| read(&text(branches)).pools[0].place.when().map(str::to_owned);
     assert_eq!(when(1).as_deref(), Some("not (defined(A)) and defined(B0)"));
     let many = when(3_000).expect("conditions");
     assert!(many.starts_with("not (defined(A)) and not (defined(B0)) and not (defined(B1))"), "{many}");

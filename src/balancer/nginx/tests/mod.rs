@@ -114,8 +114,8 @@ fn two_files_of_one_name_have_their_own_places() {
     let dump = "# configuration file /a:\ninclude /b;\n# configuration file /b:\n\n# configuration file /b:\nnonsense on;\n";
     let model = parse(&Source::split("x", dump), &mut NoFiles, None);
     assert_eq!(model.files, ["/a", "/b", "/b"]);
-    let place = &model.notices.iter().find(|notice| notice.place.raw.contains("nonsense")).expect("it is told").place;
-    assert_eq!((place.file, place.line, place.column), (2, 1, 1));
+    let place = &model.notices.iter().find(|notice| notice.place.raw().contains("nonsense")).expect("it is told").place;
+    assert_eq!((place.file(), place.line(), place.column()), (2, 1, 1));
 }
 
 proptest! {
