@@ -107,6 +107,12 @@ fn parsed(kind: BalancerKind, data: &[u8]) {
     let (sources, model) = parse(kind, &text, version);
     assert_eq!(model.kind, kind);
     balancer::is_config(kind, &text);
+    let pools = model.pools.iter().flat_map(|pool| pool.servers.iter().map(|server| &server.name).chain([&pool.name]));
+    let listeners = model.listeners.iter().map(|listener| &listener.name);
+    let told = model.notices.iter().map(|notice| &notice.text);
+    for words in pools.chain(listeners).chain(told).chain(&model.files) {
+        assert!(!words.contains(char::is_control), "{words:?} does not fit on a line");
+    }
     // Files that are included are the text itself; see `Mirror`. Names may be there twice.
     let named = |name: &String| {
         let found = sources.iter().filter(|source| printable(&source.name) == *name).map(|source| source.text.as_str());
@@ -171,6 +177,8 @@ pub fn state(data: &[u8]) {
         assert_eq!(diff::state_changes(Some(state), state), [] as [&str; 0]);
         assert!(state.decides_as(state));
         for pool in &state.pools {
+            let names = pool.servers.iter().map(|server| &server.name).chain([&pool.name]);
+            names.for_each(|name| assert!(!name.contains(char::is_control), "{name:?} does not fit on a line"));
             let shares: Vec<f64> = pool.servers.iter().filter_map(|server| pool.expected_share(server)).collect();
             assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
         }
