@@ -100,6 +100,8 @@ impl<'f> Reader<'f> {
             let begin = start + shift;
             let words = Words { tokens: &split.tokens, text, origin: &plain, line: number + 1, start: begin };
             self.line_faults(&Words { origin: conditions.here(), ..words }, &split, whole, shift);
+            // HAProxy refuses a line with more words than these.
+            let words = Words { tokens: split.tokens.get(..MAX_WORDS).unwrap_or(&split.tokens), ..words };
             if words.get(0).starts_with('.') {
                 conditions.read(&words, self.release, &mut self.told);
             } else if words.len() > 0 {

