@@ -12,6 +12,7 @@ mod oracle;
 mod people;
 mod recording;
 mod redaction;
+mod replicas;
 mod store;
 mod tasks;
 mod timeline;
