@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{
-    AdminSurface, Algorithm, Bind, Check, Limits, Listener, Mode, Passive, Persistence, Pool, Resolution, Retry, Role, Route,
-    Scope, Server, Setting, Target, Timeouts,
+    AdminSurface, Algorithm, Bind, Check, Limits, Listener, Mode, Own, Passive, Persistence, Pool, Resolution, Retry, Role,
+    Route, Scope, Server, Setting, Target, Timeouts,
 };
 use super::source::Place;
 use super::state::Admin;
@@ -143,6 +143,7 @@ pub enum ListenerPart {
 pub enum RoutePart {
     Target(Target),
     Definitions(Vec<String>),
+    Own(Option<Box<Own>>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -209,6 +210,19 @@ pub enum Bound {
 }
 
 impl Timer {
+    pub const ALL: [Self; 10] = [
+        Self::Client,
+        Self::Connect,
+        Self::Send,
+        Self::Server,
+        Self::Request,
+        Self::Headers,
+        Self::Queue,
+        Self::Keepalive,
+        Self::Tunnel,
+        Self::Check,
+    ];
+
     pub fn read(self, timeouts: &Timeouts) -> &Option<Setting<u64>> {
         match self {
             Self::Client => &timeouts.client,

@@ -147,7 +147,20 @@ pub struct Route {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub definitions: Vec<String>,
     pub target: Target,
+    /// What holds on this way other than in its pools (nginx locations); none where nothing differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<Own>>,
     pub place: Place,
+}
+
+/// Timeouts and retries of one way to a pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Own {
+    /// Those that are others than the pool's, a default that holds instead written out.
+    pub timeouts: Timeouts,
+    /// None where it is the pool's.
+    pub retry: Option<Retry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -1,9 +1,10 @@
 //! What rules ask of a pool again and again: who serves, what weights mean there, how to say it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
-use super::Case;
-use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Role, Route, Server};
+use super::{Case, Finding};
+use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Retry, Role, Route, Server, Timeouts};
 use crate::balancer::state::{Admin, Health};
 use crate::domain::balancer::BalancerKind;
 
@@ -98,10 +99,52 @@ fn panics(pool: &Pool) -> bool {
     100.0 * size(healthy) < number(threshold) * size(active().count())
 }
 
+/// Timeouts and retries of a pool, or of one route to it.
+pub(super) struct Way<'a> {
+    pub pool: &'a Pool,
+    pub route: Option<&'a Route>,
+    /// Of a route only those that are not its pool's.
+    pub timeouts: &'a Timeouts,
+    pub retry: &'a Retry,
+}
+
+/// Of a route whose retries are its pool's: they are told there.
+static POOLS_RETRY: LazyLock<Retry> = LazyLock::new(Retry::default);
+
+impl Way<'_> {
+    /// " (location /slow)" behind the pool's name.
+    pub fn said(&self) -> String {
+        let condition = |route: &Route| route.condition.clone().unwrap_or_else(|| "the default route".to_owned());
+        self.route.map_or_else(String::new, |route| format!(" ({})", condition(route)))
+    }
+
+    pub fn finding(&self, message: String, remedy: &str) -> Finding {
+        let finding = Finding::pool(self.pool, message, remedy);
+        match self.route {
+            Some(route) => finding.about(format!("{}{}", route.listener, self.said())).at(&route.place),
+            None => finding,
+        }
+    }
+}
+
 impl<'a> Case<'a> {
     pub(super) fn views(&self) -> impl Iterator<Item = View<'a>> {
         let model = self.model;
         model.pools.iter().map(move |pool| View::new(model, pool))
+    }
+
+    /// Every pool, then the routes that have timeouts or retries other than their pools.
+    pub(super) fn ways(&self) -> Vec<Way<'a>> {
+        let model = self.model;
+        let of_pool = |pool: &'a Pool| Way { pool, route: None, timeouts: &pool.timeouts, retry: &pool.retry };
+        let mut found: Vec<Way> = model.pools.iter().map(of_pool).collect();
+        let by_name: HashMap<&str, &Pool> = model.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
+        for (route, own) in model.routes.iter().filter_map(|route| Some((route, route.own.as_deref()?))) {
+            let pools = route.target.pools().into_iter().filter_map(|name| by_name.get(name).copied());
+            let retry = own.retry.as_ref().unwrap_or(&POOLS_RETRY);
+            found.extend(pools.map(|pool| Way { pool, route: Some(route), timeouts: &own.timeouts, retry }));
+        }
+        found
     }
 
     /// Pools that some route can lead to, by name.

@@ -74,6 +74,7 @@ fn refer(
             list(&mut routes, &edits, |route, part| match part {
                 RoutePart::Target(to) => route.target.clone_from(to),
                 RoutePart::Definitions(to) => route.definitions.clone_from(to),
+                RoutePart::Own(to) => route.own.clone_from(to),
             });
         }
         let new = listener_names.get(name.as_str()).copied();

@@ -6,6 +6,7 @@ use super::apply::renamed;
 use super::defaults::plain;
 use super::group::Item;
 use super::matching::Matched;
+use super::own;
 use super::words::{self, Said, value, verb};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, RoutePart};
 use crate::balancer::model::{AdminSurface, Bind, Model, Persistence, PersistenceKind, Route, Setting};
@@ -250,7 +251,12 @@ fn of_listener<'a>(
     let (old_keys, new_keys) = (conditions(olds), conditions(news));
     let matched = Matched::by_name(old_keys.iter().map(String::as_str), new_keys.iter().map(String::as_str));
     let from = items.len();
-    let mut push = |kind: ChangeKind, said: Said, edit: ListEdit<Route, _>, old: Option<&Route>, new: Option<&Route>| {
+    let push = |items: &mut Vec<Item<'a>>,
+                kind: ChangeKind,
+                said: Said,
+                edit: ListEdit<Route, _>,
+                old: Option<&Route>,
+                new: Option<&Route>| {
         let item = Item::new(kind, said)
             .edit(Edit::Routes { listener: before.to_owned(), edit })
             .places(old.map(|route| &route.place), new.map(|route| &route.place));
@@ -260,13 +266,13 @@ fn of_listener<'a>(
     for at in &matched.gone {
         let route = olds[*at];
         let said = verb("routes", format!("no longer sends to {}{}", words::target(&route.target), when(route)));
-        push(ChangeKind::Route, said, ListEdit::Removed { at: *at }, Some(route), None);
+        push(items, ChangeKind::Route, said, ListEdit::Removed { at: *at }, Some(route), None);
     }
     for at in &matched.come {
         let route = news[*at];
         let said = verb("routes", format!("now sends to {}{}", words::target(&route.target), when(route)));
         let item = Box::new(Route { listener: before.to_owned(), ..route.clone() });
-        push(ChangeKind::Route, said, ListEdit::Added { at: *at, item }, None, Some(route));
+        push(items, ChangeKind::Route, said, ListEdit::Added { at: *at, item }, None, Some(route));
     }
     for (old_at, new_at) in &matched.pairs {
         let (old, new) = (olds[*old_at], news[*new_at]);
@@ -281,7 +287,14 @@ fn of_listener<'a>(
                 format!("{was} → {is}")
             };
             let (before, after) = (RoutePart::Target(target), RoutePart::Target(new.target.clone()));
-            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+            push(
+                items,
+                ChangeKind::Route,
+                value(label, change),
+                ListEdit::Changed { at: *old_at, before, after },
+                Some(old),
+                Some(new),
+            );
         }
         let meant = |route: &Route| route.definitions.iter().map(|definition| plain(definition)).collect::<Vec<_>>();
         if meant(old) != meant(new) {
@@ -295,7 +308,23 @@ fn of_listener<'a>(
             let (before, after) =
                 (RoutePart::Definitions(old.definitions.clone()), RoutePart::Definitions(new.definitions.clone()));
             let label = format!("route{} to {},", when(new), words::target(&new.target));
-            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+            push(
+                items,
+                ChangeKind::Route,
+                value(label, change),
+                ListEdit::Changed { at: *old_at, before, after },
+                Some(old),
+                Some(new),
+            );
+        }
+    }
+    for (old_at, new_at) in &matched.pairs {
+        let (old, new) = (olds[*old_at], news[*new_at]);
+        for (kind, said, was, is) in own::changes(old, new) {
+            let (from, to) = (RoutePart::Own(old.own.clone()), RoutePart::Own(new.own.clone()));
+            let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
+            let item = Item::new(kind, said).edit(Edit::Routes { listener: before.to_owned(), edit }).places(Some(was), Some(is));
+            items.push(Item { listener: Some(after), ..item });
         }
     }
     let kept = matched.kept();
@@ -304,7 +333,7 @@ fn of_listener<'a>(
         let name =
             |at: usize| format!("{} to {}", olds[at].condition.clone().unwrap_or_default(), words::target(&olds[at].target));
         let said = Said::Clause(format!("order of routes changed: {} is now tried before {}", name(turn[0]), name(turn[1])));
-        push(ChangeKind::Order, said, ListEdit::Reordered { kept }, Some(olds[turn[0]]), Some(olds[turn[1]]));
+        push(items, ChangeKind::Order, said, ListEdit::Reordered { kept }, Some(olds[turn[0]]), Some(olds[turn[1]]));
     } else if !kept.is_sorted()
         && let Some(item) = items[from..].iter_mut().find(|item| item.after.len() > item.before.len())
     {
@@ -314,11 +343,11 @@ fn of_listener<'a>(
 }
 
 /// Whether a route's place among the others decides. The one that takes the rest comes last wherever it stands; of
-/// nginx's locations only those with a pattern are tried in turn.
+/// nginx's locations only those with a pattern are tried in turn, and `if` and `rewrite` of a server.
 pub fn tried_in_turn(kind: BalancerKind, route: &Route) -> bool {
     match (&route.condition, kind) {
         (None, _) => false,
-        (Some(condition), BalancerKind::Nginx) => condition.contains('~'),
+        (Some(condition), BalancerKind::Nginx) => condition.contains('~') || !condition.starts_with("location"),
         (Some(_), _) => true,
     }
 }

@@ -9,6 +9,7 @@ mod group;
 mod lists;
 mod matching;
 mod merged;
+mod own;
 mod parts;
 mod secrets;
 mod state;

@@ -91,7 +91,7 @@ fn fields(what: &str, fields: Vec<(&str, Option<String>, Option<String>)>) -> Sa
 }
 
 impl Timer {
-    fn said(self) -> &'static str {
+    pub(super) fn said(self) -> &'static str {
         match self {
             Self::Client => "client timeout",
             Self::Connect => "connect timeout",
@@ -244,7 +244,7 @@ fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
     )
 }
 
-fn retry(old: &Retry, new: &Retry) -> Said {
+pub(super) fn retry(old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
     let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());

@@ -67,6 +67,8 @@ pub struct Declared {
     variables: HashSet<String>,
     /// Whether variables that are not declared can come from somewhere: a module that is loaded, a file not read.
     open: bool,
+    /// Whether all is read that can declare something.
+    pub complete: bool,
     /// Whether modules are loaded that can bring directives of their own.
     pub modules: bool,
     /// Zones of `limit_req_zone`, `limit_conn_zone` and of caches.
@@ -82,7 +84,7 @@ pub struct Declared {
 
 impl Declared {
     pub fn of(directives: &[Directive], complete: bool) -> Self {
-        let mut declared = Self { open: !complete, ..Self::default() };
+        let mut declared = Self { open: !complete, complete, ..Self::default() };
         declared.formats.insert("combined".to_owned());
         declared.collect(directives, false);
         declared

@@ -2,8 +2,6 @@
 //!
 //! Regular expressions are only looked over: whether PCRE takes one is known to PCRE alone.
 
-use std::collections::HashSet;
-
 use super::catalogue::{Contexts, MAIL_SERVER, STREAM, STREAM_SERVER, STREAM_UPSTREAM};
 use super::declared::{self, Declared};
 use super::listen;
@@ -265,17 +263,17 @@ fn limit(declared: &Declared, directive: &Directive) -> Refused {
     }
     match zone {
         None => Some((0, format!("{} needs zone=NAME", directive.name.text))),
-        Some((index, zone)) => unknown(&declared.zones, zone, directive, index),
+        Some((index, zone)) => unknown(declared, zone, directive, index),
     }
 }
 
 fn cache(declared: &Declared, directive: &Directive) -> Refused {
     let zone = directive.argument(0)?;
-    if zone == "off" || zone.contains('$') { None } else { unknown(&declared.zones, zone, directive, 0) }
+    if zone == "off" || zone.contains('$') { None } else { unknown(declared, zone, directive, 0) }
 }
 
-fn unknown(zones: &HashSet<String>, zone: &str, directive: &Directive, index: usize) -> Refused {
-    (!zones.contains(zone)).then(|| {
+fn unknown(declared: &Declared, zone: &str, directive: &Directive, index: usize) -> Refused {
+    (declared.complete && !declared.zones.contains(zone)).then(|| {
         (
             index,
             format!("{} uses the zone {zone:?}, which is not declared: declare it at http or stream level", directive.name.text),
@@ -293,7 +291,8 @@ fn access_log(declared: &Declared, directive: &Directive, context: Contexts) -> 
             return Some((0, "access_log of stream needs the name of a log_format".to_owned()));
         }
         Some(format)
-            if !declared.formats.contains(format) || (format == "combined" && context & (STREAM | STREAM_SERVER) != 0) =>
+            if (declared.complete && !declared.formats.contains(format))
+                || (format == "combined" && context & (STREAM | STREAM_SERVER) != 0) =>
         {
             return Some((1, format!("unknown log format {format:?}: declare it with log_format")));
         }

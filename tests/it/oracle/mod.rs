@@ -8,6 +8,7 @@ mod envoy;
 mod haproxy;
 mod haproxy_configs;
 pub mod nginx;
+mod nginx_parts;
 mod rules;
 mod traefik;
 
