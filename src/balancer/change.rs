@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{
-    AdminSurface, Algorithm, Bind, Check, Limits, Listener, Mode, Own, Passive, Persistence, Pool, Resolution, Retry, Role,
-    Route, Scope, Server, Setting, Target, Timeouts,
+    AdminSurface, Algorithm, Bind, Check, Group, Limits, Listener, Mode, Own, Passive, Persistence, Pool, Resolution, Retry,
+    Role, Route, Scope, Server, Setting, Target, Timeouts,
 };
 use super::source::Place;
 use super::state::Admin;
@@ -182,6 +182,7 @@ pub enum ServerPart {
     TlsVerified(Option<bool>),
     Resolution(Resolution),
     Tracks(Option<String>),
+    Group(Option<Group>),
 }
 
 /// A field of [`Timeouts`].

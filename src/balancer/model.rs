@@ -379,6 +379,9 @@ pub struct Passive {
     pub max_out_percent: Option<u64>,
     /// Below this share of healthy servers health is ignored (Envoy panic threshold), in percent.
     pub panic_percent: Option<u64>,
+    /// Whether requests fail then, instead of going to every server (Envoy `fail_traffic_on_panic`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub panic_fails: bool,
     pub place: Place,
 }
 
@@ -500,10 +503,22 @@ pub struct Server {
     pub resolution: Resolution,
     /// Whose state this server follows (HAProxy `track pool/server`).
     pub tracks: Option<String>,
+    /// The group that gets its share first; none where weights are compared over the whole pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// What the running balancer says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<ServerState>,
     pub place: Place,
+}
+
+/// Servers that get a share of their pool by the group's weight, and divide it by their own (Envoy localities).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Group {
+    pub name: String,
+    /// 0 for a group that gets nothing.
+    pub weight: u32,
 }
 
 impl Model {
@@ -536,6 +551,18 @@ impl Target {
 }
 
 impl Pool {
+    /// What the weight of one of its servers counts for, its group's share laid in: 1 for every server of a pool
+    /// without groups.
+    pub fn weight_factor(&self, server: &Server) -> f64 {
+        let Some(group) = &server.group else { return 1.0 };
+        let fellows = self
+            .servers
+            .iter()
+            .filter(|other| other.role == server.role && other.group.as_ref().is_some_and(|other| other.name == group.name));
+        let all: f64 = fellows.map(|fellow| f64::from(fellow.effective_weight())).sum();
+        if all > 0.0 { f64::from(group.weight) / all } else { 0.0 }
+    }
+
     pub fn server(&self, name: &str) -> Option<&Server> {
         self.servers.iter().find(|server| server.name == name)
     }

@@ -68,6 +68,13 @@ impl<'a> View<'a> {
         if self.weight(server) == 0 && zero_takes_out(self.kind, &self.pool.algorithm) {
             return Some("at weight 0");
         }
+        if server.group.as_ref().is_some_and(|group| group.weight == 0) {
+            return Some("in a locality without weight");
+        }
+        if self.panics && self.backups().next().is_none() && self.pool.passive.as_ref().is_some_and(|passive| passive.panic_fails)
+        {
+            return Some("below the panic threshold");
+        }
         (is_down(server) && !self.panics).then_some("down")
     }
 
@@ -80,7 +87,7 @@ impl<'a> View<'a> {
     pub fn capacity(self, server: &Server) -> f64 {
         match self.usable(server) {
             false => 0.0,
-            true if self.regards_weights() => f64::from(self.weight(server)),
+            true if self.regards_weights() => f64::from(self.weight(server)) * self.pool.weight_factor(server),
             true => 1.0,
         }
     }

@@ -50,6 +50,7 @@ fn passives() -> impl Strategy<Value = Option<Passive>> {
             out_ms,
             max_out_percent,
             panic_percent,
+            panic_fails: max_fails == Some(2),
             place: Place::default(),
         },
     ))
@@ -104,6 +105,7 @@ fn server() -> impl Strategy<Value = Server> {
             tls,
             tls_verified,
             resolution: if followed { Resolution::Followed } else { Resolution::Literal },
+            group: tracks.clone().map(|name| Group { name, weight: 2 }),
             tracks,
             now: None,
             place: Place::default(),

@@ -149,6 +149,7 @@ impl<'a> Walk<'a> {
         let capacity = capacity(old);
         let first = self.items.len();
         let mut ranks: Vec<(usize, Item<'a>)> = Vec::new();
+        let carries_old = |server: &Server| carries(old, server);
         let item =
             |server: &'a Server, kind: ChangeKind, said: Said, total: usize, lost: u64, edit: ListEdit<Server, ServerPart>| {
                 let item = Item::new(kind, said).edit(Edit::Servers { pool, edit });
@@ -158,7 +159,7 @@ impl<'a> Walk<'a> {
             let server = &old.servers[*at];
             let said = Said::Each { one: format!("{} removed", with_address(server)), all: "removed" };
             let edit = ListEdit::Removed { at: *at };
-            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), carries(server), edit);
+            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), carries_old(server), edit);
             ranks.push((1, item.places(Some(&server.place), None)));
         }
         for at in &matched.come {
@@ -193,7 +194,7 @@ impl<'a> Walk<'a> {
                     said = words::verb("TLS", "now reached over TLS, its certificate not verified");
                 }
                 let places = (from.place(before), to.place(after));
-                let lost = lost(before, after, &to);
+                let lost = lost(old, before, after, &to);
                 let follows = tls && matches!(to, ServerPart::TlsVerified(_));
                 let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
                 let item = item(after, kind, said, new.servers.len(), lost, edit).places(Some(places.0), Some(places.1));
@@ -327,22 +328,34 @@ fn with_address(server: &Server) -> String {
 }
 
 /// What a server adds to its pool's capacity.
-fn carries(server: &Server) -> u64 {
+fn carries(pool: &Pool, server: &Server) -> u64 {
+    /// What a group's share of 1 counts for.
+    const WHOLE: f64 = 1e6;
+    match &server.group {
+        None => serves(server),
+        Some(_) => (serves(server) as f64 * pool.weight_factor(server) * WHOLE).round() as u64,
+    }
+}
+
+/// A server's weight while it serves.
+fn serves(server: &Server) -> u64 {
     if server.admin == Admin::Ready && server.role == Role::Active { u64::from(server.configured_weight()) } else { 0 }
 }
 
 fn capacity(pool: &Pool) -> u64 {
-    pool.servers.iter().map(carries).sum()
+    pool.servers.iter().map(|server| carries(pool, server)).sum()
 }
 
 /// What goes away with one part of a server. What a drain takes is said with the drain, not with the weight.
-fn lost(before: &Server, after: &Server, part: &ServerPart) -> u64 {
+fn lost(pool: &Pool, before: &Server, after: &Server, part: &ServerPart) -> u64 {
+    let had = serves(before);
     let left = match part {
-        ServerPart::Weight(to) if carries(before) > 0 => u64::from(*to),
-        ServerPart::Admin(_) | ServerPart::Role(_) => carries(after),
+        ServerPart::Weight(to) if had > 0 => u64::from(*to),
+        ServerPart::Admin(_) | ServerPart::Role(_) => serves(after),
         _ => return 0,
     };
-    carries(before).saturating_sub(left)
+    let gone = had.saturating_sub(left);
+    if gone == 0 { 0 } else { (u128::from(carries(pool, before)) * u128::from(gone) / u128::from(had)) as u64 }
 }
 
 /// Whether a server's place among the others decides what it gets.

@@ -3,7 +3,7 @@
 use crate::balancer::change::ChangeKind;
 use crate::balancer::change::{Bound, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
 use crate::balancer::model::{
-    Algorithm, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
+    Algorithm, Check, CheckKind, Group, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
 };
 use crate::domain::balancer::BalancerKind;
 
@@ -232,6 +232,7 @@ fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
     };
     let time = |ms: Option<u64>| ms.map(duration);
     let percent = |share: Option<u64>| share.map(|share| format!("{share} %"));
+    let below = |passive: &Passive| Some(if passive.panic_fails { "requests fail" } else { "every server serves" }.to_owned());
     fields(
         "passive health check",
         vec![
@@ -240,6 +241,7 @@ fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
             ("time out of service", time(old.out_ms), time(new.out_ms)),
             ("most taken out", percent(old.max_out_percent), percent(new.max_out_percent)),
             ("panic threshold", percent(old.panic_percent), percent(new.panic_percent)),
+            ("below it", below(old), below(new)),
         ],
     )
 }
@@ -297,6 +299,10 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Passive(from), P::Passive(to)) => (ChangeKind::HealthCheck, passive(from, to)),
         (P::Tracks(from), P::Tracks(to)) => {
             (ChangeKind::HealthCheck, value("tracked server", arrow(from.clone(), to.clone(), |name| name)))
+        }
+        (P::Group(from), P::Group(to)) => {
+            let said = |group: &Option<Group>| group.as_ref().map(|group| format!("{} (weight {})", group.name, group.weight));
+            (ChangeKind::Weight, value("locality", arrow(said(from), said(to), |text| text)))
         }
         (P::Cookie(from), P::Cookie(to)) => {
             (ChangeKind::Persistence, value("persistence value", arrow(text(from), text(to), |text| text)))

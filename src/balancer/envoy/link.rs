@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::model::{Family, Gravity, HashKey, Mode, Model, Notice, Pool, Retry, Route, Setting, Target};
-use super::listener::From;
+use super::listener::{From, Way};
 use super::route::{Found, HashPolicy, Routes, Sessions};
 use super::{Parts, called, route};
 
@@ -24,7 +24,7 @@ struct Use {
 }
 
 pub fn link(parts: Parts, model: &mut Model) {
-    let Parts { clusters, listeners, routes, endpoints, process, notices, more_clusters, .. } = parts;
+    let Parts { clusters, listeners, routes, endpoints, process, notices, more_clusters, scopes, .. } = parts;
     model.process = process;
     model.notices = notices;
     let mut known: HashSet<String> = HashSet::new();
@@ -51,9 +51,26 @@ pub fn link(parts: Parts, model: &mut Model) {
             };
             model.notices.push(Notice { gravity, text, place: bind.place.clone() });
         }
+        let mut ways = Vec::new();
         for way in chains.ways {
+            let From::Scoped(parts, place) = way.routes else {
+                ways.push(way);
+                continue;
+            };
+            if scopes.is_empty() {
+                unseen = true;
+                model.notices.push(route::unseen("of scopes", place));
+            }
+            for scope in &scopes {
+                let said = scope.said(&parts);
+                let when = Some(way.when.as_ref().map_or(said.clone(), |when| format!("{when}; {said}")));
+                ways.push(Way { when, routes: scope.table.clone(), sessions: way.sessions.clone() });
+            }
+        }
+        for way in ways {
             let table = match way.routes {
                 From::Here(table) => table,
+                From::Scoped(..) => continue,
                 From::Named(name, place) => match routes.get(&name) {
                     Some(table) => table.clone(),
                     None => {
@@ -70,8 +87,8 @@ pub fn link(parts: Parts, model: &mut Model) {
                 }
                 unseen |= matches!(found.target, Target::Dynamic { .. });
                 let condition = match (&way.when, found.condition) {
-                    (Some(when), Some(condition)) => Some(format!("filter chain {when}; {condition}")),
-                    (Some(when), None) => Some(format!("filter chain {when}")),
+                    (Some(when), Some(condition)) => Some(format!("{when}; {condition}")),
+                    (Some(when), None) => Some(when.clone()),
                     (None, condition) => condition,
                 };
                 let listener = chains.listener.name.clone();
@@ -83,7 +100,7 @@ pub fn link(parts: Parts, model: &mut Model) {
     for mut cluster in clusters {
         if let Some(name) = &cluster.endpoints {
             match endpoints.get(name) {
-                Some(servers) => cluster.fill(servers),
+                Some(servers) => model.notices.extend(cluster.fill(servers)),
                 None if cluster.pool.servers.is_empty() => {
                     let text = format!(
                         "the servers of cluster {} come from a control plane while Envoy runs: only /config_dump?include_eds shows them",

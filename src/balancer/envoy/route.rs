@@ -6,7 +6,7 @@ use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact, snake};
 use super::super::model::{HashKey, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
 use super::super::source::Place;
-use super::{duration, short_kind};
+use super::{duration, matcher, short_kind};
 use crate::domain::time::shorten;
 
 /// Longest part of a condition, in characters.
@@ -81,8 +81,19 @@ pub fn configuration(reader: &Reader<'_>, node: &Node<'_>, inline: bool) -> Rout
         for route in fields.list("routes") {
             routes.found.push(self::route(reader, route, hosts.as_deref(), inherited.as_ref()));
         }
-        if fields.get("matcher").is_some() {
-            reader.note(host, "routes of a `matcher` tree are not looked at");
+        for leaf in fields.get("matcher").map(matcher::leaves).unwrap_or_default() {
+            let mut said: Vec<String> = hosts.iter().cloned().collect();
+            said.extend(leaf.conditions);
+            let said = (!said.is_empty()).then(|| said.join("; "));
+            let several = super::listed(leaf.action, "routes").collect::<Vec<_>>();
+            match short_kind(leaf.action) {
+                "Route" => routes.found.push(self::route(reader, leaf.action, said.as_deref(), inherited.as_ref())),
+                "RouteList" => {
+                    let all = several.into_iter().map(|one| self::route(reader, one, said.as_deref(), inherited.as_ref()));
+                    routes.found.extend(all);
+                }
+                kind => reader.note(leaf.action, format!("a matcher leads to {}, which is not looked at", clean_name(kind))),
+            }
         }
         fields.done();
     }
@@ -93,6 +104,7 @@ pub fn configuration(reader: &Reader<'_>, node: &Node<'_>, inline: bool) -> Rout
 fn route(reader: &Reader<'_>, node: &Node<'_>, hosts: Option<&str>, inherited: Option<&Retry>) -> Found {
     let fields = Fields::new(reader, node, "route");
     fields.skip(&[
+        "@type",
         "name",
         "metadata",
         "decorator",

@@ -5,6 +5,7 @@
 mod caddy;
 mod commands;
 mod envoy;
+mod envoy_ways;
 mod haproxy;
 mod haproxy_configs;
 pub mod nginx;
