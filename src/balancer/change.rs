@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{
-    AdminSurface, Algorithm, Bind, Check, Group, Limits, Listener, Mode, Own, Passive, Persistence, Pool, Resolution, Retry,
-    Role, Route, Scope, Server, Setting, Target, Timeouts,
+    AdminSurface, Algorithm, Bind, Check, Group, Limits, Listener, Mirror, Mode, Own, Passive, Persistence, Pool, Resolution,
+    Retry, Role, Route, Scope, Server, Setting, Target, Timeouts,
 };
 use super::source::Place;
 use super::state::Admin;
@@ -143,6 +143,7 @@ pub enum ListenerPart {
 pub enum RoutePart {
     Target(Target),
     Definitions(Vec<String>),
+    Mirrors(Vec<Mirror>),
     Own(Option<Box<Own>>),
 }
 

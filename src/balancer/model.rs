@@ -147,10 +147,21 @@ pub struct Route {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub definitions: Vec<String>,
     pub target: Target,
+    /// Pools that get copies of requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<Mirror>,
     /// What holds on this way other than in its pools (nginx locations); none where nothing differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<Own>>,
     pub place: Place,
+}
+
+/// Copies of requests, of whose answers nobody hears.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Mirror {
+    pub pool: String,
+    /// Of how many requests a copy goes there, 0 to 100.
+    pub percent: f64,
 }
 
 /// Timeouts and retries of one way to a pool.

@@ -156,7 +156,8 @@ impl<'a> Case<'a> {
 
     /// Pools that some route can lead to, by name.
     pub(super) fn routed(&self) -> HashSet<&'a str> {
-        self.model.routes.iter().flat_map(|route| route.target.pools()).collect()
+        let mirrors = |route: &'a Route| route.mirrors.iter().map(|mirror| mirror.pool.as_str());
+        self.model.routes.iter().flat_map(|route| route.target.pools().into_iter().chain(mirrors(route))).collect()
     }
 
     /// Listeners that lead to each pool.

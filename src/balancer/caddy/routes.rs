@@ -9,7 +9,7 @@ use super::proxy;
 use crate::domain::time::shorten;
 
 /// Longest condition, in characters.
-const SAID_MAX: usize = 600;
+pub const SAID_MAX: usize = 600;
 /// Deepest nesting of subroutes and named routes.
 const DEPTH_MAX: usize = 40;
 /// Most handlers of one server, which named routes could multiply.
@@ -134,7 +134,7 @@ impl<'r, 't, 'm> Walk<'r, 't, 'm> {
 }
 
 /// Sets of matchers in words: `path /api*`; within a set all have to hold, of the sets one.
-fn condition(node: &Node<'_>) -> Option<String> {
+pub fn condition(node: &Node<'_>) -> Option<String> {
     let words = |value: &Node<'_>| match value.items() {
         [] => compact(value),
         items => items.iter().map(compact).collect::<Vec<_>>().join(", "),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::apply::renamed;
+use super::apply::{mirrored, renamed};
 use super::defaults::plain;
 use super::group::Item;
 use super::matching::Matched;
@@ -320,6 +320,14 @@ fn of_listener<'a>(
     }
     for (old_at, new_at) in &matched.pairs {
         let (old, new) = (olds[*old_at], news[*new_at]);
+        let mirrors = mirrored(&old.mirrors, names);
+        if mirrors != new.mirrors {
+            let change = format!("{} → {}", own::copies(&mirrors), own::copies(&new.mirrors));
+            let (before, after) = (RoutePart::Mirrors(mirrors), RoutePart::Mirrors(new.mirrors.clone()));
+            let label = format!("copies of route{} to {}", when(new), words::target(&new.target));
+            let edit = ListEdit::Changed { at: *old_at, before, after };
+            push(items, ChangeKind::Route, value(label, change), edit, Some(old), Some(new));
+        }
         for (kind, said, was, is) in own::changes(old, new) {
             let (from, to) = (RoutePart::Own(old.own.clone()), RoutePart::Own(new.own.clone()));
             let edit = ListEdit::Changed { at: *old_at, before: from, after: to };

@@ -20,6 +20,7 @@ mod words;
 pub use super::change::{Change, ChangeKind};
 
 pub use apply::apply;
+pub use matching::{pools as matched_pools, servers as matched_servers};
 pub use merged::changes;
 pub use secrets::secret_changes;
 pub use state::{diff, state_changes};

@@ -1,8 +1,8 @@
-//! What holds on one route other than in its pools, before and after.
+//! What holds on one route other than in its pools, before and after, and where copies of its requests go.
 
 use super::words::{self, Said, duration, value};
 use crate::balancer::change::{ChangeKind, Timer};
-use crate::balancer::model::{Own, Route};
+use crate::balancer::model::{Mirror, Own, Route};
 use crate::balancer::source::Place;
 
 /// A change with the places of what is written on both sides.
@@ -45,6 +45,12 @@ pub fn changes<'a>(before: &'a Route, after: &'a Route) -> Vec<Told<'a>> {
         }
     }
     found
+}
+
+/// "audit (10 %)", or that there are none.
+pub fn copies(mirrors: &[Mirror]) -> String {
+    let said: Vec<String> = mirrors.iter().map(|mirror| format!("{} ({} %)", mirror.pool, mirror.percent)).collect();
+    if said.is_empty() { "none".to_owned() } else { words::listed(&said) }
 }
 
 fn retries(route: &Route) -> &Place {

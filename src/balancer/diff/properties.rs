@@ -222,7 +222,7 @@ fn target() -> impl Strategy<Value = Target> {
 }
 
 /// Condition, definitions, target and what is its own of a route.
-type Way = (Option<String>, Vec<String>, Target, Option<Own>);
+type Way = (Option<String>, Vec<String>, Target, Option<Own>, Vec<Mirror>);
 
 fn own() -> impl Strategy<Value = Option<Own>> {
     of((timeouts(), of(retry())).prop_map(|(timeouts, retry)| Own { timeouts, retry }))
@@ -239,11 +239,12 @@ fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
             place: Place::default(),
         },
     );
+    let mirror = (name(), select(vec![10.0, 100.0])).prop_map(|(pool, percent)| Mirror { pool, percent });
     let conditions = of(select(vec!["if x", "if y", "location ~ z", "if  y"]).prop_map(str::to_owned));
     let listener = (name(), vec(name(), 0..3), vec(bind, 0..3), setting(number()), timeouts()).prop_map(
         |(name, hosts, binds, maxconn, timeouts)| Listener { name, hosts, binds, maxconn, timeouts, ..Listener::default() },
     );
-    (listener, vec((conditions, vec(name(), 0..2), target(), own()), 0..5))
+    (listener, vec((conditions, vec(name(), 0..2), target(), own(), vec(mirror, 0..2)), 0..5))
 }
 
 pub fn model() -> impl Strategy<Value = Model> {
@@ -268,11 +269,12 @@ pub fn model() -> impl Strategy<Value = Model> {
     (kinds, versions, process, vec(listener(), 0..4), vec(pool(), 0..5)).prop_map(|(kind, version, process, listeners, pools)| {
         let mut model = Model { kind, version: Some(version.to_owned()), process, pools, ..Model::default() };
         for (listener, routes) in listeners {
-            model.routes.extend(routes.into_iter().map(|(condition, definitions, target, own)| Route {
+            model.routes.extend(routes.into_iter().map(|(condition, definitions, target, own, mirrors)| Route {
                 listener: listener.name.clone(),
                 condition,
                 definitions,
                 target,
+                mirrors,
                 own: own.map(Box::new),
                 place: Place::default(),
             }));

@@ -92,7 +92,9 @@ pub fn link(parts: Parts, model: &mut Model) {
                     (None, condition) => condition,
                 };
                 let listener = chains.listener.name.clone();
-                model.routes.push(Route { listener, condition, target: found.target, place: found.place, ..Route::default() });
+                let mirrors = found.mirrors.into_iter().map(|mirror| mirror.value).collect();
+                let (target, place) = (found.target, found.place);
+                model.routes.push(Route { listener, condition, target, mirrors, place, ..Route::default() });
             }
         }
         model.listeners.push(chains.listener);
@@ -119,7 +121,7 @@ pub fn link(parts: Parts, model: &mut Model) {
 
 /// Tells of a route to a cluster that is not there.
 fn unknown(found: &Found, checked: bool, more: bool, known: &HashSet<String>, model: &mut Model) {
-    let mirrors = found.mirrors.iter().map(|mirror| (mirror.value.as_str(), &mirror.place));
+    let mirrors = found.mirrors.iter().map(|mirror| (mirror.value.pool.as_str(), &mirror.place));
     let pools = found.target.pools();
     for (name, place) in pools.into_iter().map(|pool| (pool, &found.place)).chain(mirrors) {
         if known.contains(name) {

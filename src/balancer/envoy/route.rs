@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact, snake};
-use super::super::model::{HashKey, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
+use super::super::model::{HashKey, Mirror, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
 use super::super::source::Place;
 use super::{duration, matcher, short_kind};
 use crate::domain::time::shorten;
@@ -32,7 +32,7 @@ pub struct Found {
     pub retry: Option<Retry>,
     pub hashes: Vec<HashPolicy>,
     /// Pools that get copies of requests.
-    pub mirrors: Vec<Setting<String>>,
+    pub mirrors: Vec<Setting<Mirror>>,
     pub sessions: Sessions,
     /// Whether whole connections are balanced, not requests.
     pub tcp: bool,
@@ -195,11 +195,24 @@ fn action(reader: &Reader<'_>, node: &Node<'_>, found: &mut Found, changes: bool
     found.hashes = hash_policies(reader, node);
     for mirror in fields.list("request_mirror_policies") {
         if let Some(cluster) = mirror.get("cluster") {
-            let name = clean_name(cluster.text().unwrap_or_default());
-            found.mirrors.push(reader.setting(name, cluster));
+            let pool = clean_name(cluster.text().unwrap_or_default());
+            let percent =
+                mirror.get("runtime_fraction").and_then(|fraction| fraction.get("default_value")).map_or(100.0, fraction);
+            found.mirrors.push(reader.setting(Mirror { pool, percent }, cluster));
         }
     }
     fields.done();
+}
+
+/// An `envoy.type.v3.FractionalPercent`, in percent.
+fn fraction(node: &Node<'_>) -> f64 {
+    let numerator = node.get("numerator").and_then(Node::u64).unwrap_or(0) as f64;
+    let percent = match node.get("denominator").and_then(Node::text) {
+        Some("TEN_THOUSAND" | "1") => numerator / 100.0,
+        Some("MILLION" | "2") => numerator / 10_000.0,
+        _ => numerator,
+    };
+    percent.min(100.0)
 }
 
 /// Where a route or a TCP proxy leads.

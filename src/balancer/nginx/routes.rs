@@ -203,7 +203,11 @@ impl<'a> Walker<'a> {
 
     fn route(&mut self, directive: &Directive, condition: Option<String>, target: Target) -> Route {
         let own = Some(Box::new(std::mem::take(&mut self.own))).filter(|own| **own != Own::default());
-        Route { condition, target, own, place: self.config.at(directive), ..Route::default() }
+        let definitions = match &target {
+            Target::Dynamic { expression, .. } => self.declared.tables(expression),
+            _ => Vec::new(),
+        };
+        Route { condition, definitions, target, own, place: self.config.at(directive), ..Route::default() }
     }
 
     /// Routes of the locations of one block, in the order in which nginx tries them.
