@@ -152,7 +152,7 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf]) -> Result
     }
     let said = verdict::ask(kind, &paths, verdict::WITHIN)?;
     let program = format!("{} ({})", said.program, said.version.as_deref().unwrap_or("version not known"));
-    if said.ok {
+    if said.accepted {
         return Ok((Gravity::Note, format!("{program} takes the config")));
     }
     const MOST: usize = 64 * 1024;

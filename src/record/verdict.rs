@@ -12,21 +12,22 @@ use crate::domain::balancer::BalancerKind;
 /// Longest time that a verdict may take. A large HAProxy config takes seconds.
 pub const WITHIN: Duration = Duration::from_secs(30);
 
+/// The words of the program as they came; [`crate::domain::snapshot::Verdict`] is what is kept of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Said {
     /// Such as `haproxy -c`.
     pub program: String,
     /// Version of the program that was asked, which need not be the one that runs.
     pub version: Option<String>,
     /// Whether it takes the config.
-    pub ok: bool,
+    pub accepted: bool,
     /// What it said, **not redacted**: the caller redacts before it stores or shows anything.
     pub output: String,
 }
 
 /// Asks the program that stands on the PATH about the files or folders `paths`, which are one config. The error is one
 /// sentence: there is no such program, or it did not end in time.
-pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Verdict, String> {
+pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Said, String> {
     let (name, question, version): (&str, &[&str], &str) = match kind {
         BalancerKind::Haproxy => ("haproxy", &["-c"], "-v"),
         BalancerKind::Nginx => ("nginx", &["-t"], "-v"),
@@ -55,7 +56,7 @@ pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Verd
     let told = run(Command::new(&program).arg(version), "", within).ok();
     let version = told.and_then(|told| number(&format!("{}\n{}", told.out, told.err)));
     let output = format!("{}{}", ran.out, ran.err);
-    Ok(Verdict { program: format!("{name} {}", question.join(" ")), version, ok: ran.ok, output })
+    Ok(Said { program: format!("{name} {}", question.join(" ")), version, accepted: ran.ok, output })
 }
 
 /// Whole paths: nginx would look for others below its own folder, and none of them is taken for a flag.

@@ -167,13 +167,12 @@ pub async fn live(app: &App, actor: &Actor, id: BalancerId) -> Result<Live> {
     let mut conn = app.store().read().await?;
     load(&mut conn, id).await?;
     let newest = snapshots::list(&mut conn, id, None, 1).await?.into_iter().next();
-    let detail = match newest {
-        Some(snapshot) => Some(super::snapshots::detail(&mut conn, snapshot.id).await?),
-        None => None,
+    let moment = match newest {
+        Some(snapshot) => super::snapshots::stored(&mut conn, snapshot.id).await?.1,
+        None => recording::Moment::default(),
     };
     drop(conn);
-    let (model, state) = detail.map(|detail| (detail.model, detail.state)).unwrap_or_default();
-    let (model, state) = (model.unwrap_or_default(), state.unwrap_or_default());
+    let (model, state) = (moment.model.unwrap_or_default(), moment.state.unwrap_or_default());
     let now = app.now();
     let window = Window { from: now - Duration::seconds(LIVE_SECONDS), to: now + Duration::seconds(1) };
     let series = recording::series(app, id, window).await?;

@@ -1,11 +1,14 @@
 //! What the rules say of a snapshot, and what people know of already.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::snapshots::{SnapshotDetail, detail};
-use super::{Result, Unit, recording};
+use super::recording::{self, Moment};
+use super::snapshots::stored;
+use super::{Result, Unit};
 use crate::app::App;
 use crate::balancer::audit::{self, Case};
 use crate::balancer::model::Notice;
@@ -45,8 +48,8 @@ impl Findings {
 pub async fn of_snapshot(app: &App, actor: &Actor, id: SnapshotId) -> Result<Findings> {
     actor.may(Permission::ReadBalancers)?;
     let mut conn = app.store().read().await?;
-    let detail = detail(&mut conn, id).await?;
-    examine(app, &mut conn, detail).await
+    let (snapshot, moment) = stored(&mut conn, id).await?;
+    examine(app, &mut conn, snapshot, moment).await
 }
 
 /// Of its newest snapshot; none while there is none.
@@ -54,26 +57,25 @@ pub async fn of_balancer(app: &App, actor: &Actor, id: BalancerId) -> Result<Opt
     actor.may(Permission::ReadBalancers)?;
     let mut conn = app.store().read().await?;
     let Some(newest) = snapshots::list(&mut conn, id, None, 1).await?.into_iter().next() else { return Ok(None) };
-    let detail = detail(&mut conn, newest.id).await?;
-    examine(app, &mut conn, detail).await.map(Some)
+    let (snapshot, moment) = stored(&mut conn, newest.id).await?;
+    examine(app, &mut conn, snapshot, moment).await.map(Some)
 }
 
 /// A change is looked at against the snapshot before it.
-async fn examine(app: &App, conn: &mut Conn, now: SnapshotDetail) -> Result<Findings> {
-    let snapshot = now.snapshot.clone();
+async fn examine(app: &App, conn: &mut Conn, snapshot: Snapshot, now: Moment) -> Result<Findings> {
     let before = snapshots::list(conn, snapshot.balancer_id, Some(snapshot.number), 1).await?.into_iter().next();
     let before = match before {
-        Some(before) if before.kind == snapshot.kind => Some(detail(conn, before.id).await?),
+        Some(before) if before.kind == snapshot.kind => Some(stored(conn, before.id).await?.1),
         _ => None,
     };
     let known = acknowledgements::of_balancer(conn, snapshot.balancer_id).await?;
     let at = app.now();
     let found = tokio::task::spawn_blocking(move || {
-        let changes = before.as_ref().map(|before| recording::changes(&before.moment(), &now.moment()));
-        let model = now.model.as_ref()?;
-        let before = before.as_ref().and_then(|before| before.model.as_ref()).zip(changes.as_deref());
-        let case = Case { model, has_state: now.state.is_some(), before };
-        Some((audit::audit(&case, &Default::default()), model.notices.clone()))
+        let changes = before.as_ref().map(|before| recording::changes(before, &now));
+        let model = now.effective()?;
+        let before = before.and_then(|before| before.effective());
+        let case = Case { model: &model, has_state: now.state.is_some(), before: before.as_ref().zip(changes.as_deref()) };
+        Some((audit::audit(&case, &BTreeMap::new()), model.notices))
     });
     let (findings, notices) = found.await.map_err(anyhow::Error::from)?.unwrap_or_default();
     let covers = |finding: &audit::Finding| {

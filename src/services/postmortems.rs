@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::lookup::load_live;
-use super::snapshots::{compare_details, detail};
+use super::snapshots::difference;
 use super::{Result, flight};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
@@ -103,7 +103,7 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
     for (index, after) in linked.iter().enumerate() {
         let before = linked[..index].iter().rev().find(|earlier| earlier.snapshot.balancer_id == after.snapshot.balancer_id);
         let Some(before) = before else { continue };
-        let diff = compare_details(detail(conn, before.snapshot.id).await?, detail(conn, after.snapshot.id).await?);
+        let diff = difference(conn, before.snapshot.id, after.snapshot.id).await?;
         diffs.push(ConfigDiff {
             balancer: diff.after.balancer.clone(),
             from_number: diff.before.number,

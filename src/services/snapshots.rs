@@ -59,45 +59,43 @@ pub async fn list(app: &App, actor: &Actor, balancer: BalancerId, page: &Page) -
 
 pub async fn find(app: &App, actor: &Actor, id: SnapshotId) -> Result<SnapshotDetail> {
     actor.may(Permission::ReadBalancers)?;
-    detail(&mut app.store().read().await?, id).await
+    let (snapshot, moment) = stored(&mut app.store().read().await?, id).await?;
+    Ok(SnapshotDetail { model: moment.effective(), snapshot, config: moment.config, state: moment.state })
 }
 
-pub(super) async fn detail(conn: &mut Conn, id: SnapshotId) -> Result<SnapshotDetail> {
+/// A snapshot and what the balancer was at that moment.
+pub(super) async fn stored(conn: &mut Conn, id: SnapshotId) -> Result<(Snapshot, Moment)> {
     let snapshot = snapshots::find(conn, id).await?.ok_or_else(SnapshotId::not_found)?;
     let content = snapshots::content(conn, id).await?.unwrap_or_default();
     let config = match &content.config_hash {
         Some(hash) => Some(recording::unpack(&blobs::get(conn, hash).await?)?),
         None => None,
     };
-    let moment = Moment::new(snapshot.kind, config, content.state);
-    Ok(SnapshotDetail { model: moment.effective(), snapshot, config: moment.config, state: moment.state })
+    let kind = snapshot.kind;
+    // A large config takes a while; who asks for something else must not wait for that.
+    let moment = tokio::task::spawn_blocking(move || Moment::new(kind, config, content.state));
+    Ok((snapshot, moment.await.map_err(anyhow::Error::from)?))
 }
 
 /// What changed from `a` to `b`, whichever of the two is older.
 pub async fn compare(app: &App, actor: &Actor, a: SnapshotId, b: SnapshotId) -> Result<SnapshotDiff> {
     actor.may(Permission::ReadBalancers)?;
     let mut conn = app.store().read().await?;
-    let (before, after) = (detail(&mut conn, a).await?, detail(&mut conn, b).await?);
-    drop(conn);
-    Ok(compare_details(before, after))
+    difference(&mut conn, a, b).await
 }
 
-pub(super) fn compare_details(before: SnapshotDetail, after: SnapshotDetail) -> SnapshotDiff {
-    let (old, new) = (before.config.as_deref().unwrap_or_default(), after.config.as_deref().unwrap_or_default());
+/// The same on a connection, for those who may see it.
+pub(super) async fn difference(conn: &mut Conn, a: SnapshotId, b: SnapshotId) -> Result<SnapshotDiff> {
+    let ((before, was), (after, is)) = (stored(conn, a).await?, stored(conn, b).await?);
+    let (old, new) = (was.config.as_deref().unwrap_or_default(), is.config.as_deref().unwrap_or_default());
     let name = |s: &Snapshot| format!("{} snapshot {} ({})", s.balancer, s.number, second(s.captured_at));
-    SnapshotDiff {
-        changes: recording::changes(&before.moment(), &after.moment()),
+    Ok(SnapshotDiff {
+        changes: recording::changes(&was, &is),
         lines: diff::lines(old, new, 3),
-        unified: diff::unified(old, new, &name(&before.snapshot), &name(&after.snapshot), 3),
-        before: before.snapshot,
-        after: after.snapshot,
-    }
-}
-
-impl SnapshotDetail {
-    pub(super) fn moment(&self) -> Moment {
-        Moment::new(self.snapshot.kind, self.config.clone(), self.state.clone())
-    }
+        unified: diff::unified(old, new, &name(&before), &name(&after), 3),
+        before,
+        after,
+    })
 }
 
 /// Oldest first.

@@ -50,6 +50,21 @@ on_both!(a_snapshot_is_taken_only_when_something_changed, world => {
     assert_eq!(refused(snapshots::push(&world.app, &admin(), edge.id, garbage).await), ["/state"]);
 });
 
+on_both!(snapshots_that_overtake_each_other_are_each_compared_with_the_one_before, world => {
+    let edge = balancer(world).await;
+    push(world, edge.id, [1, 1]).await;
+    let weights: Vec<u32> = (2..8).collect();
+    futures_util::future::join_all(weights.iter().map(|weight| push(world, edge.id, [*weight, 1]))).await;
+    let kept = snapshots::list(&world.app, &responder(), edge.id, &Page::first(20)).await.expect("list").items;
+    assert_eq!(kept.iter().map(|one| one.number).collect::<Vec<_>>(), [7, 6, 5, 4, 3, 2, 1]);
+    for pair in kept.windows(2).take(5) {
+        let to = |of: &str| pair[usize::from(of == "older")].changes[0].split(" → ").nth(1).map(str::to_owned);
+        let from = pair[0].changes[0].split(" → ").next().and_then(|text| text.rsplit(' ').next()).map(str::to_owned);
+        let older = to("older").and_then(|text| text.split([',', ' ', ';']).next().map(str::to_owned));
+        assert_eq!(from, older, "{:?} follows {:?}", pair[0].changes, pair[1].changes);
+    }
+});
+
 on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world => {
     let edge = balancer(world).await;
     push(world, edge.id, [100, 100]).await;

@@ -26,7 +26,7 @@ use crate::signal::chunk;
 use crate::signal::series::Sample;
 use crate::store::{balancers, incidents, samples};
 
-use taking::{Captured, is_newest, take};
+use taking::{Captured, Compared, compare, take};
 pub(super) use taking::{Moment, changes, unpack};
 pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use upkeep::freeze_soon;
@@ -60,39 +60,39 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
     // With an address for its state that does not answer, the balancer is not seen at all.
     let blind = !balancer.fields.state_address.is_empty() && reading.state.is_none();
     let trouble = (!reading.notices.is_empty()).then(|| reading.notices.join("; "));
-    let captured = Captured::new(app, balancer.fields.kind, reading.config, reading.state, reading.notices);
-    let mut conn = app.store().read().await?;
-    let same = is_newest(&mut conn, balancer.id, &captured).await?;
+    let captured = Captured::new(app, balancer.fields.kind, reading.config, reading.state, reading.notices).await?;
+    let fresh = match compare(app, balancer.id, captured).await? {
+        Compared::Same(_) => None,
+        Compared::Different(fresh) => Some(*fresh),
+    };
     // The stored state decides, not the copy that the scheduler holds.
-    let stored = balancers::find(&mut conn, balancer.id).await?;
-    drop(conn);
+    let stored = balancers::find(&mut app.store().read().await?, balancer.id).await?;
     let Some(stored) = stored else { return Ok(()) };
-    if blind {
-        if !same {
-            let mut unit = Unit::begin(app, &Actor::Recorder).await?;
-            let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
-            unit.commit().await?;
+    let stale = stored.last_answer_at.is_none_or(|last| at - last > Duration::seconds(60));
+    let answered = !blind && (stale || stored.failing_since.is_some() || stored.last_error != trouble);
+    if fresh.is_some() || answered {
+        let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+        if !blind {
+            balancers::note_answer(&mut unit.conn, balancer.id, at, trouble.as_deref()).await?;
+            if let Some(since) = stored.failing_since {
+                let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
+                unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
+            }
+        }
+        let mut taken = None;
+        if let Some(fresh) = fresh {
+            // Overtaken by a snapshot that somebody sent: the next reading is compared with that one.
+            taken = take(app, &mut unit, &stored, fresh, at, "recorder".to_owned()).await?;
+        }
+        unit.commit().await?;
+        if let Some(snapshot) = taken {
             verdict::ask_soon(app, &stored, snapshot.id);
         }
-        return note_failure(app, balancer, trouble.as_deref().unwrap_or("the state could not be read")).await;
     }
-    let stale = stored.last_answer_at.is_none_or(|last| at - last > Duration::seconds(60));
-    if same && !stale && stored.failing_since.is_none() && stored.last_error == trouble {
-        return Ok(());
+    match blind {
+        true => note_failure(app, balancer, trouble.as_deref().unwrap_or("the state could not be read")).await,
+        false => Ok(()),
     }
-    let mut unit = Unit::begin(app, &Actor::Recorder).await?;
-    balancers::note_answer(&mut unit.conn, balancer.id, at, trouble.as_deref()).await?;
-    if let Some(since) = stored.failing_since {
-        let data = json!({"name": stored.fields.name, "answers_again_after": humane(at - since)});
-        unit.event(NewEvent::new(EventKind::BalancerChanged).subject(balancer.id).data(data));
-    }
-    if same {
-        return unit.commit().await;
-    }
-    let snapshot = take(app, &mut unit, &stored, captured, at, "recorder".to_owned()).await?;
-    unit.commit().await?;
-    verdict::ask_soon(app, &stored, snapshot.id);
-    Ok(())
 }
 
 async fn keep_samples(app: &App, balancer: &Balancer, at: Timestamp, read: &[Sample]) -> Result<()> {

@@ -23,107 +23,139 @@ use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, Evidence, Source};
 use crate::services::recording::window;
 use crate::services::{Result, Unit, secrets, timeline};
-use crate::store::{Conn, balancers, blobs, incidents, snapshots};
+use crate::store::{balancers, blobs, incidents, snapshots};
 
 /// What was read, with secrets gone: from here on nothing holds the raw text.
+#[derive(Clone)]
 pub(super) struct Captured {
     kind: BalancerKind,
     config: Option<String>,
+    hash: Option<Vec<u8>>,
     state: Option<State>,
     notices: Vec<String>,
 }
 
 impl Captured {
-    pub(super) fn new(
+    pub(super) async fn new(
         app: &App,
         kind: BalancerKind,
         config: Option<String>,
         state: Option<State>,
         mut notices: Vec<String>,
-    ) -> Self {
-        let config = config.filter(|text| {
-            let known = is_config(kind, text);
-            if !known {
-                // Any other file is neither kept nor quoted: it may hold anything.
-                notices.push(format!("the config path leads to a file that is no config of {}; it was not kept", kind.said()));
-            }
-            known
+    ) -> Result<Self> {
+        let key = app.redaction_key().clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let config = config.filter(|text| {
+                let known = balancer::is_config(kind, text);
+                if !known {
+                    // Any other file is neither kept nor quoted: it may hold anything.
+                    notices
+                        .push(format!("the config path leads to a file that is no config of {}; it was not kept", kind.said()));
+                }
+                known
+            });
+            let config = config.map(|text| redact::redact(kind, &text, &key).text);
+            let hash = config.as_deref().map(|text| secrets::digest(text.as_bytes()));
+            Self { kind, config, hash, state, notices }
         });
-        let config = config.map(|text| redact::redact(kind, &text, app.redaction_key()).text);
-        Self { kind, config, state, notices }
+        Ok(work.await.map_err(anyhow::Error::from)?)
     }
 
-    fn hash(&self) -> Option<Vec<u8>> {
-        self.config.as_deref().map(|text| secrets::digest(text.as_bytes()))
+    /// Whether `content` says the same. What could not be read this time is no change.
+    fn says(&self, content: &snapshots::Content) -> bool {
+        let same_config = self.config.is_none() || self.hash == content.config_hash;
+        let same_state = match (&self.state, &content.state) {
+            (None, _) => true,
+            (Some(now), Some(old)) => now.decides_as(old),
+            (Some(_), None) => false,
+        };
+        same_config && same_state
     }
 }
 
-/// Whether the newest snapshot says the same. What could not be read this time is no change.
-pub(super) async fn is_newest(conn: &mut Conn, balancer: BalancerId, captured: &Captured) -> Result<bool> {
-    let Some(newest) = snapshots::list(conn, balancer, None, 1).await?.into_iter().next() else { return Ok(false) };
-    let content = snapshots::content(conn, newest.id).await?.unwrap_or_default();
-    let same_config = captured.config.is_none() || captured.hash() == content.config_hash;
-    let same_state = match (&captured.state, &content.state) {
-        (None, _) => true,
-        (Some(now), Some(old)) => now.decides_as(old),
-        (Some(_), None) => false,
+/// What a reading is, seen from the newest snapshot.
+pub(super) enum Compared {
+    Same(Snapshot),
+    Different(Box<Fresh>),
+}
+
+/// All that makes a snapshot, worked out before anybody waits for the database.
+pub(super) struct Fresh {
+    kind: BalancerKind,
+    before: Option<Snapshot>,
+    changes: Vec<String>,
+    notices: Vec<String>,
+    content: snapshots::Content,
+    /// The config, to be stored under its hash; none where it is stored already.
+    packed: Option<Vec<u8>>,
+}
+
+/// Holds what was read against the newest snapshot of the balancer.
+pub(super) async fn compare(app: &App, balancer: BalancerId, mut captured: Captured) -> Result<Compared> {
+    let mut conn = app.store().read().await?;
+    let before = snapshots::list(&mut conn, balancer, None, 1).await?.into_iter().next();
+    let mut content = snapshots::Content::default();
+    if let Some(newest) = &before {
+        content = snapshots::content(&mut conn, newest.id).await?.unwrap_or_default();
+        if captured.says(&content) {
+            return Ok(Compared::Same(newest.clone()));
+        }
+    }
+    let old_config = match &content.config_hash {
+        Some(hash) => Some(blobs::get(&mut conn, hash).await?),
+        None => None,
     };
-    Ok(same_config && same_state)
+    drop(conn);
+    let work = tokio::task::spawn_blocking(move || -> Result<Fresh> {
+        let old_config = old_config.as_deref().map(unpack).transpose()?;
+        let packed = captured.config.as_deref().map(pack).transpose()?;
+        // What could not be read now is carried over: the newest knowledge stays the newest.
+        let config = captured.config.or_else(|| old_config.clone());
+        let state = captured.state.or_else(|| content.state.clone());
+        let new = Moment::new(captured.kind, config, state);
+        let mut changes = Vec::new();
+        if before.is_some() {
+            changes = sentences(&Moment::new(captured.kind, old_config, content.state), &new);
+        }
+        let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
+        captured.notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line, notice.text)));
+        let content = snapshots::Content { config_hash: captured.hash.or(content.config_hash), state: new.state };
+        Ok(Fresh { kind: captured.kind, before, changes, notices: captured.notices, content, packed })
+    });
+    Ok(Compared::Different(Box::new(work.await.map_err(anyhow::Error::from)??)))
 }
 
+/// Keeps a snapshot and tells the open incidents; none when another one was kept since it was compared.
 pub(super) async fn take(
     app: &App,
     unit: &mut Unit<'_>,
     balancer: &Balancer,
-    mut captured: Captured,
+    fresh: Fresh,
     at: Timestamp,
     source: String,
-) -> Result<Snapshot> {
+) -> Result<Option<Snapshot>> {
     balancers::lock(&mut unit.conn, balancer.id).await?;
-    let before = snapshots::list(&mut unit.conn, balancer.id, None, 1).await?.into_iter().next();
-    let content = match &before {
-        Some(before) => snapshots::content(&mut unit.conn, before.id).await?.unwrap_or_default(),
-        None => snapshots::Content::default(),
-    };
-    let old_config = match &content.config_hash {
-        Some(hash) => Some(unpack(&blobs::get(&mut unit.conn, hash).await?)?),
-        None => None,
-    };
-    // What could not be read now is carried over: the newest knowledge stays the newest.
-    let carried_hash = if captured.config.is_none() { content.config_hash.clone() } else { None };
-    captured.state = captured.state.or_else(|| content.state.clone());
-    let config_now = captured.config.clone().or_else(|| old_config.clone());
-    let old = Moment::new(captured.kind, old_config, content.state);
-    let new = Moment::new(captured.kind, config_now, captured.state.clone());
-    let changes = match before {
-        Some(_) => sentences(&old, &new),
-        None => Vec::new(),
-    };
-    let mut notices = std::mem::take(&mut captured.notices);
-    let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
-    notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line, notice.text)));
-    let hash = match (&captured.config, captured.hash()) {
-        (Some(text), Some(hash)) => {
-            blobs::put(&mut unit.conn, &hash, &pack(text)?).await?;
-            Some(hash)
-        }
-        _ => carried_hash,
-    };
+    let newest = snapshots::list(&mut unit.conn, balancer.id, None, 1).await?.into_iter().next();
+    if newest.as_ref().map(|newest| newest.id) != fresh.before.as_ref().map(|before| before.id) {
+        return Ok(None);
+    }
+    if let (Some(packed), Some(hash)) = (&fresh.packed, &fresh.content.config_hash) {
+        blobs::put(&mut unit.conn, hash, packed).await?;
+    }
     let snapshot = Snapshot {
         id: SnapshotId(app.uuid()),
         balancer_id: balancer.id,
         balancer: balancer.fields.name.clone(),
         number: snapshots::next_number(&mut unit.conn, balancer.id).await?,
         captured_at: at,
-        kind: captured.kind,
+        kind: fresh.kind,
         config_hash: None,
-        changes,
-        notices,
+        changes: fresh.changes,
+        notices: fresh.notices,
         source,
         verdict: None,
     };
-    let content = snapshots::Content { config_hash: hash, state: captured.state };
-    snapshots::insert(&mut unit.conn, &snapshot, &content).await?;
+    snapshots::insert(&mut unit.conn, &snapshot, &fresh.content).await?;
     let data = json!({"balancer": snapshot.balancer, "number": snapshot.number, "changes": snapshot.changes});
     unit.event(NewEvent::new(EventKind::SnapshotTaken).subject(snapshot.id).data(data));
     for incident in incidents::open(&mut unit.conn).await? {
@@ -131,9 +163,9 @@ pub(super) async fn take(
         if snapshot.captured_at < window(&incident, unit.now).from {
             continue;
         }
-        tie(app, unit, &incident, before.as_ref(), &snapshot).await?;
+        tie(app, unit, &incident, fresh.before.as_ref(), &snapshot).await?;
     }
-    Ok(snapshots::find(&mut unit.conn, snapshot.id).await?.unwrap_or(snapshot))
+    Ok(Some(snapshots::find(&mut unit.conn, snapshot.id).await?.unwrap_or(snapshot)))
 }
 
 /// Ties a snapshot to an incident and says what changed on its timeline, once.
@@ -220,11 +252,6 @@ pub fn sentences(before: &Moment, after: &Moment) -> Vec<String> {
     sentences
 }
 
-/// Whether the text is a config of this kind at all.
-fn is_config(kind: BalancerKind, text: &str) -> bool {
-    balancer::is_config(kind, text)
-}
-
 /// A snapshot that somebody sends instead of the recorder reading it.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -250,25 +277,29 @@ pub async fn take_pushed(app: &App, actor: &Actor, id: BalancerId, pushed: Pushe
         Some(text) => Some(balancer::state(kind, text).map_err(|detail| Error::invalid("state", "not_understood", detail))?),
         None => None,
     };
-    if !is_config(kind, &pushed.config) {
+    if !balancer::is_config(kind, &pushed.config) {
         let detail = format!("this text is no config of {}; send the whole config, or say its kind as `format`", kind.said());
         return Err(Error::invalid("config", "not_understood", detail).into());
     }
-    let captured = Captured::new(app, kind, Some(pushed.config), state, Vec::new());
-    let mut unit = Unit::begin(app, actor).await?;
-    let balancer = balancers::find(&mut unit.conn, id).await?.ok_or_else(BalancerId::not_found)?;
-    let at = pushed.captured_at.map_or(unit.now, crate::domain::time::to_micros);
-    if !crate::domain::time::is_meant(at) {
+    let captured_at = pushed.captured_at.map(crate::domain::time::to_micros);
+    if captured_at.is_some_and(|at| !crate::domain::time::is_meant(at)) {
         return Err(Error::invalid("captured_at", "out_of_range", "a time lies between the years 1970 and 9999").into());
     }
-    if is_newest(&mut unit.conn, id, &captured).await?
-        && let Some(newest) = snapshots::list(&mut unit.conn, id, None, 1).await?.into_iter().next()
-    {
-        return Ok(newest);
+    let captured = Captured::new(app, kind, Some(pushed.config), state, Vec::new()).await?;
+    loop {
+        let fresh = match compare(app, id, captured.clone()).await? {
+            Compared::Same(newest) => return Ok(newest),
+            Compared::Different(fresh) => *fresh,
+        };
+        let mut unit = Unit::begin(app, actor).await?;
+        let balancer = balancers::find(&mut unit.conn, id).await?.ok_or_else(BalancerId::not_found)?;
+        let at = captured_at.unwrap_or(unit.now);
+        // Overtaken by another snapshot, it is compared with that one.
+        if let Some(snapshot) = take(app, &mut unit, &balancer, fresh, at, actor.to_string()).await? {
+            unit.commit().await?;
+            return Ok(snapshot);
+        }
     }
-    let snapshot = take(app, &mut unit, &balancer, captured, at, actor.to_string()).await?;
-    unit.commit().await?;
-    Ok(snapshot)
 }
 
 fn pack(text: &str) -> Result<Vec<u8>> {

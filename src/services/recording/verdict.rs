@@ -28,7 +28,7 @@ pub fn ask_soon(app: &App, balancer: &Balancer, snapshot: SnapshotId) {
             Ok(Ok(told)) => {
                 let output = redact::redact(kind, &told.output, app.redaction_key()).text;
                 let output = shorten(&output.replace('\0', "\u{fffd}"), OUTPUT_MAX);
-                Verdict { program: told.program, version: told.version, accepted: told.ok, output }
+                Verdict { program: told.program, version: told.version, accepted: told.accepted, output }
             }
             Ok(Err(why)) => return tracing::warn!(%snapshot, %why, "the balancer's program could not be asked"),
             Err(fault) => return tracing::warn!(%snapshot, %fault, "asking the balancer's program broke off"),
