@@ -574,6 +574,18 @@ impl Pool {
         if all > 0.0 { f64::from(group.weight) / all } else { 0.0 }
     }
 
+    /// The share of all requests that weights promise to one of its servers, between 0 and 1; none for a pool without
+    /// groups, whose weights tell it.
+    pub fn grouped_share(&self, server: &Server) -> Option<f64> {
+        server.group.as_ref()?;
+        let part = |server: &Server| match server.may_serve() && server.role == Role::Active {
+            true => f64::from(server.effective_weight()) * self.weight_factor(server),
+            false => 0.0,
+        };
+        let all: f64 = self.servers.iter().map(part).sum();
+        (all > 0.0).then(|| part(server) / all)
+    }
+
     pub fn server(&self, name: &str) -> Option<&Server> {
         self.servers.iter().find(|server| server.name == name)
     }

@@ -212,7 +212,9 @@ fn live_pool(
             backup: running.map(|s| s.backup).or(written.map(|s| s.role == Role::Backup)).unwrap_or_default(),
             up: measured.last(name, Some(server), Metric::Up).map(|up| up > 0.0),
             share: served.filter(|_| total > 0.0).map(|served| served / total),
-            expected: state.and_then(|pool| running.and_then(|s| pool.expected_share(s))),
+            expected: model
+                .and_then(|pool| pool.grouped_share(written?))
+                .or_else(|| state.and_then(|pool| running.and_then(|s| pool.expected_share(s)))),
             rate: measured.rate(name, Some(server), Metric::Requests),
             error_ratio: ratio(measured.delta(name, Some(server), Metric::Responses5xx), served),
             sessions: measured.last(name, Some(server), Metric::Sessions),

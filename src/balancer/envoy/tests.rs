@@ -282,9 +282,15 @@ fn localities_share_by_weight_only_where_they_are_asked_to() {
         let weighed = localities(fields);
         assert_eq!(weighed.notices, [], "{fields}");
         assert_eq!(factors(&weighed), [10.0, 20.0, 70.0], "{fields}");
+        let pool = &weighed.pools[0];
+        assert_eq!(
+            pool.servers.iter().map(|server| pool.grouped_share(server)).collect::<Vec<_>>(),
+            [Some(0.1), Some(0.2), Some(0.7)]
+        );
         assert_eq!(weighed.pools[0].servers[2].group.as_ref().map(|group| group.name.as_str()), Some("r/b"));
     }
     let plain = localities("");
+    assert_eq!(plain.pools[0].grouped_share(&plain.pools[0].servers[0]), None);
     assert_eq!(factors(&plain), [1.0, 2.0, 1.0]);
     assert!(plain.notices.iter().any(|n| n.gravity == Gravity::Warning && n.text.contains("locality_weighted_lb_config")));
 
