@@ -17,8 +17,11 @@ use afterload::domain::balancer::BalancerKind;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// What a target does with its bytes.
+type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("haproxy", haproxy),
     ("nginx", nginx),
     ("envoy", envoy),
@@ -103,7 +106,7 @@ pub fn caddy(data: &[u8]) {
 /// A parser: places are where they say they are.
 fn parsed(kind: BalancerKind, data: &[u8]) {
     let text = text(data);
-    let version = (text.len() % 5 > 0).then(|| version(kind, text.len()));
+    let version = (!text.len().is_multiple_of(5)).then(|| version(kind, text.len()));
     let (sources, model) = parse(kind, &text, version);
     assert_eq!(model.kind, kind);
     balancer::is_config(kind, &text);

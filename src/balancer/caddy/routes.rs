@@ -8,7 +8,7 @@ use crate::balancer::maps::HashMap;
 use crate::domain::time::shorten;
 
 /// Longest condition, in characters.
-const SAID_MAX: usize = 600;
+pub const SAID_MAX: usize = 600;
 /// Deepest nesting of subroutes and named routes.
 const DEPTH_MAX: usize = 40;
 /// Most handlers of one server, which named routes could multiply.
@@ -137,7 +137,7 @@ impl<'r, 'm> Walk<'r, 'm> {
 }
 
 /// Sets of matchers in words: `path /api*`; within a set all have to hold, of the sets one.
-fn condition(node: &Node<'_>) -> Option<String> {
+pub fn condition(node: &Node<'_>) -> Option<String> {
     let words = |value: &Node<'_>| match value.items() {
         [] => compact(value),
         items => items.iter().map(compact).collect::<Vec<_>>().join(", "),

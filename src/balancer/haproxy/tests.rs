@@ -344,11 +344,26 @@ fn many_branches_are_told_as_far_as_there_is_room() {
 
 #[test]
 fn a_config_printed_from_its_words_means_the_same() {
-    for name in ["haproxy.cfg", "nasty_parser_input.cfg"] {
-        let text = fixture(name);
+    let root = format!("{}/tests/fixtures", env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    let mut open = vec![std::path::PathBuf::from(format!("{root}/haproxy")), format!("{root}/audit").into()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("fixtures") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "cfg") {
+                texts.push(std::fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    assert!(texts.len() > 100, "{}", texts.len());
+    // Single lines that are hard to take apart, each where a backend has it.
+    texts.extend(fixture("odd_lines.txt").lines().map(|line| format!("backend b\n {line}\n server s 10.0.0.1:80\n")));
+    for text in texts {
         let bare = |text: &str| Model { notices: Vec::new(), ..read(text) };
-        assert_eq!(bare(&print(&text)), bare(&text));
-        assert_eq!(print(&print(&text)), print(&text));
+        assert_eq!(bare(&print(&text)), bare(&text), "{text}");
+        assert_eq!(print(&print(&text)), print(&text), "{text}");
     }
 }
 

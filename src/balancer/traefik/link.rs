@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Notice, Route, Share, Target};
+use super::super::model::{AdminSurface, Bind, Gravity, Listener, Mirror, Mode, Model, Notice, Route, Share, Target};
 use super::super::source::Place;
 use super::middleware::Middleware;
 use super::router::Router;
@@ -69,7 +69,8 @@ pub fn link(parts: Parts, model: &mut Model) {
         index: entries.iter().enumerate().map(|(at, entry)| (entry.listener.name.clone(), at)).collect(),
         list: entries,
     };
-    let mut linker = Linker { over: &over, pools: &pools, known: HashMap::default(), notices: Vec::new() };
+    let mut linker =
+        Linker { over: &over, pools: &pools, known: HashMap::default(), mirrored: HashMap::default(), notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
     let mut found: HashMap<String, Vec<Route>> = HashMap::default();
     let mut known = Middlewares { all: &middlewares, index: &index, whole, seen: HashSet::default(), laid: 0 };
@@ -80,6 +81,9 @@ pub fn link(parts: Parts, model: &mut Model) {
         let mut guards = false;
         known.seen.clear();
         let target = if internal { Target::Other { said: router.service.clone() } } else { linker.target(router, &http, whole) };
+        let copied = linker.mirrors(&(router.protocol, router.service.clone()), 0);
+        let name = |(key, percent): (Key, f64)| Mirror { pool: pool_name(&key, http.contains(key.1.as_str())), percent };
+        let mirrors: Vec<Mirror> = copied.into_iter().map(name).collect();
         for name in &listeners {
             let before = entries.get(name).map(|entry| entry.middlewares.clone());
             for middleware in before.iter().flatten().chain(&router.middlewares) {
@@ -103,6 +107,7 @@ pub fn link(parts: Parts, model: &mut Model) {
                 listener: name.clone(),
                 condition: router.condition.clone(),
                 target: target.clone(),
+                mirrors: mirrors.clone(),
                 place: router.place.clone(),
                 ..Route::default()
             };
@@ -184,6 +189,8 @@ struct Linker<'a> {
     pools: &'a BTreeMap<Key, usize>,
     /// What [`Linker::leaves`] found.
     known: HashMap<Key, Vec<(Key, u64)>>,
+    /// What [`Linker::mirrors`] found.
+    mirrored: HashMap<Key, Vec<(Key, f64)>>,
     notices: Vec<Notice>,
 }
 
@@ -194,7 +201,7 @@ impl Linker<'_> {
             pool: pool_name(&key, http.contains(key.1.as_str())),
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
         };
-        if let Some(Service::Other { said: "failover", services, .. }) = self.over.get(&key) {
+        if let Some(Service::Failover { services, .. }) = self.over.get(&key) {
             let leaves = services.iter().flat_map(|service| self.leaves(&(router.protocol, service.clone()), 0)).map(name);
             let candidates = leaves.map(|share| share.pool).collect();
             return Target::Dynamic { expression: format!("failover {}", services.join(", then ")), candidates };
@@ -220,6 +227,57 @@ impl Linker<'_> {
         Target::Weighted { pools: shares }
     }
 
+    /// The pools that get copies of the requests to a service, with percent of these; each service is looked at once.
+    fn mirrors(&mut self, key: &Key, depth: usize) -> Vec<(Key, f64)> {
+        if let Some(known) = self.mirrored.get(key) {
+            return known.clone();
+        }
+        let over = self.over;
+        let child = |name: &String| (key.0, name.clone());
+        let mut copies: &[(String, f64)] = &[];
+        // Services that get the requests, with their part of them.
+        let inner: Vec<(Key, f64)> = match over.get(key) {
+            _ if depth >= DEPTH_MAX => return Vec::new(),
+            Some(Service::Weighted { shares, .. }) => {
+                let total: f64 = shares.iter().map(|(_, weight)| f64::from(*weight)).sum();
+                let part = |weight: u32| if total > 0.0 { f64::from(weight) / total } else { 0.0 };
+                shares.iter().map(|(name, weight)| (child(name), part(*weight))).collect()
+            }
+            // While the first works.
+            Some(Service::Failover { services, .. }) => services.first().map(|name| (child(name), 1.0)).into_iter().collect(),
+            Some(Service::Mirroring { service, mirrors, .. }) => {
+                copies = mirrors;
+                service.iter().map(|name| (child(name), 1.0)).collect()
+            }
+            Some(Service::Balancer { .. }) | None => return Vec::new(),
+        };
+        // A service that leads to itself copies nothing more.
+        self.mirrored.insert(key.clone(), Vec::new());
+        let mut all: Vec<(Key, f64)> = Vec::new();
+        for (service, part) in inner {
+            all.extend(self.mirrors(&service, depth + 1).into_iter().map(|(pool, percent)| (pool, percent * part)));
+        }
+        for (name, percent) in copies {
+            let leaves = self.leaves(&child(name), depth + 1);
+            if let (true, Some(Service::Mirroring { place, .. })) = (leaves.is_empty(), over.get(key)) {
+                let text = format!("service {} sends copies to {name}, which is not there", key.1);
+                self.tell(Gravity::Warning, text, place.clone());
+            }
+            let total: f64 = leaves.iter().map(|(_, weight)| *weight as f64).sum();
+            all.extend(leaves.into_iter().map(|(pool, weight)| (pool, percent * weight as f64 / total.max(1.0))));
+        }
+        let mut found: Vec<(Key, f64)> = Vec::new();
+        for (pool, percent) in all {
+            match found.iter().position(|(known, _)| *known == pool) {
+                Some(at) => found[at].1 += percent,
+                None if found.len() < SHARES_MAX => found.push((pool, percent)),
+                None => {}
+            }
+        }
+        self.mirrored.insert(key.clone(), found.clone());
+        found
+    }
+
     /// The pools that a service leads to in the end, each once, with shares of the whole as whole numbers.
     fn leaves(&mut self, key: &Key, depth: usize) -> Vec<(Key, u64)> {
         if self.pools.contains_key(key) {
@@ -233,9 +291,10 @@ impl Linker<'_> {
             Some(Service::Weighted { shares, place, .. }) => {
                 (shares.iter().map(|(name, weight)| (name.clone(), u64::from(*weight))).collect(), place)
             }
-            Some(Service::Other { services, place, .. }) => {
+            Some(Service::Failover { services, place }) => {
                 (services.first().map(|name| (name.clone(), 1)).into_iter().collect(), place)
             }
+            Some(Service::Mirroring { service, place, .. }) => (service.iter().map(|name| (name.clone(), 1)).collect(), place),
             _ => return Vec::new(),
         };
         if depth >= DEPTH_MAX {

@@ -249,3 +249,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn copies_have_their_share_of_all_requests() {
+    let text = |percent: &str| {
+        format!(
+            "http:\n  routers: {{ all: {{ rule: \"PathPrefix(`/`)\", service: top, entryPoints: [web] }} }}\n  services:\n\
+             \x20   top: {{ weighted: {{ services: [ {{ name: main, weight: 1 }}, {{ name: copied, weight: 3 }} ] }} }}\n\
+             \x20   copied: {{ mirroring: {{ service: main, mirrors: [ {{ name: both, percent: {percent} }}, {{ name: gone, percent: 1 }} ] }} }}\n\
+             \x20   both: {{ weighted: {{ services: [ {{ name: main }}, {{ name: audit }} ] }} }}\n\
+             \x20   main: {{ loadBalancer: {{ servers: [ {{ url: \"http://10.0.0.1\" }} ] }} }}\n\
+             \x20   audit: {{ loadBalancer: {{ servers: [ {{ url: \"http://10.0.0.2\" }} ] }} }}\n"
+        )
+    };
+    let parse = |percent: &str| parse(&[Source::new("dynamic.yml", text(percent))], &mut NoFiles, None);
+    let model = parse("40");
+    let mirrors: Vec<_> = model.routes[0].mirrors.iter().map(|mirror| (mirror.pool.as_str(), mirror.percent)).collect();
+    assert_eq!(mirrors, [("main", 15.0), ("audit", 15.0)], "40 % of three quarters, to two pools alike");
+    assert!(model.notices.iter().any(|notice| notice.text.contains("sends copies to gone")), "{:?}", model.notices);
+    let changes = crate::balancer::diff::diff(&model, &parse("80"));
+    let said: Vec<_> = changes.iter().map(|change| change.sentence.as_str()).collect();
+    assert_eq!(
+        said,
+        ["listener web: copies of the default route to main (weight 4) main (15 %), audit (15 %) → main (30 %), audit (30 %)"]
+    );
+    assert!(parse("101").notices.iter().any(|notice| notice.text.contains("from 0 to 100")));
+}
