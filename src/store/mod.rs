@@ -15,6 +15,7 @@ pub mod incidents;
 pub mod integrations;
 pub mod people;
 pub mod samples;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;
@@ -57,6 +58,7 @@ impl Store {
         };
         store.main.migrate("").await?;
         store.samples.migrate("samples").await?;
+        search::fill(&store.main).await?;
         Ok(store)
     }
 
