@@ -75,7 +75,7 @@ struct SearchQuery {
 
 /// Incidents, entries, tasks, postmortems and balancers by what they say, the best first
 ///
-/// Of equals the newest come first; filters without words give incidents, the newest first. At most 2,000 come in all,
+/// Of equals the newest come first; filters without words give incidents, the newest first. At most 1,000 come in all,
 /// the newest that match.
 #[utoipa::path(get, path = "/api/v1/search", tag = "search", params(SearchQuery), responses((status = 200, body = List<HitView>)))]
 async fn find(State(app): State<App>, Caller(actor): Caller, Query(query): Query<SearchQuery>) -> Result<List<HitView>> {

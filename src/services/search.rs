@@ -4,10 +4,7 @@ use super::{Page, Paged, Result};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::search::{Hit, Search};
-use crate::store::search::{self, Seer};
-
-/// Of one search at most so many hits come, however it is paged: the newest, ranked.
-pub use crate::store::search::RANKED_MAX;
+use crate::store::search::{self, RANKED_MAX, Seer};
 
 /// The best first, of equals the newest; a search without words gives the newest. An empty search finds nothing.
 /// Whoever may not see balancers does not find them.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Of the folding and of what goes into a document; a step up makes every installation's index anew.
 const VERSION: i64 = 1;
 /// Hits that are ranked, the newest of all: a word that stands everywhere costs no more than this.
-pub const RANKED_MAX: i64 = 2_000;
+pub const RANKED_MAX: i64 = 1_000;
 /// Rows read at once while the index is made.
 const BATCH: i64 = 500;
 

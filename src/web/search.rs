@@ -16,7 +16,6 @@ use crate::domain::access::Permission;
 use crate::domain::id::Reference;
 use crate::domain::search::excerpt::{Piece, excerpt, marked};
 use crate::domain::search::{Filter, Found, Hit, Search};
-use crate::services::search::RANKED_MAX;
 use crate::services::{self, Page as Rows};
 
 pub fn routes() -> Router<App> {
