@@ -244,7 +244,7 @@ on_both!(the_api_answers_with_safe_marks, world => {
     let body = client.get("/api/v1/search?q=queue+more").await.is(200);
     let hit = &body["items"][0];
     assert_eq!((&hit["kind"], &hit["incident"], &hit["status"]), (&json!("incident"), &json!("INC-2"), &json!("resolved")));
-    assert_eq!(hit["title_html"], "&lt;b&gt;<mark>queue</mark>&lt;/b&gt; &amp; more");
+    assert_eq!(hit["title_html"], "&lt;b&gt;<mark>queue</mark>&lt;/b&gt; &amp; <mark>more</mark>");
     assert!(hit["excerpt_html"].as_str().is_some_and(|html| html.starts_with("x&quot;&gt;&lt;script&gt;<mark>queue</mark>")), "{hit}");
     let body = client.get("/api/v1/search?q=queue&limit=1").await.is(200);
     let cursor = body["next_cursor"].as_str().expect("there is more");
