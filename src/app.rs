@@ -2,6 +2,7 @@
 //! and the tests; the only place where time and randomness enter.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::domain::id::IdSource;
 use crate::domain::time::{Clock, Timestamp, to_micros};
 use crate::live::Bus;
+use crate::metrics::Metrics;
 use crate::store::{Store, settings};
 
 /// Cheap to clone.
@@ -28,6 +30,8 @@ struct Inner {
     clock: Box<dyn Clock>,
     ids: Box<dyn IdSource>,
     bus: Bus,
+    metrics: Metrics,
+    leads: AtomicBool,
     http: reqwest::Client,
     shutdown: CancellationToken,
     hash_slots: tokio::sync::Semaphore,
@@ -102,6 +106,8 @@ impl App {
             clock,
             ids,
             bus: Bus::default(),
+            metrics: Metrics::default(),
+            leads: AtomicBool::new(false),
             http,
             shutdown: CancellationToken::new(),
             hash_slots: tokio::sync::Semaphore::new(2),
@@ -132,6 +138,19 @@ impl App {
 
     pub fn bus(&self) -> &Bus {
         &self.0.bus
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Whether this server is the one that polls the balancers.
+    pub fn leads(&self) -> bool {
+        self.0.leads.load(Ordering::Relaxed)
+    }
+
+    pub fn set_leads(&self, leads: bool) {
+        self.0.leads.store(leads, Ordering::Relaxed);
     }
 
     pub fn http(&self) -> &reqwest::Client {

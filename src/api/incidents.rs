@@ -53,7 +53,8 @@ struct IncidentQuery {
     service: Option<String>,
     /// A label and its value as `key:value`.
     label: Option<String>,
-    /// What the incident or its write-up says: words, "phrases", -without, beginnings* and filters, as in `/search`.
+    /// What the incident or its write-up says: words, "phrases", -without and filters, as in `/search`; the beginning of
+    /// a word is enough.
     q: Option<String>,
     /// Only those that began at or after this time.
     #[param(format = DateTime)]
@@ -84,7 +85,7 @@ impl IncidentQuery {
             kind: self.kind,
             service: self.service,
             label: label.transpose()?,
-            q: self.q.map(|q| Search::parse(&q, now, 0)),
+            q: self.q.map(|q| Search::parse(&q, now, 0).by_beginnings()),
             from: time("from", self.from)?,
             to: time("to", self.to)?,
         };

@@ -15,6 +15,7 @@ mod findings;
 mod hooks;
 mod incidents;
 mod integrations;
+mod metrics;
 mod people;
 mod postmortems;
 mod search;
@@ -72,6 +73,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(series::routes())
         .merge(postmortems::routes())
         .merge(balancers::routes())
+        .merge(metrics::routes())
         .merge(integrations::routes())
         .merge(people::routes())
         .merge(tokens::routes())

@@ -11,6 +11,7 @@ mod oracle;
 mod people;
 mod recording;
 mod redaction;
+mod replicas;
 mod search;
 mod store;
 mod tasks;

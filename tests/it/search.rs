@@ -229,7 +229,7 @@ on_both!(the_list_of_incidents_takes_the_same_words, world => {
     };
     assert_eq!(titles("checkout").await, ["INC-2", "INC-1"]);
     assert_eq!(titles("checkout deadlock").await, ["INC-1"]);
-    assert_eq!(titles("check* -deadlock").await, ["INC-2"]);
+    assert_eq!(titles("check -deadlock").await, ["INC-2"], "in a list the beginning of a word is enough");
     assert_eq!(titles("severity:sev1").await, ["INC-1"]);
     assert_eq!(titles("-severity:sev1 after:1d").await, ["INC-2"]);
     assert_eq!(titles("refused").await, [""; 0], "that is only in an entry");

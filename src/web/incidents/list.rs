@@ -93,7 +93,7 @@ fn read(sent: &mut Sent, zone: Zone, now: Timestamp) -> IncidentFilter {
     let word = |name: &str| Some(sent.value(name).trim()).filter(|word| !word.is_empty()).map(str::to_owned);
     let (status, severity, kind) = (word("status"), word("severity"), word("kind"));
     let service = word("service");
-    let q = word("q").map(|q| Search::parse(&q, now, zone.minutes));
+    let q = word("q").map(|q| Search::parse(&q, now, zone.minutes).by_beginnings());
     let mut day = |name: &str| {
         let text = word(name)?;
         let at = time::parse_date(name, &text).and_then(|day| time::parse_local(name, &format!("{day}T00:00"), zone.minutes));
