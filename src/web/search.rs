@@ -16,6 +16,7 @@ use crate::domain::access::Permission;
 use crate::domain::id::Reference;
 use crate::domain::search::excerpt::{Piece, excerpt, marked};
 use crate::domain::search::{Filter, Found, Hit, Search};
+use crate::domain::time::Timestamp;
 use crate::services::{self, Page as Rows};
 
 pub fn routes() -> Router<App> {
@@ -38,6 +39,7 @@ struct Results {
     shell: Shell,
     asked: Asked,
     search: Search,
+    now: Timestamp,
     hits: Vec<Hit>,
     next: Option<String>,
 }
@@ -71,7 +73,7 @@ impl Results {
     }
 
     fn words_alone(&self) -> Option<String> {
-        let words = words_alone(&self.asked.q);
+        let words = words_alone(&self.asked.q, self.now);
         let narrow = words != self.asked.q.trim() || !self.asked.kind.is_empty();
         (narrow && !words.is_empty()).then(|| format!("/search{}", query(&[("q", &words)])))
     }
@@ -87,8 +89,7 @@ fn beginnings(q: &str) -> String {
 }
 
 /// Without filters and without what is not wanted.
-fn words_alone(q: &str) -> String {
-    let now = crate::domain::time::Timestamp::UNIX_EPOCH;
+fn words_alone(q: &str, now: Timestamp) -> String {
     let narrows = |part: &str| !Search::parse(part, now, 0).filters.is_empty() || part.starts_with('-');
     if q.contains('"') {
         return q.trim().to_owned();
@@ -126,7 +127,7 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Query(aske
     let next = found
         .next_cursor
         .map(|cursor| format!("/search{}", query(&[("q", &asked.q), ("kind", &asked.kind), ("cursor", &cursor)])));
-    Ok(Page(Results { shell, asked, search, hits: found.items, next }).into_response())
+    Ok(Page(Results { shell, asked, search, now: app.now(), hits: found.items, next }).into_response())
 }
 
 #[cfg(test)]
@@ -137,6 +138,7 @@ mod tests {
     fn a_search_is_widened_by_what_narrows_it() {
         assert_eq!(beginnings("dead lock* -x status:open web-3"), "dead* lock* -x status:open web-3*");
         assert_eq!(beginnings("\"dead lock\" a"), "\"dead lock\" a");
-        assert_eq!(words_alone("dead status:open -x after:7d http://x"), "dead http://x");
+        let now = "2026-11-21T12:00:00Z".parse().expect("a time");
+        assert_eq!(words_alone("dead status:open -x after:7d http://x", now), "dead http://x");
     }
 }
