@@ -68,12 +68,12 @@ pub async fn listen(app: App) {
             _ = tick.tick() => {}
             () = app.shutdown().cancelled() => return,
         }
-        match replicas::listen(&app).await {
-            Ok(()) => deaf = false,
-            Err(fault) if !deaf => {
-                tracing::warn!(%fault, "other servers cannot be heard");
-                deaf = true;
-            }
+        let heard = replicas::listen(&app).await;
+        app.database_answered(heard.is_ok());
+        match heard {
+            Ok(()) if std::mem::take(&mut deaf) => tracing::info!("the database answers again"),
+            Ok(()) => {}
+            Err(fault) if !std::mem::replace(&mut deaf, true) => tracing::warn!(%fault, "the database does not answer"),
             Err(_) => {}
         }
     }

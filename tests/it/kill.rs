@@ -19,9 +19,13 @@ pub struct Server {
 
 impl Server {
     pub fn start(world: &World) -> Self {
+        Self::start_on(world, &world.url)
+    }
+
+    pub fn start_on(world: &World, database: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_afterload"))
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .env("DATABASE_URL", &world.url)
+            .env("DATABASE_URL", database)
             .env("AFTERLOAD_DATA", world.path("data"))
             .env("AFTERLOAD_LOG", "error")
             .stdout(Stdio::piped())
