@@ -67,7 +67,8 @@ on_both!(a_query_means_the_same_on_every_database, world => {
         let mut expected: Vec<Uuid> = documents.iter().filter(wanted).map(|document| document.id).collect();
         let found = finding::find(&world.app, &admin(), &asked, &page).await.expect(&q);
         let mut found: Vec<Uuid> = found.items.into_iter().map(|hit| hit.id).collect();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected, "{q}");
         hits += found.len();
     }
