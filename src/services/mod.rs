@@ -21,6 +21,7 @@ pub mod people;
 pub mod postmortems;
 pub mod recording;
 pub mod replicas;
+pub mod search;
 mod secrets;
 pub mod snapshots;
 pub mod tasks;

@@ -16,6 +16,7 @@ pub mod integrations;
 pub mod leases;
 pub mod people;
 pub mod samples;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;
@@ -58,6 +59,7 @@ impl Store {
         };
         store.main.migrate("").await?;
         store.samples.migrate("samples").await?;
+        search::fill(&store.main).await?;
         Ok(store)
     }
 

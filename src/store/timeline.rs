@@ -1,8 +1,9 @@
 //! Timeline entries and their earlier versions.
 
-use super::Result;
 use super::db::{Conn, Row, json};
+use super::{Result, search};
 use crate::domain::id::{EntryId, IncidentId};
+use crate::domain::search::{Document, Found};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Revision};
 
@@ -44,6 +45,9 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
         .bind(entry.version)
         .execute()
         .await?;
+    if inserted == 1 {
+        keep_found(conn, entry).await?;
+    }
     Ok(inserted == 1)
 }
 
@@ -68,7 +72,19 @@ pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<boo
         .bind(&entry.edited_by)
         .execute()
         .await?;
+    if changed == 1 {
+        keep_found(conn, entry).await?;
+    }
     Ok(changed == 1)
+}
+
+async fn keep_found(conn: &mut Conn, entry: &Entry) -> Result<()> {
+    search::keep_or_forget(conn, Document::of_entry(entry).as_ref(), Found::Entry, entry.id.0).await
+}
+
+/// In order of their ids, deleted ones too: for making the index of what can be found.
+pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Result<Vec<Entry>> {
+    conn.query(COLUMNS).push_bind("where id > ", after).push_bind(" order by id limit ", limit).all(entry).await
 }
 
 pub async fn keep_revision(conn: &mut Conn, id: EntryId, revision: &Revision) -> Result<()> {

@@ -20,6 +20,7 @@ pub mod live;
 pub mod login;
 pub mod postmortems;
 pub mod preferences;
+pub mod search;
 pub mod sent;
 pub mod settings;
 pub mod setup;
@@ -49,6 +50,7 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(login::routes())
         .merge(postmortems::routes())
         .merge(preferences::routes())
+        .merge(search::routes())
         .merge(settings::routes())
         .merge(setup::routes())
         .merge(snapshots::routes())

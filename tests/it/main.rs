@@ -14,6 +14,7 @@ mod people;
 mod recording;
 mod redaction;
 mod replicas;
+mod search;
 mod store;
 mod tasks;
 mod timeline;
