@@ -1,7 +1,7 @@
 //! Incidents and their numbers.
 
 use super::db::{Conn, Query, Row, json};
-use super::{Error, Result};
+use super::{Error, Result, attachments};
 use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
 use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
 use crate::domain::time::Timestamp;
@@ -50,7 +50,7 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
     .bind(incident.version)
     .execute()
     .await?;
-    name_people(conn, incident).await
+    keep_beside(conn, incident).await
 }
 
 /// Saves the fields when the stored version is still `expected`; `false` when somebody saved first.
@@ -77,14 +77,16 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
         .execute()
         .await?;
     if changed == 1 {
-        name_people(conn, incident).await?;
+        keep_beside(conn, incident).await?;
     }
     Ok(changed == 1)
 }
 
-async fn name_people(conn: &mut Conn, incident: &Incident) -> Result<()> {
+/// Who is named and which files the texts show, for looking up.
+async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    attachments::tie(conn, incident.id, &json(&incident.fields)?.0).await?;
     conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
-    for handle in incident.fields.roles.values() {
+    for handle in incident.fields.people() {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
             .bind(incident.id.0)
             .bind(handle)
@@ -164,13 +166,13 @@ pub async fn list(
     query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
 }
 
-/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one.
+/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one. Every query
+/// for people over more than one incident goes through here: it says in SQL what `Actor::sees` says of one.
 pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
     match sees_only_as {
         None => query,
         Some(handle) => query
-            .push_bind(" and (i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
+            .push_bind(" and (i.visibility = 'internal' or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
             .push("))"),
     }
 }
