@@ -14,5 +14,6 @@ mod redaction;
 mod store;
 mod tasks;
 mod timeline;
+mod visibility;
 mod web;
 mod world;
