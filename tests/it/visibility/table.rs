@@ -113,6 +113,7 @@ pub const TABLE: &[Route] = &[
     route("POST", "/hooks/{key}", Open, 202, ""),
     route("PUT", "/hooks/{key}", Open, 202, ""),
     route("POST", "/hooks/{key}/api/v2/alerts", Open, 200, ""),
+    route("PUT", "/hooks/{key}/api/v2/alerts", Open, 200, ""),
     route("GET", "/api/openapi.json", Open, 200, ""),
     route("GET", "/", List, 200, ""),
     route("POST", "/attachments", Else, 201, ""),

@@ -108,7 +108,6 @@ impl<'a> Scene<'a> {
             ("nv", Role::Viewer, ["a named viewer's browser", "a named viewer's token"]),
             ("re", Role::Responder, ["a responder's browser", "a responder's token"]),
             ("na", Role::Responder, ["a named responder's browser", "a named responder's token"]),
-            ("ed", Role::Editor, ["an editor's browser", "an editor's token"]),
             ("ad", Role::Admin, ["an administrator's browser", "an administrator's token"]),
         ] {
             let (browser, person) = Browser::of(world, handle, role).await;
