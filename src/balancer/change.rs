@@ -139,6 +139,7 @@ pub enum ListenerPart {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RoutePart {
+    Condition(Option<String>),
     Target(Target),
     Definitions(Vec<String>),
 }

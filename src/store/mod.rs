@@ -13,6 +13,7 @@ pub mod blobs;
 pub mod events;
 pub mod incidents;
 pub mod integrations;
+pub mod leases;
 pub mod people;
 pub mod samples;
 pub mod sessions;

@@ -73,6 +73,7 @@ fn refer(
         let mut routes = by_listener.remove(&name).unwrap_or_default();
         if let Some(edits) = edits.remove(name.as_str()) {
             list(&mut routes, &edits, |route, part| match part {
+                RoutePart::Condition(to) => route.condition.clone_from(to),
                 RoutePart::Target(to) => route.target.clone_from(to),
                 RoutePart::Definitions(to) => route.definitions.clone_from(to),
             });

@@ -5,6 +5,7 @@
 
 mod apply;
 mod defaults;
+mod details;
 mod group;
 mod lists;
 mod matching;
@@ -24,6 +25,8 @@ pub use secrets::secret_changes;
 pub use state::{diff, state_changes};
 pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
+#[cfg(test)]
+mod pairs;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -36,13 +36,13 @@ fn single_changes_name_the_server() {
     assert_eq!(said(&five([1; 5]), &five([1, 1, 10, 1, 1])), ["pool web: web3 weight 1 → 10"]);
     let mut after = five([1; 5]);
     after.pools[0].servers[1].admin = Admin::Drain;
-    assert_eq!(said(&five([1; 5]), &after), ["pool web: web2 ready → drain"]);
+    assert_eq!(said(&five([1; 5]), &after), ["pool web: web2 ready → drain, 20 % of capacity removed"]);
     for at in [2, 3] {
         after.pools[0].servers[at].admin = Admin::Drain;
     }
     assert_eq!(said(&five([1; 5]), &after), ["pool web: 3 of 5 servers ready → drain, 60 % of capacity removed"]);
     after.pools[0].servers[0].admin = Admin::Maintenance;
-    assert_eq!(said(&five([1; 5]), &after)[1], "pool web: web1 ready → maintenance");
+    assert_eq!(said(&five([1; 5]), &after)[1], "pool web: web1 ready → maintenance, 20 % of capacity removed");
     assert_eq!(said(&after, &five([1; 5]))[0], "pool web: 3 of 5 servers drain → ready");
 }
 
@@ -67,7 +67,7 @@ fn what_costs_most_comes_first() {
         [
             "pool api removed, it had 1 server",
             "pool web: weight of 2 of 6 servers 50 → 0, 25 % of capacity removed",
-            "pool web: web1 ready → maintenance",
+            "pool web: web1 ready → maintenance, 25 % of capacity removed",
             "pool web: server old removed",
             "pool web: server web2 re-addressed 10.0.0.12:8080 → 10.0.9.9:1",
             "pool web: algorithm roundrobin → leastconn",
@@ -88,7 +88,12 @@ fn many_alike_are_one_sentence() {
     };
     assert_eq!(
         said(&many(100, 2, "s"), &many(50, 1, "s")),
-        ["pool web: weight of 40 of 40 servers changed, 50 % of capacity removed"]
+        ["pool web: weight of 40 of 40 servers changed"],
+        "all halved is no loss"
+    );
+    assert_eq!(
+        said(&many(100, 0, "s"), &many(60, 1, "s")),
+        ["pool web: weight of 40 of 40 servers changed, 19 % of capacity removed"]
     );
     assert_eq!(said(&many(1, 0, "s"), &five([1; 5])).len(), 6, "five renamed by address, the rest removed together");
     assert_eq!(

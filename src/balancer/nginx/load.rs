@@ -3,6 +3,7 @@
 //! Opens nothing itself. Files that were handed in together (an `nginx -T` dump) are looked at before [`Files`] is
 //! asked; patterns are relative to the folder of the main file, as nginx has it.
 
+use crate::balancer::maps::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -85,7 +86,12 @@ pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive
     let config = Config { files: Vec::new(), origins: Vec::new(), notices: Vec::new(), complete: true };
     let main = sources.first().map(|source| source.name.as_str()).unwrap_or_default();
     let folder = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
-    let mut loader = Loader { config, sources, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::default();
+    for (at, source) in sources.iter().enumerate() {
+        by_name.entry(&source.name).or_default().push(at);
+    }
+    let known = HashMap::default();
+    let mut loader = Loader { config, sources, by_name, known, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
     let directives = sources.first().map_or_else(Vec::new, |source| loader.read(source, 0));
     (loader.config, directives)
 }
@@ -93,6 +99,9 @@ pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive
 struct Loader<'a> {
     config: Config,
     sources: &'a [Source],
+    by_name: HashMap<&'a str, Vec<usize>>,
+    /// Numbers of the files that were read, by name: a dump may hold two files of one name.
+    known: HashMap<String, Vec<usize>>,
     files: &'a mut dyn Files,
     /// Folder of the main file, with its slash.
     folder: String,
@@ -104,8 +113,10 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn read(&mut self, source: &Source, depth: usize) -> Vec<Directive> {
-        let known = self.config.files.iter().position(|file| file.name == source.name);
+        let numbers = self.known.entry(source.name.clone()).or_default();
+        let known = numbers.iter().copied().find(|number| self.config.files[*number].text == source.text);
         let file = known.unwrap_or_else(|| {
+            numbers.push(self.config.files.len());
             self.config.files.push(source.clone());
             self.config.origins.push(Origin::new(self.config.origins.len(), &source.text));
             self.config.files.len() - 1
@@ -176,9 +187,15 @@ impl Loader<'_> {
             return Vec::new();
         }
         let whole = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{}{pattern}", self.folder) };
-        let mut found: Vec<Source> = self.sources.iter().filter(|source| matches(&whole, &source.name)).cloned().collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
         let globs = pattern.contains(['*', '?', '[']);
+        let mut found: Vec<Source> = if globs {
+            let start = &whole[..whole.find(['*', '?', '[']).unwrap_or(whole.len())];
+            let fits = |source: &&Source| source.name.starts_with(start) && matches(&whole, &source.name);
+            self.sources.iter().filter(fits).cloned().collect()
+        } else {
+            self.by_name.get(whole.as_str()).into_iter().flatten().map(|at| self.sources[*at].clone()).collect()
+        };
+        found.sort_by(|a, b| a.name.cmp(&b.name));
         // A dump holds all that its patterns found.
         if !found.is_empty() || (globs && self.sources.len() > 1) {
             return found;

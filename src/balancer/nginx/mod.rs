@@ -33,7 +33,7 @@ use self::declared::Declared;
 use self::load::Config;
 use self::routes::Walker;
 use self::tree::{Body, Directive};
-use super::model::{Gravity, Mode, Model, Pool, Setting};
+use super::model::{Gravity, Mode, Model, Setting};
 use super::source::{Files, Place, Source};
 use crate::balancer::maps::HashSet;
 use crate::domain::balancer::BalancerKind;
@@ -162,9 +162,8 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
         .collect();
     let resolver = directives.iter().any(|directive| directive.is("resolver"));
     let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
+    let taken: HashSet<String> = walker.model.pools.iter().map(|pool| pool.name.clone()).collect();
     let mut names: HashSet<String> = HashSet::default();
-    // Names are told apart within each; the pools of the other one are there already, or there are none.
-    let others = !walker.model.pools.is_empty();
     for directive in upstreams() {
         let mut pool = upstream::read(walker.config, &around, directive);
         let key = walker.key(&pool.name);
@@ -172,8 +171,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
             walker.config.error(directive, format!("duplicate upstream {:?}: give each its own name", pool.name));
             continue;
         }
-        let taken = |known: &Pool| known.mode != pool.mode && known.name == pool.name;
-        if others && walker.model.pools.iter().any(taken) {
+        if taken.contains(&pool.name) {
             pool.name = format!("{} (stream)", pool.name);
         }
         walker.pools.insert(key, walker.model.pools.len());
@@ -184,6 +182,12 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     listen::servers(walker.config, &servers, stream);
     for server in servers {
         walker.server(server, if stream { Mode::Tcp } else { Mode::Http });
+    }
+    for pool in &mut walker.model.pools {
+        if let Some(check) = walker.checks.remove(&pool.name) {
+            pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
+            pool.check = Some(check);
+        }
     }
     walker.levels.leave();
     walker.stream = false;

@@ -178,12 +178,7 @@ impl<'a> Walker<'a> {
             rise: given("passes").and_then(values::number),
             place: self.config.at(directive),
         };
-        for name in target.pools() {
-            if let Some(pool) = self.model.pools.iter_mut().find(|pool| pool.name == name) {
-                pool.check = Some(check.clone());
-                pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
-            }
-        }
+        self.checks.extend(target.pools().into_iter().map(|name| (name.to_owned(), check.clone())));
     }
 }
 

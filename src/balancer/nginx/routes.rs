@@ -10,7 +10,7 @@ use super::passes;
 use super::tree::{Body, Directive};
 use super::upstream;
 use crate::balancer::maps::{HashMap, HashSet};
-use crate::balancer::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Route, Target};
+use crate::balancer::model::{AdminSurface, Bind, Check, Gravity, Listener, Mode, Model, Route, Target};
 
 /// Directives that answer a request without a pool.
 const ANSWERS: [&str; 13] = [
@@ -51,6 +51,8 @@ pub struct Walker<'a> {
     pub pools: HashMap<String, usize>,
     /// Pools that have their timeouts from a route.
     pub(super) used: HashSet<usize>,
+    /// Checks that locations ask for, by the pool's name.
+    pub checks: HashMap<String, Check>,
     listeners: HashMap<String, usize>,
     /// Whether the server that is read can be reached from this machine only.
     local: bool,
@@ -67,6 +69,7 @@ impl<'a> Walker<'a> {
             stream: false,
             pools: HashMap::default(),
             used: HashSet::default(),
+            checks: HashMap::default(),
             listeners: HashMap::default(),
             local: false,
         }

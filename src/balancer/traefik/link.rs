@@ -15,6 +15,11 @@ use crate::balancer::maps::{HashMap, HashSet};
 const DEPTH_MAX: usize = 16;
 /// Most pools of one target.
 const SHARES_MAX: usize = 1_000;
+/// Most routes, the pools of their targets counted: each router may have all entry points, and each of its routes
+/// thousands of pools.
+const ROUTES_MAX: usize = 200_000;
+/// Most times that a middleware is laid onto a pool.
+const LAID_MAX: usize = 5_000_000;
 
 pub fn link(parts: Parts, model: &mut Model) {
     let Parts { process, entries, mut routers, services, middlewares, transports, notices, whole, .. } = parts;
@@ -67,17 +72,26 @@ pub fn link(parts: Parts, model: &mut Model) {
     let mut linker = Linker { over: &over, pools: &pools, known: HashMap::default(), notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
     let mut found: HashMap<String, Vec<Route>> = HashMap::default();
+    let mut known = Middlewares { all: &middlewares, index: &index, whole, seen: HashSet::default(), laid: 0 };
+    let mut room = ROUTES_MAX;
     for router in &routers {
         let listeners = listeners(router, &mut entries, model);
         let internal = router.service.ends_with("@internal");
         let mut guards = false;
+        known.seen.clear();
         let target = if internal { Target::Other { said: router.service.clone() } } else { linker.target(router, &http, whole) };
         for name in &listeners {
             let before = entries.get(name).map(|entry| entry.middlewares.clone());
             for middleware in before.iter().flatten().chain(&router.middlewares) {
-                guards |= apply(middleware, router, &Middlewares { all: &middlewares, index: &index, whole }, &target, model, 0);
+                guards |= apply(middleware, router, &mut known, &target, model, 0);
             }
         }
+        let Some(left) = room.checked_sub(listeners.len().saturating_mul(1 + target.pools().len())) else {
+            let text = format!("more than {ROUTES_MAX} routes: router {} and those after it are not looked at", router.name);
+            model.notices.push(Notice { gravity: Gravity::Note, text, place: router.place.clone() });
+            break;
+        };
+        room = left;
         for name in listeners {
             if internal {
                 surface(router, &name, guards, &entries, model);
@@ -284,11 +298,15 @@ struct Middlewares<'a> {
     /// Pools by name.
     index: &'a HashMap<String, usize>,
     whole: bool,
+    /// Those of the router that is looked at: chains may name one again and again.
+    seen: HashSet<&'a str>,
+    /// How often one was laid onto a pool.
+    laid: usize,
 }
 
 /// Lays a middleware onto the pools of a router; whether it guards who comes in.
-fn apply(name: &str, router: &Router, known: &Middlewares<'_>, target: &Target, model: &mut Model, depth: usize) -> bool {
-    let Some(middleware) = known.all.get(&(router.protocol, name.to_owned())) else {
+fn apply(name: &str, router: &Router, known: &mut Middlewares<'_>, target: &Target, model: &mut Model, depth: usize) -> bool {
+    let Some(((_, own), middleware)) = known.all.get_key_value(&(router.protocol, name.to_owned())) else {
         if !known.whole && !name.contains('@') {
             let text =
                 format!("router {} uses middleware {name}, which is not there: Traefik leaves the router out", router.name);
@@ -296,7 +314,11 @@ fn apply(name: &str, router: &Router, known: &Middlewares<'_>, target: &Target, 
         }
         return false;
     };
+    if !known.seen.insert(own) || known.laid > LAID_MAX {
+        return false;
+    }
     for at in target.pools().into_iter().filter_map(|name| known.index.get(name)) {
+        known.laid += 1;
         let pool = &mut model.pools[*at];
         if let Some(retry) = &middleware.retry {
             pool.retry = retry.clone();

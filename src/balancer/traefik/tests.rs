@@ -213,6 +213,23 @@ fn configs_of_others_are_not_taken_for_traefiks() {
     }
 }
 
+#[test]
+fn chains_of_chains_are_followed_once_and_routes_do_not_multiply() {
+    let mut text = "http:\n  services:\n    s: {loadBalancer: {servers: [{url: 'http://10.0.0.1'}]}}\n".to_owned();
+    text.push_str("  routers:\n    r: {rule: 'Host(`a`)', service: s, middlewares: [m0]}\n  middlewares:\n    m40: {retry: {attempts: 4}}\n");
+    (0..15).for_each(|n| text += &format!("    m{n}: {{chain: {{middlewares: [m{0}, m{0}, m{0}, m{0}, m40]}}}}\n", n + 1));
+    let model = read(&[("a.yml", &text)]);
+    assert_eq!(model.pools[0].retry.count.as_ref().map(|count| count.value), Some(3));
+
+    let mut text = "entryPoints:\n".to_owned();
+    (0..600).for_each(|n| text += &format!("  e{n}: {{address: ':{n}'}}\n"));
+    text.push_str("http:\n  routers:\n");
+    (0..600).for_each(|n| text += &format!("    r{n}: {{rule: 'Host(`a{n}`)', service: s}}\n"));
+    let model = read(&[("a.yml", &text)]);
+    assert_eq!(model.routes.len(), 166 * 600);
+    assert_eq!(told(&model, Gravity::Note).iter().filter(|text| text.contains("routes")).count(), 1);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,300}") {
