@@ -164,6 +164,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/login", Open, 200, ""),
     route("POST", "/login", Open, 303, ""),
     route("POST", "/logout", Open, 303, ""),
+    route("GET", "/metrics", Else, 200, ""),
     route("GET", "/postmortems", List, 200, ""),
     route("POST", "/preferences", Open, 303, ""),
     route("GET", "/readyz", Open, 200, ""),

@@ -248,7 +248,7 @@ impl Caller {
 
     /// Whether the route is for such a caller: programs have the API, people the pages.
     pub fn takes(&self, route: &Route) -> bool {
-        self.is_program() == (route.path.starts_with("/api/") || route.path.starts_with("/hooks/"))
+        self.is_program() == ["/api/", "/hooks/", "/metrics"].iter().any(|place| route.path.starts_with(place))
     }
 
     pub async fn send(&self, route: &Route, subject: &Subject) -> Answer {
