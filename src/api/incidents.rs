@@ -153,7 +153,8 @@ struct IncidentPatch {
 
 /// Change an incident
 ///
-/// Changes of status and severity become timeline entries. Re-opening needs `status_reason`.
+/// Changes of status and severity become timeline entries. Re-opening needs `status_reason`. `visibility` and `named`
+/// are changed by the incident's commander, by who opened it and by administrators who see it; others get 403.
 #[utoipa::path(
     patch,
     path = "/api/v1/incidents/{ref}",

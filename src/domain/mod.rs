@@ -21,5 +21,6 @@ pub mod snapshot;
 pub mod task;
 pub mod time;
 pub mod timeline;
+pub mod visibility;
 
 pub use error::{Error, FieldErrors, Result};

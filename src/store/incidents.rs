@@ -1,7 +1,7 @@
 //! Incidents and their numbers.
 
 use super::db::{Conn, Dialect, Query, Row, json};
-use super::{Error, Result, search};
+use super::{Error, Result, attachments, search};
 use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
 use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
 use crate::domain::search::{Document, Found, Search};
@@ -51,7 +51,7 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
     .bind(incident.version)
     .execute()
     .await?;
-    name_people(conn, incident).await?;
+    keep_beside(conn, incident).await?;
     keep_found(conn, incident).await
 }
 
@@ -79,7 +79,7 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
         .execute()
         .await?;
     if changed == 1 {
-        name_people(conn, incident).await?;
+        keep_beside(conn, incident).await?;
         keep_found(conn, incident).await?;
     }
     Ok(changed == 1)
@@ -97,9 +97,11 @@ pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Res
     conn.query(COLUMNS).push_bind("where i.id > ", after).push_bind(" order by i.id limit ", limit).all(incident).await
 }
 
-async fn name_people(conn: &mut Conn, incident: &Incident) -> Result<()> {
+/// Who is named and which files the texts show, for looking up.
+async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    attachments::tie(conn, incident.id, &json(&incident.fields)?.0).await?;
     conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
-    for handle in incident.fields.roles.values() {
+    for handle in incident.fields.people() {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
             .bind(incident.id.0)
             .bind(handle)
@@ -190,13 +192,13 @@ pub(super) fn with_label<'c>(query: Query<'c>, dialect: Dialect, name: &str, val
     query.and_if(" and l.value = ", value).push(")")
 }
 
-/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one.
+/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one. Every query
+/// for people over more than one incident goes through here: it says in SQL what `Actor::sees` says of one.
 pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
     match sees_only_as {
         None => query,
         Some(handle) => query
-            .push_bind(" and (i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
+            .push_bind(" and (i.visibility = 'internal' or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
             .push("))"),
     }
 }

@@ -39,6 +39,7 @@ pub use error::{Error, Result};
 pub fn routes(app: &App) -> Router<App> {
     Router::new()
         .merge(incidents::room::routes())
+        .merge(incidents::access::routes())
         .merge(attachments::routes())
         .merge(live::routes())
         .merge(incidents::list::routes())

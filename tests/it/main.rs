@@ -18,5 +18,6 @@ mod search;
 mod store;
 mod tasks;
 mod timeline;
+mod visibility;
 mod web;
 mod world;
