@@ -42,7 +42,7 @@ pub struct Route {
     pub about: About,
     /// The status for those who may.
     pub ok: u16,
-    /// JSON of the API, fields of a form; `VERSION` stands for the version of what is changed.
+    /// JSON of the API, fields of a form, what is asked behind the `?` of a GET; `VERSION` stands for the version of what is changed.
     pub body: &'static str,
 }
 
@@ -100,6 +100,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/api/v1/snapshots/{a}/diff/{b}", Else, 200, ""),
     route("GET", "/api/v1/snapshots/{id}", Else, 200, ""),
     route("GET", "/api/v1/snapshots/{id}/findings", Else, 200, ""),
+    route("GET", "/api/v1/search", List, 200, "q=quagg*"),
     route("GET", "/api/v1/tasks", List, 200, ""),
     route("GET", "/api/v1/tasks/{id}", Read, 200, ""),
     route("PATCH", "/api/v1/tasks/{id}", Write, 200, r#"{"priority": "high"}"#),
@@ -185,6 +186,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/settings/tokens", Else, 200, ""),
     route("POST", "/settings/tokens", Else, 200, ""),
     route("POST", "/settings/tokens/{token}/revoke", Else, 303, ""),
+    route("GET", "/search", List, 200, "q=quagg*"),
     route("GET", "/setup", Open, 404, ""),
     route("POST", "/setup", Open, 404, ""),
     route("GET", "/snapshots/{before}/diff/{after}", Else, 200, ""),

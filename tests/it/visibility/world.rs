@@ -258,6 +258,10 @@ impl Caller {
         let version = if inner { 1 } else { subject.version };
         let body = route.body.replace("VERSION", &version.to_string()).replace("WAS", &subject.was);
         let method: Method = route.method.parse().expect("a method");
+        let (path, body) = match route.method {
+            "GET" if !body.is_empty() => (format!("{path}?{body}"), String::new()),
+            _ => (path, body),
+        };
         let response = match &self.via {
             Via::Program(client) => {
                 let tag = format!("\"{version}\"");
