@@ -72,7 +72,7 @@ fn start_log() {
 
 /// Two servers on one SQLite file would each believe to be the only one.
 pub(super) fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
-    std::fs::create_dir_all(data)?;
+    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(data)?;
     let path = data.join("serve.lock");
     let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     file.try_lock().with_context(|| format!("another afterload serves from {}; stop it first", data.display()))?;

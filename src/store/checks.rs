@@ -12,7 +12,7 @@ pub async fn integrity(db: &Db) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let mut conn = db.read().await?;
-    let told = conn.query("select integrity_check from pragma_integrity_check(20)").all(|row| row.at::<String>(0)).await;
+    let told = conn.query("select integrity_check from pragma_integrity_check limit 20").all(|row| row.at::<String>(0)).await;
     let mut wrong: Vec<String> = match told {
         Ok(told) => told.into_iter().filter(|line| line != "ok").collect(),
         // A file so broken that it cannot even be walked.

@@ -37,7 +37,8 @@ pub async fn before_upgrade(db: &Db, file: &Path, schema: i64) -> Result<Option<
         if found? != Some(schema) {
             return Ok(None);
         }
-        std::fs::rename(&making, &target).map_err(|fault| Error::Unusable(fault.to_string()))?;
+        let placed = std::fs::rename(&making, &target).and_then(|()| std::fs::File::open(folder_of(&target))?.sync_all());
+        placed.map_err(|fault| Error::Unusable(fault.to_string()))?;
         Ok(Some(target))
     };
     let outcome: Result<Option<PathBuf>> = outcome.await;
@@ -50,6 +51,10 @@ pub async fn before_upgrade(db: &Db, file: &Path, schema: i64) -> Result<Option<
     })
 }
 
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file that SQLite puts beside a database: `-wal`, `-shm`.
 pub fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
@@ -59,10 +64,9 @@ pub fn beside(file: &Path, ending: &str) -> PathBuf {
 
 /// Removes copies from before earlier upgrades than the one that made `newest`: one of each file is kept.
 pub fn forget_older(newest: &Path) {
-    let (Some(folder), Some(name)) = (newest.parent(), newest.file_name().and_then(|name| name.to_str())) else { return };
+    let Some(name) = newest.file_name().and_then(|name| name.to_str()) else { return };
     let Some(start) = name.find(MARK).map(|at| &name[..at + MARK.len()]) else { return };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(folder_of(newest)).into_iter().flatten().flatten() {
         let found = entry.file_name();
         let Some(found) = found.to_str().filter(|found| *found != name) else { continue };
         let number = found.strip_prefix(start).and_then(|rest| rest.strip_suffix(".db"));

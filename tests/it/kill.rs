@@ -12,13 +12,21 @@ use serde_json::{Value, json};
 
 use crate::world::{World, on_both};
 
-struct Server {
+/// A server of its own, which ends with the test.
+pub struct Server {
     child: Child,
-    address: String,
+    pub address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Server {
-    fn start(world: &World) -> Self {
+    pub fn start(world: &World) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_afterload"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("DATABASE_URL", &world.url)

@@ -1,6 +1,8 @@
 //! The commands that keep an installation running, on temporary folders: backup, restore, migrate, doctor, the lists and
 //! `config print`.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -13,6 +15,7 @@ use afterload::services::{attachments, balancers, incidents, tasks, timeline};
 use afterload::store::{Schema, Store, copies, db::Dialect, portable, samples};
 use serde_json::{Value, json};
 
+use crate::kill::Server;
 use crate::world::{World, admin, on_both, responder};
 
 /// An installation with something in every kind of column: ids, times, JSON, truth, bytes, samples, files.
@@ -410,4 +413,48 @@ async fn a_copy_lands_on_nothing_that_is_there() {
     std::fs::write(&taken, "not a database, and not empty").expect("written");
     copies::copy(world.app.store().samples(), &taken).await.expect_err("refused");
     assert_eq!(std::fs::read_to_string(&taken).expect("read"), "not a database, and not empty");
+}
+
+/// A proxy that passes one request a connection on to `inner`, with another `Host`. Returns its address.
+fn proxy_with_another_host(inner: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.expect("a client");
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|length| length == 1) {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).expect("text");
+            let lines: Vec<&str> = head.trim_end().lines().filter(|line| !line.to_lowercase().starts_with("host:")).collect();
+            let head = format!("{}\r\nHost: inner.example\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
+            let mut server = TcpStream::connect(&inner).expect("the server");
+            server.write_all(head.as_bytes()).expect("sent");
+            let mut answer = Vec::new();
+            server.read_to_end(&mut answer).expect("an answer");
+            let _ = client.write_all(&answer);
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_goes_through_the_proxy_and_notices_a_changed_host() {
+    let world = World::sqlite().await;
+    let server = Server::start(&world);
+    let base = format!("http://{}", server.address);
+    let (found, code) = doctor(&world, &["--base-url", &base]);
+    assert_eq!((state(&found, "reachable"), state(&found, "proxy headers"), code), ("ok", "ok", Some(0)), "{found:#?}");
+    let base = format!("http://{}", proxy_with_another_host(server.address.clone()));
+    let (found, code) = doctor(&world, &["--base-url", &base]);
+    assert_eq!((state(&found, "reachable"), state(&found, "proxy headers"), code), ("ok", "failed", Some(1)), "{found:#?}");
+    drop(server);
+    let (found, code) = doctor(&world, &["--base-url", "http://127.0.0.1:1"]);
+    assert_eq!(
+        (state(&found, "reachable"), state(&found, "proxy headers"), code),
+        ("warning", "not checked", Some(0)),
+        "{found:#?}"
+    );
 }

@@ -82,7 +82,7 @@ fn durability(settings: &[(String, String)]) -> Finding {
             return failed("durability", measured, format!("set {name} = on: without it a power cut can destroy the database"));
         }
     }
-    if matches!(value("synchronous_commit"), "off") {
+    if value("synchronous_commit") == "off" {
         return failed("durability", measured, "set synchronous_commit = on: acknowledged writes can be lost");
     }
     ok("durability", measured)
@@ -90,7 +90,7 @@ fn durability(settings: &[(String, String)]) -> Finding {
 
 fn clock(check: &str, what: &str, apart: TimeDelta, most: TimeDelta) -> Finding {
     let seconds = apart.num_milliseconds() as f64 / 1e3;
-    let measured = format!("{what} is {:.1} s {} ours", seconds.abs(), if seconds < 0.0 { "behind" } else { "before" });
+    let measured = format!("{what} is {:.1} s {} ours", seconds.abs(), if seconds < 0.0 { "behind" } else { "ahead of" });
     if apart.abs() > most {
         return warning(check, measured, "set both clocks by one time service");
     }

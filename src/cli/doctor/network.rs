@@ -69,10 +69,10 @@ async fn through(app: &App, url: &str) -> Vec<Finding> {
     let alive = match app.http().get(format!("{url}/livez")).send().await {
         Ok(answer) => answer.status().as_u16(),
         Err(fault) => {
-            let why = fault.without_url().to_string();
+            let why = anyhow::Error::from(fault.without_url());
             return vec![warning(
                 "reachable",
-                format!("nobody answers at {url} ({why})"),
+                format!("no answer from {url} ({why:#})"),
                 "start the server, or correct AFTERLOAD_BASE_URL; the way through the proxy was not tried",
             )];
         }
