@@ -15,6 +15,7 @@ mod findings;
 mod hooks;
 mod incidents;
 mod integrations;
+mod metrics;
 mod people;
 mod postmortems;
 mod series;
@@ -71,6 +72,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(series::routes())
         .merge(postmortems::routes())
         .merge(balancers::routes())
+        .merge(metrics::routes())
         .merge(integrations::routes())
         .merge(people::routes())
         .merge(tokens::routes())

@@ -87,6 +87,7 @@ fn the_routes_are_a_contract() {
     /hooks/{key} put
     /hooks/{key}/api/v2/alerts post
     /hooks/{key}/api/v2/alerts put
+    /metrics get
     ");
 }
 

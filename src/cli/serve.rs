@@ -37,6 +37,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         stopping.shutdown().cancel();
         tracing::info!("stopping: what is in flight finishes first");
     });
+    if let Some(address) = app.config().metrics_listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} for /metrics; choose another address with --metrics-listen"))?;
+        let (app, router) = (app.clone(), server::watched(&app));
+        tokio::spawn(server::serve(app, listener, router));
+    }
     let router = server::router(&app);
     server::serve(app.clone(), listener, router).await?;
     app.store().close().await;

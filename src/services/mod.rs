@@ -21,6 +21,7 @@ mod page;
 pub mod people;
 pub mod postmortems;
 pub mod recording;
+pub mod replicas;
 mod secrets;
 pub mod snapshots;
 pub mod tasks;

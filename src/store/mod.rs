@@ -15,6 +15,7 @@ pub mod copies;
 pub mod events;
 pub mod incidents;
 pub mod integrations;
+pub mod leases;
 pub mod people;
 pub mod portable;
 pub mod samples;

@@ -1,8 +1,10 @@
 //! The integration tests: one binary, every test on both databases.
 
 mod api;
+mod away;
 mod canary;
 mod check;
+mod fuzz;
 mod hooks;
 mod incidents;
 mod kill;
@@ -12,6 +14,7 @@ mod oracle;
 mod people;
 mod recording;
 mod redaction;
+mod replicas;
 mod store;
 mod tasks;
 mod timeline;

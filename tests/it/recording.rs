@@ -14,6 +14,7 @@ use afterload::signal::series::{Metric, Sample, SeriesKey};
 use afterload::store::samples;
 use serde_json::json;
 
+use crate::web::Browser;
 use crate::world::{World, admin, on_both, refused, responder};
 
 async fn balancer(world: &World) -> afterload::domain::balancer::Balancer {
@@ -63,6 +64,34 @@ on_both!(snapshots_that_overtake_each_other_are_each_compared_with_the_one_befor
         let older = to("older").and_then(|text| text.split([',', ' ', ';']).next().map(str::to_owned));
         assert_eq!(from, older, "{:?} follows {:?}", pair[0].changes, pair[1].changes);
     }
+});
+
+on_both!(what_took_capacity_away_is_shown_before_a_later_harmless_change, world => {
+    let browser = Browser::signed_in(world).await;
+    let edge = balancer(world).await;
+    let shown = async |incident: &str| {
+        let room = browser.get(&format!("/incidents/{incident}")).await.text();
+        let card = room.split("id=\"changes\"").nth(1).and_then(|rest| rest.split("</section>").next());
+        card.expect("a card").to_owned()
+    };
+    push(world, edge.id, [100, 100]).await;
+    world.clock.advance_seconds(3600);
+    push(world, edge.id, [100, 0]).await;
+    world.clock.advance_seconds(600);
+    let slower = PushedSnapshot { config: config([100, 0]) + "  timeout queue 9s\n", ..Default::default() };
+    snapshots::push(&world.app, &admin(), edge.id, slower).await.expect("pushed");
+    world.clock.advance_seconds(60);
+    world.incident("5xx").await;
+    let card = shown("INC-1").await;
+    let (loss, queue) = (card.find("weight 100 → 0, 50 % of capacity removed"), card.find("queue timeout none → 9 s"));
+    assert!(card.contains("snapshot 1 → 3") && loss.is_some() && loss < queue, "{card}");
+    // Once it is made good, what changed last is what to look at.
+    world.clock.advance_seconds(600);
+    push(world, edge.id, [100, 100]).await;
+    world.clock.advance_seconds(60);
+    world.incident("5xx again").await;
+    let card = shown("INC-2").await;
+    assert!(card.contains("snapshot 3 → 4") && !card.contains("removed"), "{card}");
 });
 
 on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world => {

@@ -82,9 +82,28 @@ impl Defaults {
 
     /// Without its servers: they are laid one by one, where they differ.
     pub fn pool(&self, pool: &Pool) -> Pool {
-        let mut laid = Pool { servers: Vec::new(), ..pool.clone() };
+        // Not by `..pool.clone()`, which would copy the servers too.
+        let mut laid = Pool {
+            name: pool.name.clone(),
+            mode: pool.mode,
+            algorithm: pool.algorithm.clone(),
+            persistence: pool.persistence.clone(),
+            check: pool.check.clone(),
+            passive: pool.passive.clone(),
+            limits: pool.limits.clone(),
+            timeouts: pool.timeouts.clone(),
+            retry: pool.retry.clone(),
+            scope: pool.scope,
+            all_backups: pool.all_backups,
+            server_rules: pool.server_rules.clone(),
+            discovered: pool.discovered,
+            servers: Vec::new(),
+            place: pool.place.clone(),
+        };
         laid.algorithm.written = true;
+        laid.algorithm.name = laid.algorithm.name.as_deref().map(unbraced);
         if let Some(hash) = &mut laid.algorithm.hash {
+            hash.expression = unbraced(&hash.expression);
             match (self.kind, hash.method) {
                 (BalancerKind::Haproxy, _) => {
                     hash.function.get_or_insert_with(|| "sdbm".to_owned());
@@ -135,7 +154,11 @@ impl Defaults {
                 }
             }
             BalancerKind::Traefik => {}
-            BalancerKind::Caddy => or(&mut retry.count, 0),
+            BalancerKind::Caddy => {
+                or(&mut retry.count, 0);
+                or(&mut laid.timeouts.keepalive, 120_000);
+                or(&mut laid.limits.keepalive, 32);
+            }
         }
         retry.redispatch.get_or_insert_with(|| Setting::new(false, Place::default()));
         retry.on.sort();
@@ -145,6 +168,7 @@ impl Defaults {
 
     pub fn server(&self, server: &Server) -> Server {
         let mut server = Server { now: None, ..server.clone() };
+        server.address = unbraced(&server.address);
         server.weight.get_or_insert_with(|| Setting::new(1, Place::default()));
         for limit in [&mut server.slots, &mut server.slots_low, &mut server.queue, &mut server.slow_start_ms] {
             unlimited(limit);
@@ -219,8 +243,34 @@ impl Defaults {
                 or(&mut timeouts.send, 60_000);
                 or(&mut timeouts.server, 60_000);
             }
-            (BalancerKind::Envoy, false) => or(&mut timeouts.connect, 5_000),
-            (BalancerKind::Caddy, false) => or(&mut timeouts.connect, 3_000),
+            (BalancerKind::Envoy, false) => {
+                or(&mut timeouts.connect, 5_000);
+                if mode == Mode::Http {
+                    or(&mut timeouts.keepalive, 3_600_000);
+                }
+            }
+            (BalancerKind::Traefik, true) if mode == Mode::Http => {
+                if self.version.is_some() {
+                    or(&mut timeouts.client, if self.since([2, 11, 2]) { 60_000 } else { 0 });
+                }
+                or(&mut timeouts.request, 0);
+                or(&mut timeouts.keepalive, 180_000);
+            }
+            (BalancerKind::Traefik, false) if mode == Mode::Http => {
+                or(&mut timeouts.connect, 30_000);
+                or(&mut timeouts.request, 0);
+                or(&mut timeouts.keepalive, 90_000);
+            }
+            (BalancerKind::Caddy, true) => {
+                or(&mut timeouts.client, 0);
+                or(&mut timeouts.request, 0);
+                or(&mut timeouts.keepalive, 300_000);
+            }
+            (BalancerKind::Caddy, false) => {
+                or(&mut timeouts.connect, 3_000);
+                or(&mut timeouts.request, 0);
+                or(&mut timeouts.server, 0);
+            }
             _ => {}
         }
     }
@@ -231,6 +281,9 @@ impl Defaults {
 pub fn plain(said: &str) -> String {
     let word = |word: &str| -> String {
         let bare = word.replace(['"', '\'', '\\'], "");
+        if bare.contains("${") {
+            return unbraced(&bare);
+        }
         let digits = bare.find(|c: char| !c.is_ascii_digit()).unwrap_or(bare.len());
         let (number, unit) = bare.split_at(digits);
         let factor = match unit {
@@ -250,6 +303,21 @@ pub fn plain(said: &str) -> String {
     said.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
+/// `${name}` as `$name`, where no further letter follows.
+fn unbraced(text: &str) -> String {
+    let mut parts = text.split("${");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}') {
+            Some((name, rest)) if !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()) => {
+                out.extend(["$", name, rest]);
+            }
+            _ => out.extend(["${", part]),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +335,7 @@ mod tests {
     fn spelling_is_no_meaning() {
         assert_eq!(plain("stick-table  type ip 'expire'\t1m"), plain("stick-table type ip expire 60s"));
         assert_ne!(plain("expire 1m"), plain("expire 1h"));
+        assert_eq!(plain("hash ${uri}$args ${a}b"), "hash $uri$args ${a}b");
         assert_eq!(plain("size 99999999999999999999m"), "size 99999999999999999999m");
     }
 }

@@ -134,7 +134,15 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Servers of two pools; a rename is one whose address stays.
+/// Whether a server is called by its address, perhaps as a URL or without the port that is the default.
+pub fn is_address(server: &Server) -> bool {
+    let bare = server.name.split_once("://").map_or(server.name.as_str(), |(_, rest)| rest).trim_end_matches('/');
+    let rest = if bare.is_empty() { None } else { server.address.strip_prefix(bare) };
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// Servers of two pools; a rename is one whose address stays. One that is called by its address stays the same
+/// with another port.
 pub fn servers(old: &Pool, new: &Pool) -> Matched {
     let names = |pool: &'_ Pool| -> Vec<String> { pool.servers.iter().map(|server| server.name.clone()).collect() };
     let (olds, news) = (names(old), names(new));
@@ -147,6 +155,11 @@ pub fn servers(old: &Pool, new: &Pool) -> Matched {
         (own.may_be_renamed(&server.name, other) && !server.address.is_empty()).then(|| server.address.clone())
     };
     out.by_key(|at| key(&old.servers[at], &olds, &news), |at| key(&new.servers[at], &news, &olds));
+    let host = |server: &Server, own: &Names, other: &Names| {
+        let (host, _) = server.address.rsplit_once(':').filter(|(host, _)| *host != "unix")?;
+        (own.may_be_renamed(&server.name, other) && is_address(server)).then(|| host.to_owned())
+    };
+    out.by_key(|at| host(&old.servers[at], &olds, &news), |at| host(&new.servers[at], &news, &olds));
     out
 }
 

@@ -74,6 +74,13 @@ impl<'a> Merged<'a, '_> {
                 self.not_yet(&mut item, " to the config, not running yet");
                 Some(item)
             }
+            // Called by its address, which is a new one.
+            (Some(Edit::Servers { edit: ListEdit::Changed { .. }, .. }), Some(_), None)
+                if item.kind == ChangeKind::ServerReaddressed =>
+            {
+                self.not_yet(&mut item, " in the config, not running yet");
+                Some(item)
+            }
             (
                 Some(Edit::Pools(ListEdit::Changed { before: PoolPart::Algorithm(was), after: PoolPart::Algorithm(is), .. })),
                 Some((now, _)),
@@ -154,7 +161,7 @@ impl<'a> Merged<'a, '_> {
             (false, false) => format!(", {force} in force"),
         };
         item.said = value(format!("configured {what}"), format!("{from} → {to}{rest}"));
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
         Some(item)
     }
 
@@ -177,7 +184,7 @@ impl<'a> Merged<'a, '_> {
         if let Said::Each { one, .. } = &mut item.said {
             one.push_str(rest);
         }
-        (item.lost, item.written_only) = (0, true);
+        (item.lost, item.written_only) = (0.0, true);
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod apply;
 mod defaults;
+mod details;
 mod group;
 mod lists;
 mod matching;
 mod merged;
+mod own;
 mod parts;
 mod secrets;
 mod state;
@@ -19,11 +21,14 @@ mod words;
 pub use super::change::{Change, ChangeKind};
 
 pub use apply::apply;
+pub use matching::{pools as matched_pools, servers as matched_servers};
 pub use merged::changes;
 pub use secrets::secret_changes;
 pub use state::{diff, state_changes};
 pub use text::{Line, LineKind, Row, Word, lines, side_by_side, unified};
 
+#[cfg(test)]
+mod pairs;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -77,9 +77,15 @@ fn spelling_is_no_change() {
 fn servers_are_said_with_what_they_carried() {
     assert_eq!(with("weight 100", "weight 0"), ["pool web: weight of 3 of 3 servers 100 → 0, 100 % of capacity removed"]);
     assert_eq!(with("web1 10.0.0.1:80", "web1 10.0.0.1:80 weight 150"), ["pool web: web1 weight 100 → 150"]);
-    assert_eq!(with("web1 10.0.0.1:80", "web1 10.0.0.1:80 disabled"), ["pool web: web1 ready → maintenance"]);
+    assert_eq!(
+        with("web1 10.0.0.1:80", "web1 10.0.0.1:80 disabled"),
+        ["pool web: web1 ready → maintenance, 33 % of capacity removed"]
+    );
     assert_eq!(with("10.0.0.3:80", "10.0.0.3:80 backup"), ["pool web: web3 now backup, 33 % of capacity removed"]);
-    assert_eq!(with(" server web3 10.0.0.3:80 cookie c\n", ""), ["pool web: server web3 (10.0.0.3:80) removed"]);
+    assert_eq!(
+        with(" server web3 10.0.0.3:80 cookie c\n", ""),
+        ["pool web: server web3 (10.0.0.3:80) removed with 33 % of capacity"]
+    );
     let added = " server web4 10.0.0.4:80\nbackend api\n";
     assert_eq!(with("backend api\n", added), ["pool web: server web4 (10.0.0.4:80) added"]);
     assert_eq!(with("server web3 10.0.0.3", "server app3 10.0.0.3"), ["pool web: server web3 renamed to app3"]);
@@ -88,7 +94,7 @@ fn servers_are_said_with_what_they_carried() {
         with("10.0.2.1:80", "10.0.2.1:80 slowstart 30s maxqueue 10"),
         ["pool img: img1 maxqueue none → 10", "pool img: img1 slow start none → 30 s"]
     );
-    let verified = "pool img: img1 now reached over TLS, its certificate not verified";
+    let verified = "pool img: img1 now reached over TLS without a check of the certificate";
     assert_eq!(with("10.0.2.1:80", "10.0.2.1:80 ssl verify none"), [verified]);
     assert_eq!(with("10.0.2.1:80", "10.0.2.1:80 ssl verify required"), ["pool img: img1 now reached over TLS"]);
 }
@@ -104,7 +110,7 @@ fn pools_are_said_and_renames_seen() {
     assert_eq!(with("backend img\n", added), ["pool new added with 1 server"]);
     assert_eq!(
         with("backend img\n", "backend pictures\n"),
-        ["listener fe: route if { path_beg /img } still leads to img, now called pictures", "pool img renamed to pictures"]
+        ["listener fe: route “if { path_beg /img }” still leads to img, now called pictures", "pool img renamed to pictures"]
     );
     let renamed = CONFIG.replace("backend img", "backend pictures");
     assert_eq!(said(CONFIG, &renamed), ["pool img renamed to pictures"], "with the route to it");
@@ -130,6 +136,87 @@ fn algorithm_and_persistence() {
         ["pool web: persistence “cookie S insert indirect nocache” removed", "pool web: persistence “stick on src” added"]
     );
     assert_eq!(with("cookie a", "cookie x"), ["pool web: web1 persistence value “a” → “x”"]);
+}
+
+#[test]
+fn what_is_asked_in_turn_has_an_order() {
+    let turned = |a: &str, b: &str| {
+        let text = |first: &str, second: &str| {
+            format!("backend b\n stick-table type ip size 1m\n {first}\n {second}\n server s 10.0.0.1:80\n")
+        };
+        said(&text(a, b), &text(b, a))
+    };
+    assert_eq!(
+        turned("stick on src", "stick on req.cook(S)"),
+        ["pool b: order of persistence “stick on src”, “stick on req.cook(S)” → “stick on req.cook(S)”, “stick on src”"]
+    );
+    assert_eq!(
+        turned("use-server s if { src 10.0.0.0/8 }", "use-server s if { src 10.9.0.0/16 }"),
+        ["pool b: order of the use-server rules changed"]
+    );
+    let many = (0..6).map(|n| format!(" server s{n} 10.0.0.{n}:80\n"));
+    let text = |servers: Vec<String>| format!("backend b\n balance first\n{}", servers.concat());
+    assert_eq!(
+        said(&text(many.clone().collect()), &text(many.rev().collect())),
+        ["pool b: order of servers changed"],
+        "too many to name"
+    );
+}
+
+#[test]
+fn many_changes_of_one_list_are_counted() {
+    let text = |sticks: std::ops::Range<u32>| {
+        let sticks: String = sticks.map(|n| format!(" stick on req.cook(c{n})\n")).collect();
+        format!("backend b\n stick-table type ip size 1m\n{sticks} server s 10.0.0.1:80\n")
+    };
+    let all = said(&text(0..0), &text(0..4_000));
+    assert_eq!((all.len(), all[0].as_str()), (6, "pool b: persistence “stick on req.cook(c0)” added"));
+    assert_eq!(all[5], "pool b: 3995 more changes of its persistence");
+}
+
+#[test]
+fn a_certificate_may_be_checked_no_longer() {
+    let two = |verify: &str| {
+        CONFIG.replace("check\nbackend img", &format!("check\n default-server ssl verify {verify} ca-file ca.pem\n server a 10.0.1.7:443\n server b 10.0.1.8:443\nbackend img"))
+    };
+    assert_eq!(said(&two("required"), &two("none")), ["pool api: certificate check of 2 of 4 servers on → off"]);
+    let one = |verify: &str| CONFIG.replace("10.0.2.1:80", &format!("10.0.2.1:80 ssl verify {verify} ca-file ca.pem"));
+    assert_eq!(said(&one("none"), &one("required")), ["pool img: img1 certificate check off → on"]);
+}
+
+#[test]
+fn one_edit_of_many_pools_is_one_sentence_with_its_loss() {
+    let text = |weight: &str, check: &str| {
+        let pool = |n: usize| format!("backend b{n}\n server s1 10.0.{n}.1:80{check}{weight}\n server s2 10.0.{n}.2:80{check}\n");
+        (0..7).map(pool).collect::<String>()
+    };
+    let before = text("", " check");
+    assert_eq!(
+        said(&before, &text(" weight 0", " check")),
+        ["weight of 7 servers in 7 pools 1 → 0, 50 % of the capacity of each removed: b0, b1, b2, b3, b4 and 2 more"]
+    );
+    assert_eq!(said(&before, &text("", "")), ["14 servers in 7 pools no longer health-checked: b0, b1, b2, b3, b4 and 2 more"]);
+    let shared = |server: &str| (0..6).map(|n| format!("backend b{n}\n server own 10.0.{n}.1:80\n{server}")).collect::<String>();
+    assert_eq!(
+        said(&shared(" server gone 10.9.9.9:80\n"), &shared("")),
+        ["server gone (10.9.9.9:80) removed with 50 % of the capacity of each in 6 pools: b0, b1, b2, b3, b4 and 1 more"]
+    );
+    let cookies = |cookie: &str| format!("defaults\n{cookie}") + &shared("");
+    assert_eq!(
+        said(&cookies(" cookie S insert\n"), &cookies("")),
+        ["persistence “cookie S insert” removed in 6 of 6 pools"],
+        "it stood in the defaults"
+    );
+    let once = |maxconn: &str| {
+        format!(
+            "defaults\n default-server maxconn {maxconn}\nbackend a\n server a 10.0.0.1:80\nbackend b\n server b 10.0.0.2:80\n"
+        )
+    };
+    let changes = found(&once("50"), &once("9"));
+    assert_eq!(changes[0].sentence, "maxconn of 2 servers in 2 pools 50 → 9: a, b");
+    let lines = |places: &[crate::balancer::source::Place]| places.iter().map(|place| place.line()).collect::<Vec<_>>();
+    assert_eq!((lines(&changes[0].before), lines(&changes[0].after)), (vec![2], vec![2]));
+    assert_eq!((changes[0].pool.as_deref(), changes[0].servers.len()), (None, 2));
 }
 
 #[test]
@@ -167,9 +254,9 @@ fn listeners_routes_and_order() {
     assert_eq!(sentence(diff(&new, &old)), ["listener fe no longer asks for TLS on *:80"]);
     assert_eq!(
         with("path_beg /api", "path_beg /v2"),
-        ["listener fe: route if is_api to api, “is_api: path_beg /api” → “is_api: path_beg /v2”"]
+        ["listener fe: route “if is_api” to api, “is_api: path_beg /api” → “is_api: path_beg /v2”"]
     );
-    assert_eq!(with("use_backend api if", "use_backend img if"), ["listener fe: route if is_api api → img"]);
+    assert_eq!(with("use_backend api if", "use_backend img if"), ["listener fe: route “if is_api” api → img"]);
     let route = " use_backend img if { path_beg /img }\n";
     assert_eq!(with(route, ""), ["listener fe no longer sends to img if { path_beg /img }"]);
     let new = " use_backend img if { path_beg /new }\n default_backend web\n";
@@ -179,7 +266,7 @@ fn listeners_routes_and_order() {
     let turned = " use_backend img if { path_beg /img }\n use_backend api if is_api\n";
     assert_eq!(
         with(routes, turned),
-        ["listener fe: order of routes changed: if { path_beg /img } to img is now tried before if is_api to api"]
+        ["listener fe: order of routes changed: “if { path_beg /img }” to img is now tried before “if is_api” to api"]
     );
     let servers = " server api1 10.0.1.1:80 check\n server api2 10.0.1.2:80 check\n";
     let turned = " server api2 10.0.1.2:80 check\n server api1 10.0.1.1:80 check\n";

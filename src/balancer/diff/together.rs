@@ -79,7 +79,7 @@ fn what_is_written_is_said_where_something_else_is_in_force() {
         ["pool web: web2 configured state ready → maintenance, ready still in force"]
     );
     drained.1.pools[0].servers[2].admin = Admin::Maintenance;
-    assert_eq!(said(&moment([100; 3], [100; 3]), &drained), ["pool web: web2 ready → maintenance"]);
+    assert_eq!(said(&moment([100; 3], [100; 3]), &drained), ["pool web: web2 ready → maintenance, 33 % of capacity removed"]);
 }
 
 #[test]
@@ -127,6 +127,20 @@ fn loaded_together_each_change_is_said_once() {
     let (a, b) = (model(&old.0), model(&new.0));
     let all = changes((Some(&a), Some(&old.1)), (Some(&b), Some(&new.1)));
     assert!(all.iter().all(|change| !change.edits.is_empty() && !change.after.is_empty()), "the places come along: {all:?}");
+}
+
+#[test]
+fn a_new_port_of_a_server_that_is_called_by_its_address_is_said_once() {
+    let moment = |port: u16, running: u16| -> Moment {
+        let named = |port: u16| format!("10.0.0.1:{port}");
+        let server = ServerState { name: named(running), address: Some(named(running)), weight: 1, ..ServerState::default() };
+        let web = PoolState { name: "web".into(), algorithm: None, servers: vec![server] };
+        let text = format!("backend web\n balance roundrobin\n server {0} {0}\n", named(port));
+        (text, State { version: None, pools: vec![web] })
+    };
+    let moved = "pool web: server 10.0.0.1:80 re-addressed to 10.0.0.1:8080";
+    assert_eq!(said(&moment(80, 80), &moment(8080, 8080)), [moved]);
+    assert_eq!(said(&moment(80, 80), &moment(8080, 80)), [format!("{moved} in the config, not running yet")]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::matching::{self, Matched};
 use super::parts::{self, differing};
 use super::words::{self, Said, value};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, ListenerPart, PoolPart, ProcessPart, ServerPart};
-use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Family, HashMethod, Listener, Model, Pool, Role, Server};
+use crate::balancer::maps::{HashMap, HashSet};
+use crate::balancer::model::{Family, Groups, HashMethod, Listener, Model, Pool, Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::balancer::BalancerKind;
 
@@ -21,11 +21,24 @@ pub struct Walk<'a> {
     pub items: Vec<Item<'a>>,
     /// The defaults before and after.
     laid: (Defaults, Defaults),
+    /// Pools that some route leads to, before and after.
+    reached: (HashSet<&'a str>, HashSet<&'a str>),
+    /// What differs only because a route leads to a pool or no longer does.
+    of_routes: Vec<Edit>,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(old: &'a Model, new: &'a Model, by_state: bool) -> Self {
-        Self { old, new, by_state, items: Vec::new(), laid: (Defaults::of(old), Defaults::of(new)) }
+        let reached = |model: &'a Model| model.routes.iter().flat_map(|route| route.target.pools()).collect();
+        Self {
+            old,
+            new,
+            by_state,
+            items: Vec::new(),
+            laid: (Defaults::of(old), Defaults::of(new)),
+            reached: (reached(old), reached(new)),
+            of_routes: Vec::new(),
+        }
     }
 
     pub fn all(mut self) -> Vec<Item<'a>> {
@@ -33,6 +46,11 @@ impl<'a> Walk<'a> {
         let pools = matching::pools(old, new);
         self.pools(&pools);
         self.listeners(&pools);
+        if let Some(route) = self.items.iter_mut().rfind(|item| item.kind == ChangeKind::Route) {
+            route.edits.append(&mut self.of_routes);
+        } else if let Some(item) = self.items.last_mut() {
+            item.edits.append(&mut self.of_routes);
+        }
         self.process();
         if old.kind != new.kind {
             let said = Said::Clause(format!("balancer {} → {}", old.kind.said(), new.kind.said()));
@@ -52,7 +70,7 @@ impl<'a> Walk<'a> {
         for at in &matched.gone {
             let pool = &old.pools[*at];
             let one = format!("{} removed, it had {}", pool.name, words::servers(pool.servers.len()));
-            let capacity = capacity(pool);
+            let capacity = capacity(pool, &Groups::of(pool, Server::configured_weight));
             let item = Item::new(ChangeKind::PoolRemoved, Said::Each { one, all: "removed" })
                 .edit(Edit::Pools(ListEdit::Removed { at: *at }))
                 .places(Some(&pool.place), None);
@@ -110,8 +128,10 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let said: Vec<Found> = match &before {
-                PoolPart::Persistence(_) => lists::persistence(&old.persistence, &new.persistence),
-                PoolPart::ServerRules(_) => lists::server_rules(&old.server_rules, &new.server_rules),
+                PoolPart::Persistence(_) => lists::few(lists::persistence(&old.persistence, &new.persistence), "persistence"),
+                PoolPart::ServerRules(_) => {
+                    lists::few(lists::server_rules(&old.server_rules, &new.server_rules), "use-server rules")
+                }
                 _ => vec![Found::from(words::pool(self.new.kind, &before, &after))],
             };
             let places = (before.place(old), after.place(new));
@@ -122,6 +142,12 @@ impl<'a> Walk<'a> {
                 && let Some(item) = self.items[first..].iter_mut().find(checks)
             {
                 item.edits.extend(edit);
+                continue;
+            }
+            if follows_routes(self.new.kind, &before)
+                && self.reached.0.contains(old.name.as_str()) != self.reached.1.contains(new.name.as_str())
+            {
+                self.of_routes.extend(edit);
                 continue;
             }
             for found in said {
@@ -145,11 +171,14 @@ impl<'a> Walk<'a> {
 
     fn servers(&mut self, pool: usize, old: &'a Pool, new: &'a Pool) {
         let matched = matching::servers(old, new);
-        let capacity = capacity(old);
+        let (was, is) = (Groups::of(old, Server::configured_weight), Groups::of(new, Server::configured_weight));
+        let capacity = capacity(old, &was);
+        let scale = scale((old, &was), (new, &is), &matched);
+        let net = net((old, &was), (new, &is), &matched, scale);
         let first = self.items.len();
         let mut ranks: Vec<(usize, Item<'a>)> = Vec::new();
         let item =
-            |server: &'a Server, kind: ChangeKind, said: Said, total: usize, lost: u64, edit: ListEdit<Server, ServerPart>| {
+            |server: &'a Server, kind: ChangeKind, said: Said, total: usize, lost: f64, edit: ListEdit<Server, ServerPart>| {
                 let item = Item::new(kind, said).edit(Edit::Servers { pool, edit });
                 Item { pool: Some(&new.name), server: Some(&server.name), total, lost, capacity, ..item }
             };
@@ -157,14 +186,15 @@ impl<'a> Walk<'a> {
             let server = &old.servers[*at];
             let said = Said::Each { one: format!("{} removed", with_address(server)), all: "removed" };
             let edit = ListEdit::Removed { at: *at };
-            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), carries(server), edit);
+            let lost = carries(&was, server) * net;
+            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), lost, edit);
             ranks.push((1, item.places(Some(&server.place), None)));
         }
         for at in &matched.come {
             let server = &new.servers[*at];
             let said = Said::Each { one: format!("{} added", with_address(server)), all: "added" };
             let edit = ListEdit::Added { at: *at, item: Box::new(Server { now: None, ..server.clone() }) };
-            let item = item(server, ChangeKind::ServerAdded, said, new.servers.len(), 0, edit);
+            let item = item(server, ChangeKind::ServerAdded, said, new.servers.len(), 0.0, edit);
             ranks.push((2, item.places(None, Some(&server.place))));
         }
         for (old_at, new_at) in &matched.pairs {
@@ -173,7 +203,9 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let mut changed: Vec<(usize, ServerPart, ServerPart)> = Vec::new();
-            if before.name != after.name {
+            let by_address = matching::is_address(before) && matching::is_address(after);
+            // Another spelling of the same address is no change.
+            if before.name != after.name && !(by_address && before.address == after.address) {
                 changed.push((0, ServerPart::Name(before.name.clone()), ServerPart::Name(after.name.clone())));
             }
             let (laid_before, laid_after) = (self.laid.0.server(before), self.laid.1.server(after));
@@ -187,17 +219,21 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 let tls = before.tls != after.tls;
-                let (kind, mut said) = words::server(self.new.kind, &after.name, &from, &to);
+                let (mut kind, mut said) = words::server(self.new.kind, &after.name, &from, &to);
+                if by_address && matches!(to, ServerPart::Name(_)) {
+                    (kind, said) = words::address(&before.name, &after.name);
+                }
                 if tls && after.tls && laid_after.tls_verified == Some(false) && matches!(to, ServerPart::Tls(_)) {
-                    said = words::verb("TLS", "now reached over TLS, its certificate not verified");
+                    said = words::verb("TLS", "now reached over TLS without a check of the certificate");
                 }
                 let places = (from.place(before), to.place(after));
-                let lost = lost(before, after, &to);
-                let follows = tls && matches!(to, ServerPart::TlsVerified(_));
+                let lost = lost((&was, before), (&is, after), &to, scale) * net;
+                // TLS has been said with whether the certificate is verified, a new address with the name made of it.
+                let follows = (tls && matches!(to, ServerPart::TlsVerified(_)))
+                    || (by_address && before.name != after.name && matches!(to, ServerPart::Address(_)));
                 let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
                 let item = item(after, kind, said, new.servers.len(), lost, edit).places(Some(places.0), Some(places.1));
                 match ranks.last_mut() {
-                    // TLS has been said with whether the certificate is verified.
                     Some((_, last)) if follows => last.edits.extend(item.edits),
                     _ => ranks.push((rank, item)),
                 }
@@ -261,6 +297,7 @@ impl<'a> Walk<'a> {
     fn listener(&mut self, at: usize, old: &'a Listener, new: &'a Listener) {
         let total = self.new.listeners.len();
         let push = |items: &mut Vec<Item<'a>>, item: Item<'a>| items.push(Item { listener: Some(&new.name), total, ..item });
+        let first = self.items.len();
         if old.name != new.name {
             let (before, after) = (ListenerPart::Name(old.name.clone()), ListenerPart::Name(new.name.clone()));
             let item = Item::new(
@@ -271,15 +308,16 @@ impl<'a> Walk<'a> {
             .places(Some(&old.place), Some(&new.place));
             push(&mut self.items, item);
         }
+        let renamed = self.items.len() > first;
         let (laid_old, laid_new) = (self.laid.0.listener(old), self.laid.1.listener(new));
         for (number, before, after) in differing(&laid_old, &laid_new, parts::LISTENER) {
             let places = (before.place(old), after.place(new));
             let said: Vec<Found> = if matches!(before, ListenerPart::Binds(_)) {
-                lists::binds(&old.binds, &new.binds)
+                lists::few(lists::binds(&old.binds, &new.binds), "addresses")
             } else if matches!(before, ListenerPart::Hosts(_)) {
                 lists::hosts(&laid_old.hosts, &laid_new.hosts)
             } else {
-                let (kind, text) = words::listener(&before, &after);
+                let (kind, text) = words::listener(self.new.kind, &before, &after);
                 let unwritten = parts::LISTENER[number](old) == parts::LISTENER[number](new);
                 vec![Found::from(if unwritten { self.by_default(kind, text) } else { (kind, text) })]
             };
@@ -291,6 +329,17 @@ impl<'a> Walk<'a> {
                 push(&mut self.items, item);
             }
         }
+        if renamed {
+            self.named_after(first);
+        }
+    }
+
+    /// Listeners of nginx are called by what they listen on: its change is the news.
+    fn named_after(&mut self, first: usize) {
+        if self.new.kind == BalancerKind::Nginx && self.items.len() > first + 1 {
+            let name = self.items.remove(first);
+            self.items[first].edits.extend(name.edits);
+        }
     }
 
     fn process(&mut self) {
@@ -299,7 +348,7 @@ impl<'a> Walk<'a> {
             let places = (before.place(&self.old.process), after.place(&self.new.process));
             let mut said = Vec::new();
             if matches!(before, ProcessPart::Admin(_)) {
-                said = lists::surfaces(&self.old.process.admin, &self.new.process.admin);
+                said = lists::few(lists::surfaces(&self.old.process.admin, &self.new.process.admin), "admin surfaces");
             }
             if said.is_empty() {
                 let text = words::process(self.new.kind, &before, &after);
@@ -321,27 +370,72 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn with_address(server: &Server) -> String {
-    if server.address.is_empty() { server.name.clone() } else { format!("{} ({})", server.name, server.address) }
+/// Whether a part of a pool is written where a route leads to it (nginx locations, Envoy routes).
+fn follows_routes(kind: BalancerKind, part: &PoolPart) -> bool {
+    matches!(kind, BalancerKind::Nginx | BalancerKind::Envoy)
+        && matches!(part, PoolPart::Timeout(..) | PoolPart::Retry(_) | PoolPart::KeepaliveInert(_))
 }
+
+fn with_address(server: &Server) -> String {
+    let told = server.address.is_empty() || matching::is_address(server);
+    if told { server.name.clone() } else { format!("{} ({})", server.name, server.address) }
+}
+
+/// A pool with the shares of its groups.
+type Side<'m> = (&'m Pool, &'m Groups<'m>);
 
 /// What a server adds to its pool's capacity.
-fn carries(server: &Server) -> u64 {
-    if server.admin == Admin::Ready && server.role == Role::Active { u64::from(server.configured_weight()) } else { 0 }
+fn carries(groups: &Groups<'_>, server: &Server) -> f64 {
+    if server.admin == Admin::Ready && server.role == Role::Active { weighs(groups, server) } else { 0.0 }
 }
 
-fn capacity(pool: &Pool) -> u64 {
-    pool.servers.iter().map(carries).sum()
+/// A server's weight, its group's share laid in.
+fn weighs(groups: &Groups<'_>, server: &Server) -> f64 {
+    f64::from(server.configured_weight()) * groups.factor(server)
+}
+
+fn capacity(pool: &Pool, groups: &Groups<'_>) -> f64 {
+    pool.servers.iter().map(|server| carries(groups, server)).sum()
+}
+
+/// The servers of both sides that are the same, with what each carried and carries.
+fn pairs<'m>((old, was): Side<'m>, (new, is): Side<'m>, matched: &'m Matched) -> impl Iterator<Item = (f64, f64)> {
+    matched.pairs.iter().map(move |(old_at, new_at)| (carries(was, &old.servers[*old_at]), carries(is, &new.servers[*new_at])))
+}
+
+/// What a weight of 1 before is now: weights are relative, and what all servers lost alike is no loss.
+fn scale(old: Side<'_>, new: Side<'_>, matched: &Matched) -> f64 {
+    let both = pairs(old, new, matched).filter(|(was, _)| *was > 0.0);
+    let most = both.map(|(was, is)| is / was).fold(0.0, f64::max);
+    if most > 0.0 { most.min(1.0) } else { 1.0 }
+}
+
+/// The part of what goes away that nothing makes good: servers that come, or serve again, carry what others carried.
+fn net(old: Side<'_>, new: Side<'_>, matched: &Matched, scale: f64) -> f64 {
+    if new.0.discovered {
+        return 0.0;
+    }
+    let mut gone: f64 = matched.gone.iter().map(|at| carries(old.1, &old.0.servers[*at])).sum();
+    let mut come: f64 = matched.come.iter().map(|at| carries(new.1, &new.0.servers[*at]) / scale).sum();
+    for (was, is) in pairs(old, new, matched) {
+        let is = is / scale;
+        gone += (was - is).max(0.0);
+        come += if was > 0.0 { 0.0 } else { is };
+    }
+    if gone > come { 1.0 - come / gone } else { 0.0 }
 }
 
 /// What goes away with one part of a server. What a drain takes is said with the drain, not with the weight.
-fn lost(before: &Server, after: &Server, part: &ServerPart) -> u64 {
+fn lost(was: (&Groups<'_>, &Server), is: (&Groups<'_>, &Server), part: &ServerPart, scale: f64) -> f64 {
+    let (before, after) = (was.1, is.1);
     let left = match part {
-        ServerPart::Weight(to) if carries(before) > 0 => u64::from(*to),
-        ServerPart::Admin(_) | ServerPart::Role(_) => carries(after),
-        _ => return 0,
+        ServerPart::Weight(_) => weighs(is.0, after),
+        // A new share comes with the weight where both change.
+        ServerPart::Group(_) if before.configured_weight() == after.configured_weight() => weighs(is.0, after),
+        ServerPart::Admin(_) | ServerPart::Role(_) => carries(is.0, after),
+        _ => return 0.0,
     };
-    carries(before).saturating_sub(left)
+    (carries(was.0, before) - left / scale).max(0.0)
 }
 
 /// Whether a server's place among the others decides what it gets.

@@ -1,10 +1,8 @@
 //! What a changed part is called and how its values read: the field's own words, units for people.
 
-use crate::balancer::change::ChangeKind;
-use crate::balancer::change::{Bound, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
-use crate::balancer::model::{
-    Algorithm, Check, CheckKind, Hash, HashMethod, Mode, Passive, Resolution, Retry, Role, Scope, Setting, Target,
-};
+use super::details::{algorithm, check, passive, retry};
+use crate::balancer::change::{Bound, ChangeKind, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
+use crate::balancer::model::{Group, Mode, Resolution, Role, Route, Scope, Target};
 use crate::domain::balancer::BalancerKind;
 
 /// How one change is said. Alike ones of several servers or pools become one sentence.
@@ -19,12 +17,10 @@ pub enum Said {
         from: u32,
         to: u32,
     },
-    /// "web2 ready → drain", "3 of 5 servers ready → drain"; the label is what it is about. The share of capacity that
-    /// goes with it is said from so many percent on.
+    /// "web2 ready → drain", "3 of 5 servers ready → drain"; the label is what it is about.
     Verb {
         label: &'static str,
         verb: String,
-        loss_from: u32,
     },
     /// A sentence of its own while there are few, with the name: "web1 renamed to app1"; together "6 servers renamed".
     Each {
@@ -40,7 +36,7 @@ pub fn value(label: impl Into<String>, change: impl Into<String>) -> Said {
 }
 
 pub fn verb(label: &'static str, verb: impl Into<String>) -> Said {
-    Said::Verb { label, verb: verb.into(), loss_from: 1 }
+    Said::Verb { label, verb: verb.into() }
 }
 
 /// "none → 200".
@@ -78,20 +74,8 @@ pub fn listed(names: &[String]) -> String {
     if names.len() > 5 { format!("{shown} and {} more", names.len() - 5) } else { shown }
 }
 
-/// The fields that differ as one: the first gives the label.
-fn fields(what: &str, fields: Vec<(&str, Option<String>, Option<String>)>) -> Said {
-    let mut changed = fields.into_iter().filter(|(_, from, to)| from != to);
-    let Some((label, from, to)) = changed.next() else { return value(what, "details changed") };
-    let mut change = arrow(from, to, |text| text);
-    for (label, from, to) in changed {
-        change.push_str(&format!(", {label} {}", arrow(from, to, |text| text)));
-    }
-    let label = if what.is_empty() { label.to_owned() } else { format!("{what} {label}") };
-    value(label.trim_end(), change)
-}
-
 impl Timer {
-    fn said(self) -> &'static str {
+    pub(super) fn said(self) -> &'static str {
         match self {
             Self::Client => "client timeout",
             Self::Connect => "connect timeout",
@@ -107,8 +91,13 @@ impl Timer {
     }
 }
 
-fn timeout(timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
-    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, duration)))
+/// A timeout in milliseconds. For nginx one of 0 is over at once, for the others it never is.
+pub fn waits(kind: BalancerKind, ms: u64) -> String {
+    if ms == 0 && kind != BalancerKind::Nginx { "0 (no limit)".to_owned() } else { duration(ms) }
+}
+
+fn timeout(kind: BalancerKind, timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
+    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, |ms| waits(kind, ms))))
 }
 
 fn slots(kind: BalancerKind) -> &'static str {
@@ -116,7 +105,7 @@ fn slots(kind: BalancerKind) -> &'static str {
         BalancerKind::Haproxy => "maxconn",
         BalancerKind::Nginx => "max_conns",
         BalancerKind::Caddy => "max_requests",
-        BalancerKind::Envoy | BalancerKind::Traefik => "limit",
+        BalancerKind::Envoy | BalancerKind::Traefik => "connection limit",
     }
 }
 
@@ -152,122 +141,16 @@ fn mode(mode: Mode) -> String {
     .to_owned()
 }
 
-/// The algorithm's name for people.
-pub fn algorithm_name(algorithm: &Algorithm) -> String {
-    algorithm.name.clone().unwrap_or_else(|| "the default".to_owned())
-}
-
-fn algorithm(kind: BalancerKind, old: &Algorithm, new: &Algorithm) -> Said {
-    let method = |hash: &Hash| {
-        match (hash.method, kind) {
-            (HashMethod::Modulo, BalancerKind::Haproxy) => "map-based",
-            (HashMethod::Modulo, _) => "modulo",
-            (HashMethod::Ring, BalancerKind::Haproxy | BalancerKind::Nginx) => "consistent",
-            (HashMethod::Ring, _) => "ring",
-            (HashMethod::Maglev, _) => "Maglev",
-            (HashMethod::Rendezvous, _) => "rendezvous",
-        }
-        .to_owned()
-    };
-    let mut all = vec![("algorithm", Some(algorithm_name(old)), Some(algorithm_name(new)))];
-    if let (Some(old), Some(new)) = (&old.hash, &new.hash) {
-        let key = |hash: &Hash| Some(hash.expression.clone()).filter(|expression| !expression.is_empty());
-        let percent = |factor: Option<u32>| factor.map(|factor| format!("{factor} %"));
-        // The name of HAProxy's algorithms is their key already.
-        if all[0].1 == all[0].2 {
-            all.push(("hash key", key(old), key(new)));
-        }
-        all.push(("hash method", Some(method(old)), Some(method(new))));
-        all.push(("hash function", old.function.clone(), new.function.clone()));
-        all.push(("hash balance factor", percent(old.balance_factor), percent(new.balance_factor)));
-        all.push(("hash table size", old.table_size.map(number), new.table_size.map(number)));
-    }
-    if old.family == new.family {
-        let choices = |choices: Option<u32>| choices.map(|choices| choices.to_string());
-        all.push(("choices", choices(old.choices), choices(new.choices)));
-    }
-    match fields("", all) {
-        Said::Value { label, change } if label.is_empty() => value("algorithm", change),
-        said => said,
-    }
-}
-
-fn check(old: &Option<Check>, new: &Option<Check>) -> Said {
-    let (old, new) = match (old, new) {
-        (Some(old), Some(new)) => (old, new),
-        (None, _) => return verb("health check", "now health-checked"),
-        (_, None) => return verb("health check", "no longer health-checked"),
-    };
-    let kind = |check: &Check| {
-        let said = match check.kind {
-            CheckKind::Tcp => "TCP connection",
-            CheckKind::Http => "HTTP",
-            CheckKind::Tls => "TLS handshake",
-            CheckKind::Grpc => "gRPC",
-            CheckKind::Protocol => "protocol",
-            CheckKind::Agent => "agent",
-        };
-        Some(said.to_owned())
-    };
-    let time = |ms: Option<u64>| ms.map(duration);
-    fields(
-        "health check",
-        vec![
-            ("type", kind(old), kind(new)),
-            ("request", old.request.clone(), new.request.clone()),
-            ("expects", old.expects.clone(), new.expects.clone()),
-            ("interval", time(old.interval_ms), time(new.interval_ms)),
-            ("timeout", time(old.timeout_ms), time(new.timeout_ms)),
-            ("fall", old.fall.map(number), new.fall.map(number)),
-            ("rise", old.rise.map(number), new.rise.map(number)),
-        ],
-    )
-}
-
-fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
-    let (old, new) = match (old, new) {
-        (Some(old), Some(new)) => (old, new),
-        (None, _) => return verb("passive health check", "now watched by real traffic (passive health check)"),
-        (_, None) => return verb("passive health check", "no longer watched by real traffic (passive health check)"),
-    };
-    let time = |ms: Option<u64>| ms.map(duration);
-    let percent = |share: Option<u64>| share.map(|share| format!("{share} %"));
-    fields(
-        "passive health check",
-        vec![
-            ("failures", old.max_fails.map(number), new.max_fails.map(number)),
-            ("window", time(old.window_ms), time(new.window_ms)),
-            ("time out of service", time(old.out_ms), time(new.out_ms)),
-            ("most taken out", percent(old.max_out_percent), percent(new.max_out_percent)),
-            ("panic threshold", percent(old.panic_percent), percent(new.panic_percent)),
-        ],
-    )
-}
-
-fn retry(old: &Retry, new: &Retry) -> Said {
-    let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
-    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value));
-    let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
-    let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
-    let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));
-    fields(
-        "",
-        vec![
-            ("retries", count(old), count(new)),
-            ("retry conditions", on(old), on(new)),
-            ("time for retries", within(old), within(new)),
-            ("redispatch", redispatch(old), redispatch(new)),
-            ("retry of requests that change something", yes(old.non_idempotent), yes(new.non_idempotent)),
-            ("retry budget", yes(old.budget), yes(new.budget)),
-        ],
-    )
+/// A server that is called by its address at another one.
+pub fn address(from: &str, to: &str) -> (ChangeKind, Said) {
+    (ChangeKind::ServerReaddressed, Said::Each { one: format!("{from} re-addressed to {to}"), all: "re-addressed" })
 }
 
 fn text(value: &Option<String>) -> Option<String> {
     value.as_ref().map(|value| format!("“{value}”"))
 }
 
-fn on(now: bool, yes: &str, no: &str) -> String {
+pub fn on(now: bool, yes: &str, no: &str) -> String {
     if now { yes } else { no }.to_owned()
 }
 
@@ -284,7 +167,7 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
         (P::Admin(from), P::Admin(to)) => {
             let verb = format!("{} → {}", from.said(), to.said());
-            (ChangeKind::AdminState, Said::Verb { label: "admin state", verb, loss_from: 50 })
+            (ChangeKind::AdminState, Said::Verb { label: "admin state", verb })
         }
         (P::Role(_), P::Role(to)) => {
             (ChangeKind::Role, verb("role", if *to == Role::Backup { "now backup" } else { "no longer backup" }))
@@ -298,18 +181,22 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Tracks(from), P::Tracks(to)) => {
             (ChangeKind::HealthCheck, value("tracked server", arrow(from.clone(), to.clone(), |name| name)))
         }
+        (P::Group(from), P::Group(to)) => {
+            let said = |group: &Option<Group>| group.as_ref().map(|group| format!("{} (weight {})", group.name, group.weight));
+            (ChangeKind::Weight, value("locality", arrow(said(from), said(to), |text| text)))
+        }
         (P::Cookie(from), P::Cookie(to)) => {
             (ChangeKind::Persistence, value("persistence value", arrow(text(from), text(to), |text| text)))
         }
         (P::Tls(_), P::Tls(to)) => (ChangeKind::Tls, verb("TLS", on(*to, "now reached over TLS", "no longer reached over TLS"))),
-        (P::TlsVerified(_), P::TlsVerified(to)) => {
-            let now = *to == Some(true);
-            (ChangeKind::Tls, verb("certificate check", on(now, "certificate now verified", "certificate no longer verified")))
+        (P::TlsVerified(from), P::TlsVerified(to)) => {
+            let said = |verified: bool| on(verified, "on", "off");
+            (ChangeKind::Tls, value("certificate check", arrow(*from, *to, said)))
         }
         (P::Resolution(from), P::Resolution(to)) => {
             let said = |resolution: Resolution| {
                 match resolution {
-                    Resolution::Literal => "no name",
+                    Resolution::Literal => "none",
                     Resolution::AtStart => "once at start",
                     Resolution::Followed => "followed while running",
                 }
@@ -345,8 +232,8 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
             (ChangeKind::HealthCheck, said)
         }
         (P::Limit(limit, from), P::Limit(_, to)) => (ChangeKind::Limit, value(bound(kind, *limit), arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
-        (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(from, to)),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
+        (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(kind, from, to)),
         (P::Scope(from), P::Scope(to)) => {
             let said = |scope: Scope| match scope {
                 Scope::Process => "process",
@@ -371,12 +258,12 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
     }
 }
 
-pub fn listener(old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
+pub fn listener(kind: BalancerKind, old: &ListenerPart, new: &ListenerPart) -> (ChangeKind, Said) {
     use ListenerPart as P;
     match (old, new) {
         (P::Mode(from), P::Mode(to)) => (ChangeKind::Listener, value("mode", format!("{} → {}", mode(*from), mode(*to)))),
         (P::Maxconn(from), P::Maxconn(to)) => (ChangeKind::Limit, value("maxconn", arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(*timer, *from, *to),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
         _ => (ChangeKind::Listener, value("settings", "changed")),
     }
 }
@@ -392,6 +279,24 @@ pub fn process(kind: BalancerKind, old: &ProcessPart, new: &ProcessPart) -> Said
         (P::Threads(from), P::Threads(to)) => value("threads", arrow(*from, *to, number)),
         (P::Files(from), P::Files(to)) => value("open files", arrow(*from, *to, number)),
         _ => value("settings", "changed"),
+    }
+}
+
+/// A route's condition in the balancer's words.
+pub fn condition(route: &Route) -> String {
+    route.condition.as_ref().map_or_else(|| "for the rest".to_owned(), |condition| format!("“{condition}”"))
+}
+
+/// "sends to api for “path /api”", "answers “return 204” for “location = /health”".
+pub fn way(route: &Route) -> String {
+    let does = match &route.target {
+        Target::Other { .. } => format!("answers {}", target(&route.target)),
+        _ => format!("sends to {}", target(&route.target)),
+    };
+    match &route.condition {
+        None => format!("{does} by default"),
+        Some(condition) if condition.starts_with("if ") || condition.starts_with("unless ") => format!("{does} {condition}"),
+        Some(_) => format!("{does} for {}", self::condition(route)),
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::parts::{Excerpt, Head, Item, Recorder, Side};
 use super::{edit, entries};
 use crate::app::App;
+use crate::balancer::change::Change;
 use crate::domain::access::Actor;
 use crate::domain::attachment::{Attachment, SIZE_MAX};
 use crate::domain::id::{EntryId, IncidentRef};
@@ -27,6 +28,8 @@ use crate::web::page::{Page, Shell};
 /// Three polls.
 const TOGETHER: TimeDelta = TimeDelta::seconds(15);
 const RECENTLY: TimeDelta = TimeDelta::minutes(2);
+/// A third of a pool's capacity, from which on the rules call a step a great one (LB003).
+const MUCH_PERCENT: f64 = 33.0;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -201,19 +204,7 @@ async fn recorder(app: &App, actor: &Actor, shell: &Shell, which: IncidentRef) -
 pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Side> {
     let which = IncidentRef::Id(incident.id);
     let snapshots = services::snapshots::of_incident(app, actor, which).await?;
-    let excerpt = match telling_pair(&snapshots, incident.beginning()) {
-        Some((before, after)) => {
-            services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id).await.ok().map(|diff| {
-                Excerpt::new(
-                    before.clone(),
-                    after.clone(),
-                    diff.changes.into_iter().map(|change| change.sentence).collect(),
-                    &diff.unified,
-                )
-            })
-        }
-        None => None,
-    };
+    let excerpt = excerpt(app, actor, &snapshots, incident.beginning()).await;
     Ok(Side {
         shell: shell.clone(),
         now: app.now(),
@@ -226,6 +217,34 @@ pub async fn side(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) 
         tasks: services::tasks::of_incident(app, actor, which).await?,
         task_id: app.uuid(),
     })
+}
+
+/// The change that a responder should see first: the last one, unless more than it had changed before, and that took
+/// much of a pool's capacity away and is still so. Then all of it, the gravest first.
+async fn excerpt(app: &App, actor: &Actor, snapshots: &[LinkedSnapshot], began: Timestamp) -> Option<Excerpt> {
+    let (before, after) = telling_pair(snapshots, began)?;
+    let compare = async |before: &LinkedSnapshot| {
+        services::snapshots::compare(app, actor, before.snapshot.id, after.snapshot.id).await.ok()
+    };
+    let (mut from, mut diff) = (before, compare(before).await?);
+    if let Some(first) = first_before(snapshots, before).filter(|_| !takes_much(&diff.changes))
+        && let Some(whole) = compare(first).await.filter(|whole| takes_much(&whole.changes))
+    {
+        (from, diff) = (first, whole);
+    }
+    let sentences = diff.changes.into_iter().map(|change| change.sentence).collect();
+    Some(Excerpt::new(from.clone(), after.clone(), sentences, &diff.unified))
+}
+
+fn takes_much(changes: &[Change]) -> bool {
+    changes.iter().any(|change| change.lost_percent >= MUCH_PERCENT)
+}
+
+/// The oldest snapshot of the same balancer that is linked, where it is older than `than`.
+fn first_before<'a>(snapshots: &'a [LinkedSnapshot], than: &LinkedSnapshot) -> Option<&'a LinkedSnapshot> {
+    let (balancer, number) = (than.snapshot.balancer_id, than.snapshot.number);
+    let older = snapshots.iter().filter(|s| s.snapshot.balancer_id == balancer && s.snapshot.number < number);
+    older.min_by_key(|s| s.snapshot.number)
 }
 
 /// What changed last before the incident began, else first after it: a snapshot and one before it, of the same balancer.
