@@ -18,6 +18,7 @@ mod integrations;
 mod metrics;
 mod people;
 mod postmortems;
+mod search;
 mod series;
 mod snapshots;
 mod strict;
@@ -76,6 +77,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(integrations::routes())
         .merge(people::routes())
         .merge(tokens::routes())
+        .merge(search::routes())
         .merge(events::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX));
     json.merge(snapshots::routes()).merge(findings::routes()).merge(attachments::routes()).merge(hooks::routes())

@@ -22,6 +22,7 @@ pub mod people;
 pub mod postmortems;
 pub mod recording;
 pub mod replicas;
+pub mod search;
 mod secrets;
 pub mod snapshots;
 pub mod tasks;

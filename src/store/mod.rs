@@ -19,6 +19,7 @@ pub mod leases;
 pub mod people;
 pub mod portable;
 pub mod samples;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;
@@ -105,6 +106,7 @@ impl Store {
     pub async fn open(url: Option<&str>, data: &Path) -> Result<Self> {
         let store = Self::connect(url, data).await?;
         store.upgrade().await?;
+        search::fill(&store.main).await?;
         Ok(store)
     }
 

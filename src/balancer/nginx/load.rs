@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::lex::Fault;
 use super::tree::{self, Body, DEPTH_MAX, Directive};
 use crate::balancer::model::{Gravity, Notice};
+use crate::balancer::printable;
 use crate::balancer::source::{Files, Origin, Place, Source};
 
 /// Most notices that are kept of one config.
@@ -38,7 +39,7 @@ impl Config {
     /// The last part of a file's path.
     pub fn file_name(&self, file: usize) -> String {
         let name = self.files.get(file).map_or("", |source| source.name.as_str());
-        name.rsplit('/').next().unwrap_or(name).to_owned()
+        printable(name.rsplit('/').next().unwrap_or(name))
     }
 
     pub fn place(&self, file: usize, span: Range<usize>) -> Place {
@@ -57,7 +58,7 @@ impl Config {
 
     pub fn tell(&mut self, gravity: Gravity, place: Place, text: impl Into<String>) {
         if self.notices.len() < NOTICES_MAX {
-            self.notices.push(Notice { gravity, text: text.into(), place });
+            self.notices.push(Notice { gravity, text: printable(&text.into()), place });
         } else if self.notices.len() == NOTICES_MAX {
             let text = format!("more than {NOTICES_MAX} things were found: only the first are told");
             self.notices.push(Notice { gravity: Gravity::Note, text, place });

@@ -6,6 +6,7 @@ use super::catalogue::{self, Contexts, FOREIGN, HTTP, KEYS, LOCATION, MAIN, SERV
 use super::load::{Config, Part};
 use super::tree::{Body, Directive, Word};
 use crate::balancer::model::Gravity;
+use crate::balancer::printable;
 use crate::balancer::source::Place;
 
 /// From the outermost block inwards: of two that fit alike the earlier is right.
@@ -95,7 +96,7 @@ fn put(config: &mut Config, whole: &mut Vec<Directive>, part: Part) {
 
 fn wrap(whole: &mut Vec<Directive>, name: &str, context: Contexts, directives: Vec<Directive>) {
     // An upstream has no name without its first line.
-    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = &printable(name.rsplit('/').next().unwrap_or(name));
     let (outer, inner) = match context {
         HTTP => ("http", directives),
         STREAM => ("stream", directives),

@@ -25,7 +25,7 @@ use crate::world::World;
 /// A program with a token, or without one.
 #[derive(Clone)]
 pub struct Client {
-    router: Router,
+    pub router: Router,
     pub token: Option<String>,
 }
 
