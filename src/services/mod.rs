@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod attachments;
+pub mod backup;
 pub mod balancers;
 pub mod checks;
 pub mod composer;

@@ -9,6 +9,7 @@ mod hooks;
 mod incidents;
 mod kill;
 mod leaks;
+mod operations;
 mod oracle;
 mod people;
 mod recording;
