@@ -130,10 +130,8 @@ async fn a_backup_is_taken_while_writes_go_on_and_comes_back_whole() {
     store.close().await;
     let again = refused(afterload(None, &folder, &["restore", text(&file)]));
     assert!(again.contains("is not empty (afterload"), "{again}");
-    let _held = std::fs::File::open(folder.join("serve.lock")).map(|file| {
-        file.lock().expect("locked");
-        file
-    });
+    let held = std::fs::File::open(folder.join("serve.lock")).expect("the lock's file");
+    held.lock().expect("locked");
     let running = refused(afterload(None, &folder, &["restore", text(&file)]));
     assert!(running.contains("another afterload serves"), "{running}");
 }
