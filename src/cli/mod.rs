@@ -5,6 +5,7 @@
 mod admin;
 mod check;
 mod configs;
+mod demo;
 mod diff;
 mod export;
 mod model;
@@ -54,6 +55,8 @@ enum ConfigCommand {
 enum AppCommand {
     /// Serve pages, API and hooks, and record (the default)
     Serve(Box<Config>),
+    /// Show everything on a made-up year of incidents, in a temporary folder that is removed at the end
+    Demo,
     /// Write an incident as Markdown: afterload export INC-42
     Export(export::Export),
     /// API tokens: create, list, revoke
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
 async fn run(command: AppCommand) -> anyhow::Result<()> {
     match command {
         AppCommand::Serve(config) => serve::run(*config).await,
+        AppCommand::Demo => demo::run().await,
         AppCommand::Export(command) => export::run(command).await,
         AppCommand::Token(command) => admin::token(command).await,
         AppCommand::Integration(command) => admin::integration(command).await,

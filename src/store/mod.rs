@@ -51,16 +51,25 @@ impl Store {
                         "DATABASE_URL begins with “{scheme}:”; it must begin with sqlite: or postgres:"
                     )));
                 };
-                Self::open_files(Path::new(path.strip_prefix("//").unwrap_or(path))).await?
+                Self::open_files(Path::new(path.strip_prefix("//").unwrap_or(path)), Durability::Full).await?
             }
-            None => Self::open_files(&data.join("afterload.db")).await?,
+            None => Self::open_files(&data.join("afterload.db"), Durability::Full).await?,
         };
-        store.main.migrate("").await?;
-        store.samples.migrate("samples").await?;
-        Ok(store)
+        store.migrated().await
     }
 
-    async fn open_files(path: &Path) -> Result<Self> {
+    /// SQLite in `data` that waits for no disk: for data that is thrown away when the program ends.
+    pub async fn open_throw_away(data: &Path) -> Result<Self> {
+        Self::open_files(&data.join("afterload.db"), Durability::Off).await?.migrated().await
+    }
+
+    async fn migrated(self) -> Result<Self> {
+        self.main.migrate("").await?;
+        self.samples.migrate("samples").await?;
+        Ok(self)
+    }
+
+    async fn open_files(path: &Path, durability: Durability) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
         }
@@ -68,8 +77,8 @@ impl Store {
         for file in [path, &samples_path] {
             make_file(file).map_err(|fault| Error::Unusable(format!("{} cannot be opened: {fault}", file.display())))?;
         }
-        let main = Db::open_sqlite(path, Durability::Full).await?;
-        let samples = Db::open_sqlite(&samples_path, Durability::Normal).await?;
+        let main = Db::open_sqlite(path, durability).await?;
+        let samples = Db::open_sqlite(&samples_path, durability.max(Durability::Normal)).await?;
         Ok(Self { main, samples })
     }
 
