@@ -54,7 +54,9 @@ impl Edge {
     pub fn worst(&self, pool: &str) -> Option<(Run, f64)> {
         let inner = self.inner();
         let servers = &inner.pools.iter().find(|run| run.load.pool == pool)?.servers;
-        let worst = servers.iter().max_by(|a, b| (a.queue, a.response_ms).partial_cmp(&(b.queue, b.response_ms)).unwrap_or(std::cmp::Ordering::Equal))?;
+        let worst = servers.iter().max_by(|a, b| {
+            (a.queue, a.response_ms).partial_cmp(&(b.queue, b.response_ms)).unwrap_or(std::cmp::Ordering::Equal)
+        })?;
         Some((worst.clone(), servers.iter().map(|server| server.queue).sum()))
     }
 
@@ -117,7 +119,8 @@ impl Inner {
     /// `show stat`: the columns that are read. What is not counted is left empty.
     fn stat(&self) -> String {
         let mut text =
-            "# pxname,svname,qcur,scur,stot,status,weight,act,bck,lbtot,uweight,algo,addr,rtime,hrsp_4xx,hrsp_5xx,econ,\n".to_owned();
+            "# pxname,svname,qcur,scur,stot,status,weight,act,bck,lbtot,uweight,algo,addr,rtime,hrsp_4xx,hrsp_5xx,econ,\n"
+                .to_owned();
         for (pool, run) in self.pools() {
             for server in &pool.servers {
                 let counted = run.and_then(|run| run.servers.iter().find(|known| known.name == server.name));
@@ -129,12 +132,16 @@ impl Inner {
                 };
                 let (weight, backup) = (server.effective_weight(), u8::from(server.role == Role::Backup));
                 let [queue, sessions, total, time, missing, errors] = counted.map_or_else(Default::default, |run| {
-                    [run.queue, run.sessions, run.requests, run.response_ms, run.errors_4xx, run.errors_5xx].map(|value| value.floor().to_string())
+                    [run.queue, run.sessions, run.requests, run.response_ms, run.errors_4xx, run.errors_5xx]
+                        .map(|value| value.floor().to_string())
                 });
                 let _ = writeln!(
                     text,
                     "{},{},{queue},{sessions},{total},{status},{weight},{},{backup},{total},{weight},,{},{time},{missing},{errors},,",
-                    pool.name, server.name, 1 - backup, server.address
+                    pool.name,
+                    server.name,
+                    1 - backup,
+                    server.address
                 );
             }
             let algorithm = pool.algorithm.name.as_deref().and_then(|name| name.split(' ').next()).unwrap_or("roundrobin");
@@ -151,7 +158,8 @@ impl Inner {
 
     fn servers_state(&self) -> String {
         let mut text =
-            "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_check_state srv_port\n".to_owned();
+            "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_check_state srv_port\n"
+                .to_owned();
         for (pool, run) in self.pools() {
             for server in &pool.servers {
                 let (host, port) = server.address.rsplit_once(':').unwrap_or((&server.address, "80"));

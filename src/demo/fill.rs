@@ -120,10 +120,19 @@ impl Stage<'_> {
         self.balancers.get(name).ok_or_else(|| anyhow::anyhow!("the demo has no balancer {name}"))
     }
 
-    async fn balancer(&mut self, name: &str, kind: BalancerKind, file: &str, text: &str, folder: &Path, state: String) -> anyhow::Result<()> {
+    async fn balancer(
+        &mut self,
+        name: &str,
+        kind: BalancerKind,
+        file: &str,
+        text: &str,
+        folder: &Path,
+        state: String,
+    ) -> anyhow::Result<()> {
         let path = folder.join(file);
         let config_path = path.display().to_string();
-        let fields = BalancerFields { name: name.to_owned(), kind, config_path, state_address: state, ..BalancerFields::default() };
+        let fields =
+            BalancerFields { name: name.to_owned(), kind, config_path, state_address: state, ..BalancerFields::default() };
         let balancer = balancers::add(self.app, self.actor(PEOPLE[0].0)?, fields).await?;
         self.balancers.insert(name.to_owned(), Known { balancer, path, text: String::new() });
         self.configure(name, text.to_owned()).await
@@ -190,7 +199,8 @@ impl Stage<'_> {
         let Milestones { started, detected, .. } = opening(story, start);
         let (started, declared) = (started.unwrap_or(start), detected.unwrap_or(start) + Duration::seconds(70));
         let texts = self.texts(story)?;
-        let end = story.milestones.resolved.map_or(self.now, |resolved| when(resolved) + Duration::minutes(recording::AFTER_MINUTES));
+        let end =
+            story.milestones.resolved.map_or(self.now, |resolved| when(resolved) + Duration::minutes(recording::AFTER_MINUTES));
 
         let edge = self.known("edge-1")?;
         let mut models = vec![(Timestamp::MIN_UTC, edge::model(&edge.text))];
@@ -210,13 +220,15 @@ impl Stage<'_> {
             (written.max(declared + Duration::seconds(1)), Step::Entry(told))
         }));
         let known = &story.milestones;
-        let moves = [(known.identified, Status::Identified), (known.mitigated, Status::Monitoring), (known.resolved, Status::Resolved)];
+        let moves =
+            [(known.identified, Status::Identified), (known.mitigated, Status::Monitoring), (known.resolved, Status::Resolved)];
         steps.extend(moves.into_iter().filter_map(|(at, status)| Some((when(at?), Step::Status(status)))));
         steps.sort_by_key(|(at, _)| *at);
 
         let by = story.opening.roles.get("commander").map_or(PEOPLE[0].0, String::as_str);
         let mut id = None;
-        let which = |id: Option<IncidentId>| id.map(IncidentRef::Id).ok_or_else(|| anyhow::anyhow!("told before it was declared"));
+        let which =
+            |id: Option<IncidentId>| id.map(IncidentRef::Id).ok_or_else(|| anyhow::anyhow!("told before it was declared"));
         for (at, step) in steps {
             self.clock.hold(at);
             match step {

@@ -20,6 +20,7 @@ use tokio::net::TcpSocket;
 
 use crate::app::{App, SystemIds};
 use crate::config::{Config, DataConfig};
+use crate::domain::access::{Actor, Role};
 use crate::domain::time::Timestamp;
 use crate::services::people;
 use crate::store::Store;
@@ -27,11 +28,15 @@ use crate::store::Store;
 use clock::StageClock;
 use edge::Edge;
 
-/// Who is in it: handle and role. The first one gets the link.
-pub const PEOPLE: [(&str, crate::domain::access::Role); 5] = {
-    use crate::domain::access::Role;
-    [("mk", Role::Admin), ("jl", Role::Editor), ("ao", Role::Responder), ("rs", Role::Responder), ("tv", Role::Viewer)]
-};
+/// Who is in it. The first one gets the link.
+pub const PEOPLE: [(&str, Role); 6] = [
+    ("mk", Role::Admin),
+    ("jl", Role::Editor),
+    ("ao", Role::Responder),
+    ("rs", Role::Responder),
+    ("tv", Role::Responder),
+    ("guest", Role::Viewer),
+];
 
 /// A filled installation whose clock stands still at the moment for which it was made.
 pub struct Demo {
@@ -72,7 +77,7 @@ impl Demo {
 
     /// A link that signs the first of [`PEOPLE`] in, once.
     pub async fn link(&self) -> anyhow::Result<String> {
-        let everybody = people::list(&self.app, &crate::domain::access::Actor::Console).await?;
+        let everybody = people::list(&self.app, &Actor::Console).await?;
         let first = everybody.iter().find(|person| person.handle == PEOPLE[0].0);
         let first = first.ok_or_else(|| anyhow::anyhow!("the demo has no account {}", PEOPLE[0].0))?;
         let code = people::new_login_code(&self.app, first.id).await?;

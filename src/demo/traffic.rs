@@ -104,7 +104,10 @@ impl PoolRun {
     pub fn step(&mut self, pool: &Pool, at: Timestamp, seconds: f64) {
         let turn = self.turns.iter().rev().find(|(from, _)| *from <= at).map(|(_, turn)| turn.clone()).unwrap_or_default();
         self.meet(pool);
-        let crowd = self.load.rate * if self.load.flat { 1.0 } else { hour(at) } * turn.rate.unwrap_or(1.0) * (1.0 + 0.05 * self.noise.next());
+        let crowd = self.load.rate
+            * if self.load.flat { 1.0 } else { hour(at) }
+            * turn.rate.unwrap_or(1.0)
+            * (1.0 + 0.05 * self.noise.next());
         let offered = crowd * seconds + std::mem::take(&mut self.returning);
         let shares = self.shares(pool, &turn);
         let all: f64 = shares.iter().sum();

@@ -3,6 +3,7 @@
 mod api;
 mod canary;
 mod check;
+mod demo;
 mod hooks;
 mod incidents;
 mod kill;
