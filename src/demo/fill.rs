@@ -166,7 +166,9 @@ impl Stage<'_> {
         for (days_ago, over) in all {
             let start = story::day(self.now, days_ago);
             match over {
-                Over::Story(story) => drop(self.play(&story, start).await?),
+                Over::Story(story) => {
+                    self.play(&story, start).await?;
+                }
                 Over::Small(small) => self.small(&small, start).await?,
             }
         }
@@ -209,9 +211,6 @@ impl Stage<'_> {
         let past = Past { from: started - Duration::minutes(recording::BEFORE_MINUTES), to: end, models };
         let (series, pools) = recorded::series(&story.traffic, &past, when);
         recording::keep_series(self.app, edge.balancer.id, series).await?;
-        if story.milestones.resolved.is_none() {
-            self.edge.count_on(pools, end);
-        }
 
         let mut steps: Vec<(Timestamp, Step<'_>)> = vec![(declared, Step::Declare)];
         steps.extend(texts.into_iter().map(|(edit, text)| (when(edit.at), Step::Edit(edit, text))));
@@ -247,7 +246,7 @@ impl Stage<'_> {
                     let new = NewEntry { id: None, fields };
                     timeline::add(self.app, self.actor(&told.by)?, which(id)?, new).await?;
                 }
-                Step::Status(status) => drop(self.edit(which(id)?, by, &json!({"status": status})).await?),
+                Step::Status(status) => self.edit(which(id)?, by, &json!({"status": status})).await?,
             }
         }
         let id = id.ok_or_else(|| anyhow::anyhow!("a story was never declared"))?;
@@ -261,6 +260,10 @@ impl Stage<'_> {
         }
         self.clock.hold(self.now);
         recording::freeze(self.app, id).await?;
+        if story.milestones.resolved.is_none() {
+            // Not before: what it counts at the end must not be recorded at an earlier moment.
+            self.edge.count_on(pools, end);
+        }
         Ok(id)
     }
 
