@@ -107,7 +107,7 @@ impl PoolRun {
         let crowd = self.load.rate
             * if self.load.flat { 1.0 } else { hour(at) }
             * turn.rate.unwrap_or(1.0)
-            * (1.0 + 0.05 * self.noise.next());
+            * (1.0 + 0.05 * self.noise.draw());
         let offered = crowd * seconds + std::mem::take(&mut self.returning);
         let shares = self.shares(pool, &turn);
         let all: f64 = shares.iter().sum();
@@ -119,7 +119,7 @@ impl PoolRun {
         for (server, share) in self.servers.iter_mut().zip(shares) {
             let slow = Turn::of(&turn.slow, &server.name, 1.0);
             let share = if all > 0.0 { share / all } else { 0.0 };
-            let came = offered * share * (1.0 + 0.04 * self.noise.next());
+            let came = offered * share * (1.0 + 0.04 * self.noise.draw());
             let can = capacity / slow;
             let waiting = (server.queue + came - can).max(0.0);
             let done = server.queue + came - waiting;
@@ -131,7 +131,7 @@ impl PoolRun {
             server.errors_4xx += done * Turn::of(&turn.missing, &server.name, 0.006);
             let full = (came / can).min(1.0);
             let wait_ms = server.queue / (can / seconds) * 1000.0;
-            server.response_ms = self.load.answer_ms * slow * (0.9 + 0.08 * self.noise.next()) / (1.08 - full) + wait_ms;
+            server.response_ms = self.load.answer_ms * slow * (0.9 + 0.08 * self.noise.draw()) / (1.08 - full) + wait_ms;
             let slots = pool.server(&server.name).and_then(|known| known.slots.as_ref()).map_or(f64::MAX, |s| s.value as f64);
             server.sessions = (done / seconds * server.response_ms / 1000.0).min(slots).round();
             self.returning += failed * RETRIED;
@@ -225,7 +225,7 @@ struct Noise(u64);
 
 impl Noise {
     /// Between -1 and 1.
-    fn next(&mut self) -> f64 {
+    fn draw(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
