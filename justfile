@@ -56,3 +56,12 @@ openapi:
 bench:
     tests/balancers target/balancers
     AFTERLOAD_TEST_BALANCERS=target/balancers cargo bench --locked --bench configs
+
+# Throw made-up bytes at a parser, the redaction or the diff: just fuzz haproxy 1000000; needs `cargo install cargo-fuzz`
+fuzz TARGET='haproxy' RUNS='10000000':
+    cp Cargo.lock fuzz/Cargo.lock
+    cargo +nightly fuzz run --sanitizer none --no-trace-compares {{TARGET}} -- -runs={{RUNS}} -dict=fuzz/dict/{{TARGET}}.dict -timeout=1 -rss_limit_mb=512 -max_len=4096 -len_control=1000 -reload=0 -print_final_stats=1
+
+# Keep of a target's corpus only what reaches something of its own
+fuzz-keep TARGET:
+    cargo +nightly fuzz cmin --sanitizer none --no-trace-compares {{TARGET}} -- -use_counters=0

@@ -2,6 +2,7 @@
 //! and the tests; the only place where time and randomness enter.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::domain::id::IdSource;
 use crate::domain::time::{Clock, Timestamp, to_micros};
 use crate::live::Bus;
+use crate::metrics::Metrics;
 use crate::store::{Store, settings};
 
 /// Cheap to clone.
@@ -28,6 +30,10 @@ struct Inner {
     clock: Box<dyn Clock>,
     ids: Box<dyn IdSource>,
     bus: Bus,
+    metrics: Metrics,
+    leads: AtomicBool,
+    /// Microseconds since 1970 at which the database stopped to answer; 0 while it does.
+    away_since: AtomicI64,
     http: reqwest::Client,
     shutdown: CancellationToken,
     hash_slots: tokio::sync::Semaphore,
@@ -102,6 +108,9 @@ impl App {
             clock,
             ids,
             bus: Bus::default(),
+            metrics: Metrics::default(),
+            leads: AtomicBool::new(false),
+            away_since: AtomicI64::new(0),
             http,
             shutdown: CancellationToken::new(),
             hash_slots: tokio::sync::Semaphore::new(2),
@@ -132,6 +141,31 @@ impl App {
 
     pub fn bus(&self) -> &Bus {
         &self.0.bus
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Whether this server is the one that polls the balancers.
+    pub fn leads(&self) -> bool {
+        self.0.leads.load(Ordering::Relaxed)
+    }
+
+    pub fn set_leads(&self, leads: bool) {
+        self.0.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// Since when the database does not answer; none while it does.
+    pub fn away_since(&self) -> Option<Timestamp> {
+        let micros = self.0.away_since.load(Ordering::Relaxed);
+        Timestamp::from_timestamp_micros(micros).filter(|_| micros != 0)
+    }
+
+    /// Says whether the database answered just now. The first time that it does not is remembered.
+    pub fn database_answered(&self, answered: bool) {
+        let since = if answered { 0 } else { self.away_since().unwrap_or_else(|| self.now()).timestamp_micros() };
+        self.0.away_since.store(since, Ordering::Relaxed);
     }
 
     pub fn http(&self) -> &reqwest::Client {

@@ -63,6 +63,9 @@ pub struct Config {
     /// Address under which people reach this server, such as https://afterload.example
     #[arg(long, env = "AFTERLOAD_BASE_URL", value_name = "URL")]
     pub base_url: Option<String>,
+    /// Address and port that answer /metrics alone, without a token; a token with balancers:read reads it at the main one
+    #[arg(long, env = "AFTERLOAD_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Days for which recorded samples outside incidents are kept
     #[arg(long, env = "AFTERLOAD_KEEP_SAMPLES_DAYS", default_value_t = 14, value_name = "DAYS")]
     pub keep_samples_days: i64,
@@ -87,6 +90,7 @@ impl Config {
             data,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             base_url: None,
+            metrics_listen: None,
             keep_samples_days: 14,
             keep_deliveries_days: 30,
             reopen_minutes: 30,

@@ -17,12 +17,13 @@
 //! | `record` | reads balancers: sockets, files, pages | domain, balancer, signal |
 //! | `live` | wakes readers of the event log | |
 //! | `config` | the settings | |
-//! | `app` | what everything shares, built once | balancer, config, domain, live, store |
-//! | `services` | one function for each thing that a person or a machine can do | app, config, domain, balancer, signal, text, ingest, store, record, live |
+//! | `metrics` | what the process counts about itself | |
+//! | `app` | what everything shares, built once | balancer, config, domain, live, metrics, store |
+//! | `services` | one function for each thing that a person or a machine can do | app, config, domain, balancer, metrics, signal, text, ingest, store, record, live |
 //! | `jobs` | what runs by itself: the recorder's schedule, freezing, clean-up | app, services, domain, record |
-//! | `api` | JSON over HTTP | app, services, domain, balancer, signal, text |
+//! | `api` | JSON over HTTP | app, services, domain, balancer, metrics, signal, text |
 //! | `web` | pages over HTTP | app, services, domain, balancer, signal, text |
-//! | `server` | routes, listener, limits, shutdown | app, api, services, web |
+//! | `server` | routes, listener, limits, shutdown | app, api, domain, metrics, services, web |
 //! | `demo` | the throw-away installation of `afterload demo`: its stories, its traffic, its balancers | app, balancer, config, domain, services, signal, store |
 //! | `cli` | one file a subcommand; puts the parts together | api, app, balancer, config, demo, domain, jobs, record, server, services, store |
 
@@ -36,6 +37,7 @@ pub mod domain;
 pub mod ingest;
 pub mod jobs;
 pub mod live;
+pub mod metrics;
 pub mod record;
 pub mod server;
 pub mod services;

@@ -23,6 +23,8 @@ use tower_http::csrf::CsrfLayer;
 use uuid::Uuid;
 
 use crate::app::{App, Peer};
+use crate::domain::access::Actor;
+use crate::metrics;
 use crate::services::hooks::Intake;
 use crate::{api, services, web};
 
@@ -64,6 +66,20 @@ async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response
     }
 }
 
+/// For an address of its own, where only machines come: `/metrics` and nothing else, asked without a token.
+pub fn watched(app: &App) -> Router {
+    let open = async |axum::extract::State(app): axum::extract::State<App>| match services::health::metrics(&app, &Actor::Console)
+        .await
+    {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(fault) => {
+            tracing::warn!(%fault, "the metrics could not be told");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read\n").into_response()
+        }
+    };
+    Router::new().route("/metrics", get(open)).with_state(app.clone())
+}
+
 /// Gives the request an id, and the same to the answer and the log.
 async fn identify(axum::extract::State(app): axum::extract::State<App>, mut request: Request, next: Next) -> Response {
     let id = app.uuid();
@@ -75,7 +91,9 @@ async fn identify(axum::extract::State(app): axum::extract::State<App>, mut requ
     let method = request.method().clone();
     // Keys of hooks and codes of setup links are secrets: only the first part of the path is logged.
     let place = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
+    let began = tokio::time::Instant::now();
     let mut response = next.run(request).await;
+    app.metrics().answered(&place, response.status().as_u16(), began.elapsed());
     if response.status().is_server_error() {
         tracing::warn!(request = %id, %method, place, status = response.status().as_u16(), "answered with an error");
     } else {

@@ -35,6 +35,7 @@ use crate::domain::error::FieldError;
         (name = "balancers", description = "What is recorded, and how it stands"),
         (name = "snapshots", description = "Config and run-time state of a balancer at a moment"),
         (name = "findings", description = "What the rules say of a config, and what people let stand"),
+        (name = "search", description = "What was written, by its words"),
         (name = "integrations", description = "Inbound sources of alerts"),
         (name = "people", description = "Accounts"),
         (name = "tokens", description = "API tokens"),

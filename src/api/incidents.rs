@@ -15,6 +15,7 @@ use super::extract::{Body, Caller, IfMatch, List, MayMatch, Path, Query, Tagged,
 use crate::app::App;
 use crate::domain::id::IncidentRef;
 use crate::domain::incident::{Durations, Incident, IncidentFields, IncidentKind, Severity, Status, Warning};
+use crate::domain::search::Search;
 use crate::domain::time::{Timestamp, parse_rfc3339};
 use crate::domain::{Error, patch};
 use crate::services::Page;
@@ -52,7 +53,8 @@ struct IncidentQuery {
     service: Option<String>,
     /// A label and its value as `key:value`.
     label: Option<String>,
-    /// Words of the title, in any case.
+    /// What the incident or its write-up says: words, "phrases", -without and filters, as in `/search`; the beginning of
+    /// a word is enough.
     q: Option<String>,
     /// Only those that began at or after this time.
     #[param(format = DateTime)]
@@ -68,7 +70,7 @@ struct IncidentQuery {
 }
 
 impl IncidentQuery {
-    fn split(self) -> Result<(IncidentFilter, Page)> {
+    fn split(self, now: Timestamp) -> Result<(IncidentFilter, Page)> {
         let time = |field: &str, text: Option<String>| -> Result<Option<Timestamp>> {
             Ok(text.map(|text| parse_rfc3339(field, &text)).transpose()?.map(|(at, _)| at))
         };
@@ -83,7 +85,7 @@ impl IncidentQuery {
             kind: self.kind,
             service: self.service,
             label: label.transpose()?,
-            q: self.q,
+            q: self.q.map(|q| Search::parse(&q, now, 0).by_beginnings()),
             from: time("from", self.from)?,
             to: time("to", self.to)?,
         };
@@ -94,7 +96,7 @@ impl IncidentQuery {
 /// Incidents, newest beginning first
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentQuery), responses((status = 200, body = List<Incident>)))]
 async fn list(State(app): State<App>, Caller(actor): Caller, Query(query): Query<IncidentQuery>) -> Result<List<Incident>> {
-    let (filter, page) = query.split()?;
+    let (filter, page) = query.split(app.now())?;
     Ok(incidents::list(&app, &actor, &filter, &page).await?.into())
 }
 
@@ -151,7 +153,8 @@ struct IncidentPatch {
 
 /// Change an incident
 ///
-/// Changes of status and severity become timeline entries. Re-opening needs `status_reason`.
+/// Changes of status and severity become timeline entries. Re-opening needs `status_reason`. `visibility` and `named`
+/// are changed by the incident's commander, by who opened it and by administrators who see it; others get 403.
 #[utoipa::path(
     patch,
     path = "/api/v1/incidents/{ref}",

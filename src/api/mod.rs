@@ -15,8 +15,10 @@ mod findings;
 mod hooks;
 mod incidents;
 mod integrations;
+mod metrics;
 mod people;
 mod postmortems;
+mod search;
 mod series;
 mod snapshots;
 mod strict;
@@ -71,9 +73,11 @@ fn described() -> OpenApiRouter<App> {
         .merge(series::routes())
         .merge(postmortems::routes())
         .merge(balancers::routes())
+        .merge(metrics::routes())
         .merge(integrations::routes())
         .merge(people::routes())
         .merge(tokens::routes())
+        .merge(search::routes())
         .merge(events::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX));
     json.merge(snapshots::routes()).merge(findings::routes()).merge(attachments::routes()).merge(hooks::routes())

@@ -71,6 +71,7 @@ fn the_routes_are_a_contract() {
     /api/v1/integrations/{id} patch
     /api/v1/integrations/{id}/deliveries get
     /api/v1/integrations/{id}/key post
+    /api/v1/search get
     /api/v1/snapshots/{a}/diff/{b} get
     /api/v1/snapshots/{id} get
     /api/v1/snapshots/{id}/findings get
@@ -87,6 +88,7 @@ fn the_routes_are_a_contract() {
     /hooks/{key} put
     /hooks/{key}/api/v2/alerts post
     /hooks/{key}/api/v2/alerts put
+    /metrics get
     ");
 }
 

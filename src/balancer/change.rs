@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model::{
-    AdminSurface, Algorithm, Bind, Check, Limits, Listener, Mode, Passive, Persistence, Pool, Resolution, Retry, Role, Route,
-    Scope, Server, Setting, Target, Timeouts,
+    AdminSurface, Algorithm, Bind, Check, Group, Limits, Listener, Mirror, Mode, Own, Passive, Persistence, Pool, Resolution,
+    Retry, Role, Route, Scope, Server, Setting, Target, Timeouts,
 };
 use super::source::Place;
 use super::state::Admin;
@@ -142,6 +142,8 @@ pub enum RoutePart {
     Condition(Option<String>),
     Target(Target),
     Definitions(Vec<String>),
+    Mirrors(Vec<Mirror>),
+    Own(Option<Box<Own>>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +182,7 @@ pub enum ServerPart {
     TlsVerified(Option<bool>),
     Resolution(Resolution),
     Tracks(Option<String>),
+    Group(Option<Group>),
 }
 
 /// A field of [`Timeouts`].
@@ -208,6 +211,19 @@ pub enum Bound {
 }
 
 impl Timer {
+    pub const ALL: [Self; 10] = [
+        Self::Client,
+        Self::Connect,
+        Self::Send,
+        Self::Server,
+        Self::Request,
+        Self::Headers,
+        Self::Queue,
+        Self::Keepalive,
+        Self::Tunnel,
+        Self::Check,
+    ];
+
     pub fn read(self, timeouts: &Timeouts) -> &Option<Setting<u64>> {
         match self {
             Self::Client => &timeouts.client,

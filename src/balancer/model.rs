@@ -7,6 +7,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::maps::HashMap;
 use super::source::Place;
 use super::state::{Admin, ServerState};
 use crate::domain::balancer::BalancerKind;
@@ -139,7 +140,30 @@ pub struct Route {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub definitions: Vec<String>,
     pub target: Target,
+    /// Pools that get copies of requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<Mirror>,
+    /// What holds on this way other than in its pools (nginx locations); none where nothing differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<Own>>,
     pub place: Place,
+}
+
+/// Copies of requests, of whose answers nobody hears.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Mirror {
+    pub pool: String,
+    /// Of how many requests a copy goes there, 0 to 100.
+    pub percent: f64,
+}
+
+/// Timeouts and retries of one way to a pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Own {
+    /// Those that are others than the pool's, a default that holds instead written out.
+    pub timeouts: Timeouts,
+    /// None where it is the pool's.
+    pub retry: Option<Retry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -352,6 +376,9 @@ pub struct Passive {
     pub max_out_percent: Option<u64>,
     /// Below this share of healthy servers health is ignored (Envoy panic threshold), in percent.
     pub panic_percent: Option<u64>,
+    /// Whether requests fail then, instead of going to every server (Envoy `fail_traffic_on_panic`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub panic_fails: bool,
     pub place: Place,
 }
 
@@ -419,7 +446,7 @@ pub enum Scope {
     ThreadGroup,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     #[default]
@@ -469,10 +496,47 @@ pub struct Server {
     pub resolution: Resolution,
     /// Whose state this server follows (HAProxy `track pool/server`).
     pub tracks: Option<String>,
+    /// The group that gets its share first; none where weights are compared over the whole pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// What the running balancer says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<Box<ServerState>>,
     pub place: Place,
+}
+
+/// Servers that get a share of their pool by the group's weight, and divide it by their own (Envoy localities).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Group {
+    pub name: String,
+    /// 0 for a group that gets nothing.
+    pub weight: u32,
+}
+
+/// What weights count for in a pool, the shares of its groups laid in: made once for all servers.
+#[derive(Debug, Clone, Default)]
+pub struct Groups<'a> {
+    /// What the servers of a group weigh together, by role.
+    weights: HashMap<(Role, &'a str), f64>,
+}
+
+impl<'a> Groups<'a> {
+    pub fn of(pool: &'a Pool, weight: impl Fn(&Server) -> u32) -> Self {
+        let mut weights: HashMap<(Role, &str), f64> = HashMap::default();
+        for server in &pool.servers {
+            if let Some(group) = &server.group {
+                *weights.entry((server.role, group.name.as_str())).or_default() += f64::from(weight(server));
+            }
+        }
+        Self { weights }
+    }
+
+    /// What the weight of one of the pool's servers counts for: 1 without a group.
+    pub fn factor(&self, server: &Server) -> f64 {
+        let Some(group) = &server.group else { return 1.0 };
+        let all = self.weights.get(&(server.role, group.name.as_str())).copied().unwrap_or(0.0);
+        if all > 0.0 { f64::from(group.weight) / all } else { 0.0 }
+    }
 }
 
 impl Model {
@@ -505,6 +569,22 @@ impl Target {
 }
 
 impl Pool {
+    /// The shares of all requests that weights promise to its servers by name, between 0 and 1; none for a pool without
+    /// groups, whose weights tell it.
+    pub fn grouped_shares(&self) -> HashMap<&str, f64> {
+        if self.servers.iter().all(|server| server.group.is_none()) {
+            return HashMap::default();
+        }
+        let groups = Groups::of(self, Server::effective_weight);
+        let part = |server: &Server| match server.may_serve() && server.role == Role::Active {
+            true => f64::from(server.effective_weight()) * groups.factor(server),
+            false => 0.0,
+        };
+        let all: f64 = self.servers.iter().map(part).sum();
+        let grouped = self.servers.iter().filter(|server| all > 0.0 && server.group.is_some());
+        grouped.map(|server| (server.name.as_str(), part(server) / all)).collect()
+    }
+
     pub fn server(&self, name: &str) -> Option<&Server> {
         self.servers.iter().find(|server| server.name == name)
     }

@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::source::{Files, Source};
 use super::state::State;
-use super::{caddy, envoy, haproxy, nginx, traefik};
+use super::{caddy, envoy, haproxy, nginx, printable, traefik};
 use crate::domain::balancer::BalancerKind;
 
 /// From the strictest language to the one that is but words on lines: of two rooms that both know a text, the earlier
@@ -34,13 +34,16 @@ pub fn detect(sources: &[Source]) -> Option<BalancerKind> {
 
 /// Reads the files as one config. `version` decides defaults; without it they stay unknown where they differ.
 pub fn parse(kind: BalancerKind, sources: &[Source], files: &mut dyn Files, version: Option<&str>) -> Model {
-    match kind {
+    let mut model = match kind {
         BalancerKind::Haproxy => haproxy::parse(sources, files, version),
         BalancerKind::Nginx => nginx::parse(sources, files, version),
         BalancerKind::Envoy => envoy::parse(sources, files, version),
         BalancerKind::Traefik => traefik::parse(sources, files, version),
         BalancerKind::Caddy => caddy::parse(sources, files, version),
-    }
+    };
+    // Names of files come from dumps too.
+    model.files.iter_mut().for_each(|name| *name = printable(name));
+    model
 }
 
 /// Reads what a running balancer says of itself. The error is one sentence with the remedy.
@@ -76,6 +79,8 @@ mod tests {
             let sources = [Source::new("file", text)];
             assert_eq!(detect(&sources), Some(kind));
             assert_eq!(parse(kind, &sources, &mut NoFiles, None).kind, kind);
+            let odd = parse(kind, &[Source::new("a\u{2}b", text)], &mut NoFiles, None);
+            assert_eq!(odd.files, ["a\u{fffd}b"]);
         }
         for text in ["", "# only a comment\n", "Dear all,\nplease find enclosed\n", "{}", "[]", "a: 1\n", "GIF89a"] {
             assert_eq!(detect(&[Source::new("file", text)]), None, "{text}");

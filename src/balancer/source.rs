@@ -249,13 +249,20 @@ impl Place {
     /// What stands there, on one line, cut after 300 characters.
     pub fn raw(&self) -> String {
         let text = self.origin.text.text.get(self.start as usize..self.head as usize).unwrap_or_default();
-        let mut raw = String::new();
-        for word in text.split_whitespace().take(RAW_MAX) {
-            if !raw.is_empty() {
-                raw.push(' ');
+        let (mut raw, mut length, mut space) = (String::new(), 0, false);
+        // No further than is shown: one word may be megabytes long, and have thousands of places.
+        for c in text.chars() {
+            if c.is_whitespace() {
+                space = length > 0;
+                continue;
             }
-            raw.extend(word.chars().take(RAW_MAX + 1));
-            if raw.len() > 4 * RAW_MAX {
+            if std::mem::take(&mut space) {
+                raw.push(' ');
+                length += 1;
+            }
+            raw.push(c);
+            length += 1;
+            if length > RAW_MAX {
                 break;
             }
         }
@@ -375,6 +382,16 @@ mod tests {
         assert_eq!(Source::spans("global\n").first(), Some(&(0..7)));
         assert_eq!(Source::split("haproxy.cfg", "global\n"), [Source::new("haproxy.cfg", "global\n")]);
         assert_eq!(Source::joined(&[Source::new("a", "no end")]), "no end");
+    }
+
+    #[test]
+    fn a_place_shows_the_beginning_of_what_stands_there() {
+        let raw = |text: &str| Place::new(&Origin::new(0, text), 0..text.len()).raw();
+        assert_eq!(raw(" a\t \u{a0}b\u{1b}[0m\r\n "), "a b\u{fffd}[0m");
+        assert_eq!(raw(&"ä ".repeat(150)), "ä ".repeat(150).trim_end());
+        assert_eq!(raw(&"ä ".repeat(151)), "ä ".repeat(150) + "…");
+        assert_eq!(raw(&"ä".repeat(301)), "ä".repeat(300) + "…");
+        assert_eq!((raw(""), raw(" \n")), (String::new(), String::new()));
     }
 
     #[test]

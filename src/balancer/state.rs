@@ -164,9 +164,9 @@ impl PoolState {
     }
 
     /// Sum of the weights of servers that may get new traffic, backups left out unless nothing else is there.
-    pub fn total_weight(&self) -> u32 {
-        let sum =
-            |backup: bool| self.servers.iter().filter(|s| s.backup == backup && s.admin == Admin::Ready).map(|s| s.weight).sum();
+    pub fn total_weight(&self) -> u64 {
+        let serving = |backup: bool| self.servers.iter().filter(move |s| s.backup == backup && s.admin == Admin::Ready);
+        let sum = |backup: bool| serving(backup).map(|server| u64::from(server.weight)).sum();
         match sum(false) {
             0 => sum(true),
             active => active,
@@ -184,7 +184,7 @@ impl PoolState {
         if server.admin != Admin::Ready || server.backup == actives_serve {
             return Some(0.0);
         }
-        Some(f64::from(server.weight) / f64::from(total))
+        Some(f64::from(server.weight) / total as f64)
     }
 }
 
@@ -215,6 +215,8 @@ mod tests {
         assert_eq!(shares(&pool), [Some(0.0), Some(0.0), Some(0.0), Some(1.0)]);
         pool.servers.pop();
         assert_eq!(shares(&pool), [None, None, None]);
+        let most = |name: &str| server(name, u32::MAX, Admin::Ready, false);
+        assert_eq!(shares(&PoolState { servers: vec![most("a"), most("b")], ..Default::default() }), [Some(0.5), Some(0.5)]);
     }
 
     #[test]

@@ -10,8 +10,10 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -19,6 +21,7 @@ use super::configs::{REFUSED, Reader, errors, print, refuse};
 use crate::balancer::audit::{self, Case, Severity};
 use crate::balancer::diff::diff;
 use crate::balancer::model::{Gravity, Notice};
+use crate::balancer::source::{Origin, Place, Source};
 use crate::domain::balancer::BalancerKind;
 use crate::domain::time::shorten;
 use crate::record::config_file::Known;
@@ -129,8 +132,7 @@ fn look(command: &Check) -> Result<Report, String> {
         }
     };
     if command.validate {
-        let (gravity, text) = verdict(&mut reader, kind, &command.files)?;
-        remarks.push((gravity, text));
+        model.notices.extend(verdict(&mut reader, kind, &command.files, &config.sources)?);
     }
     let case = Case {
         model: &model,
@@ -144,7 +146,8 @@ fn look(command: &Check) -> Result<Report, String> {
 }
 
 /// What the balancer's own program says; that it could not be asked is an error, because it was asked for.
-fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf]) -> Result<(Gravity, String), String> {
+/// Each line stands where the program says that the trouble is.
+fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf], sources: &[Source]) -> Result<Vec<Notice>, String> {
     const LINES: usize = 20;
     let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     if paths.contains(&Path::new(crate::record::STDIN)) {
@@ -152,15 +155,56 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf]) -> Result
     }
     let said = verdict::ask(kind, &paths, verdict::WITHIN)?;
     let program = format!("{} ({})", said.program, said.version.as_deref().unwrap_or("version not known"));
-    if said.accepted {
-        return Ok((Gravity::Note, format!("{program} takes the config")));
-    }
     const MOST: usize = 64 * 1024;
     let output = reader.wash_output(kind, &shorten(&said.output, MOST));
     // HAProxy's notices only tell which program it is.
     let lines = output.lines().filter(|line| !line.starts_with("[NOTICE]"));
-    let lines: Vec<_> = lines.take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300))).collect();
-    Ok((Gravity::Error, format!("{program} refuses the config: {}", lines.join("\n"))))
+    let lines = lines.take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300)));
+    let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let (mut notices, mut rest) = (Vec::new(), Vec::new());
+    let mut origins: BTreeMap<usize, Arc<Origin>> = BTreeMap::new();
+    for line in lines {
+        let placed = verdict::place(kind, &line, &names).and_then(|(file, number)| {
+            let text = &sources[file].text;
+            let origin = origins.entry(file).or_insert_with(|| Origin::new(file, text));
+            line_of(text, number).map(|span| Place::new(origin, span))
+        });
+        let (gravity, says) = match verdict::is_warning(&line) {
+            true => (Gravity::Warning, "warns"),
+            false => (Gravity::Error, "refuses the config"),
+        };
+        match placed {
+            Some(place) if !said.accepted || gravity == Gravity::Warning => {
+                notices.push(Notice { gravity, text: format!("{program} {says}: {line}"), place });
+            }
+            _ => rest.push(line),
+        }
+    }
+    // That there were errors is no news behind the errors themselves.
+    let summary =
+        |line: &String| line.contains("rror(s) found in") || line.contains("Fatal errors found") || line.contains("test failed");
+    let placed = notices.iter().any(|notice| notice.gravity == Gravity::Error);
+    rest.retain(|line| !placed || (!summary(line) && !line.trim().is_empty()));
+    if said.accepted {
+        notices.push(Notice { gravity: Gravity::Note, text: format!("{program} takes the config"), ..Notice::default() });
+    } else if !placed || !rest.is_empty() {
+        let text = format!("{program} refuses the config: {}", rest.join("\n"));
+        notices.push(Notice { gravity: Gravity::Error, text, ..Notice::default() });
+    }
+    Ok(notices)
+}
+
+/// The bytes of a whole line, counted from 1, without its indent.
+fn line_of(text: &str, number: usize) -> Option<Range<usize>> {
+    let mut start = 0;
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        if at + 1 == number {
+            let indent = line.len() - line.trim_start().len();
+            return Some(start + indent.min(line.trim_end().len())..start + line.trim_end().len());
+        }
+        start += line.len();
+    }
+    None
 }
 
 fn explain(id: &str) -> ExitCode {

@@ -2,18 +2,26 @@
 //! for people goes to standard error or, for the server, to the log.
 #![expect(clippy::print_stderr, reason = "a command line speaks through these")]
 
-mod admin;
+mod backup;
+mod balancer;
 mod check;
 mod configs;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
+mod integration;
+mod migrate;
 mod model;
 mod serve;
+mod settings;
+mod token;
+mod user;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::config::{Config, DataConfig};
@@ -48,6 +56,9 @@ enum ConfigCommand {
     Model(model::ModelCommand),
     /// Say what one config means otherwise than another
     Diff(diff::Diff),
+    /// Settings of this server: print
+    #[command(subcommand, name = "config")]
+    Settings(settings::SettingsCommand),
 }
 
 /// Commands on an installation's data.
@@ -61,19 +72,28 @@ enum AppCommand {
     Export(export::Export),
     /// API tokens: create, list, revoke
     #[command(subcommand)]
-    Token(admin::TokenCommand),
-    /// Inbound alert sources: create, list
+    Token(token::TokenCommand),
+    /// Inbound alert sources: create, list, rotate, disable, enable
     #[command(subcommand)]
-    Integration(admin::IntegrationCommand),
-    /// Recorded balancers: add, list
+    Integration(integration::IntegrationCommand),
+    /// Recorded balancers: add, list, edit, pause, resume, remove
     #[command(subcommand)]
-    Balancer(admin::BalancerCommand),
-    /// Accounts: create, list, password
+    Balancer(balancer::BalancerCommand),
+    /// Accounts: create, list, password, role, disable, enable
     #[command(subcommand)]
-    User(admin::UserCommand),
+    User(user::UserCommand),
     /// Print the OpenAPI document
     Openapi,
+    /// Write everything into one file, while the server serves: afterload backup FILE
+    Backup(backup::Backup),
+    /// Check a backup in full (--verify), or put it where there is no data yet
+    Restore(backup::Restore),
+    /// Measure what the installation rests on, one line a check; exit 1 when one failed
+    Doctor(doctor::Doctor),
     /// Bring the database's schema up to date and stop
+    ///
+    /// SQLite files are copied first, beside themselves, as afterload.before-upgrade-N.db (N: the schema before); the copy
+    /// stays until the next upgrade makes another. A schema newer than this program is refused.
     Migrate(DataConfig),
     /// Exit 0 when a server answers at the address (for containers)
     Healthcheck(serve::Healthcheck),
@@ -85,13 +105,40 @@ fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// A list for a command: as JSON with every field, or a line each with tabs between.
+fn list<T: Serialize>(json: bool, items: &[T], line: impl Fn(&T) -> String) -> anyhow::Result<()> {
+    if json {
+        say(format_args!("{}", serde_json::to_string_pretty(items)?));
+        return Ok(());
+    }
+    for item in items {
+        say(format_args!("{}", line(item)));
+    }
+    Ok(())
+}
+
+/// How to list.
+#[derive(Args)]
+struct List {
+    /// As JSON, with every field
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataConfig,
+}
+
 /// Runs the command that was given.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(fault) => fault.exit(),
+    };
     let command = match cli.command {
         Some(Command::Config(ConfigCommand::Check(command))) => return check::run(&command),
         Some(Command::Config(ConfigCommand::Model(command))) => return model::run(&command),
         Some(Command::Config(ConfigCommand::Diff(command))) => return diff::run(&command),
+        Some(Command::Config(ConfigCommand::Settings(command))) => return ended(settings::run(&command, &matches)),
         Some(Command::App(command)) => command,
         None => AppCommand::Serve(Box::new(cli.config)),
     };
@@ -102,7 +149,11 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(command)) {
+    runtime.block_on(run(command)).unwrap_or_else(|fault| ended(Err(fault)))
+}
+
+fn ended(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("afterload: {fault:#}");
@@ -111,22 +162,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(command: AppCommand) -> anyhow::Result<()> {
+async fn run(command: AppCommand) -> anyhow::Result<ExitCode> {
     match command {
+        // Its exit status is an answer.
+        AppCommand::Doctor(command) => return doctor::run(command).await,
         AppCommand::Serve(config) => serve::run(*config).await,
         AppCommand::Demo => demo::run().await,
         AppCommand::Export(command) => export::run(command).await,
-        AppCommand::Token(command) => admin::token(command).await,
-        AppCommand::Integration(command) => admin::integration(command).await,
-        AppCommand::Balancer(command) => admin::balancer(command).await,
-        AppCommand::User(command) => admin::user(command).await,
+        AppCommand::Token(command) => token::run(command).await,
+        AppCommand::Integration(command) => integration::run(command).await,
+        AppCommand::Balancer(command) => balancer::run(command).await,
+        AppCommand::User(command) => user::run(command).await,
         AppCommand::Openapi => {
             say(format_args!("{}", crate::api::openapi().to_pretty_json()?));
             Ok(())
         }
-        AppCommand::Migrate(data) => open(data).await.map(drop),
+        AppCommand::Backup(command) => backup::run(command).await,
+        AppCommand::Restore(command) => backup::restore(command).await,
+        AppCommand::Migrate(data) => migrate::run(data).await,
         AppCommand::Healthcheck(command) => serve::healthcheck(command).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// The app for one command: the same store as the server's, which may be running beside it.

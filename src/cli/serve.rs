@@ -37,6 +37,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         stopping.shutdown().cancel();
         tracing::info!("stopping: what is in flight finishes first");
     });
+    if let Some(address) = app.config().metrics_listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} for /metrics; choose another address with --metrics-listen"))?;
+        let (app, router) = (app.clone(), server::watched(&app));
+        tokio::spawn(server::serve(app, listener, router));
+    }
     let router = server::router(&app);
     server::serve(app.clone(), listener, router).await?;
     app.store().close().await;
@@ -71,8 +78,8 @@ pub(super) fn start_log(usual: &str) {
 }
 
 /// Two servers on one SQLite file would each believe to be the only one.
-fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
-    std::fs::create_dir_all(data)?;
+pub(super) fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
+    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(data)?;
     let path = data.join("serve.lock");
     let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     file.try_lock().with_context(|| format!("another afterload serves from {}; stop it first", data.display()))?;
@@ -110,7 +117,10 @@ pub async fn healthcheck(command: Healthcheck) -> anyhow::Result<()> {
         let length = stream.read(&mut answer).await?;
         std::io::Result::Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
     };
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask).await.context("no answer within 5 s")??;
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask).await;
+    let answer = answer
+        .with_context(|| format!("the server at {address} gave no answer within 5 s"))?
+        .with_context(|| format!("nobody answers at {address}; is the server running, and is AFTERLOAD_LISTEN its address?"))?;
     anyhow::ensure!(
         answer.starts_with("HTTP/1.1 200"),
         "the server at {address} is not well: {}",

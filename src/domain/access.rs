@@ -1,4 +1,4 @@
-//! Who may do what, decided in this one place.
+//! Who may do what, decided in this one place. Who sees which incident is in [`super::visibility`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 
 use super::error::{Error, Result};
 use super::id::{IntegrationId, PersonId, TokenId};
-use super::incident::{Incident, Visibility};
 
 /// Each role may do all that the one before may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -187,7 +186,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    fn role(&self) -> Role {
+    pub fn role(&self) -> Role {
         match self {
             Self::Person { role, .. } => *role,
             Self::Token { maker, .. } => maker.as_ref().map_or(Role::Admin, |(_, _, role)| *role),
@@ -228,39 +227,6 @@ impl Actor {
             )));
         }
         Ok(())
-    }
-
-    /// `Ok` when this actor may do `permission` to this incident. A restricted incident that is not
-    /// theirs does not exist for them: the answer is "not found", never "forbidden".
-    pub fn may_on(&self, permission: Permission, incident: &Incident) -> Result<()> {
-        self.may(Permission::ReadIncidents)?;
-        if !self.sees(incident) {
-            return Err(Error::NotFound { what: super::id::IncidentId::WHAT });
-        }
-        self.may(permission)
-    }
-
-    /// Whether the incident is visible to this actor (restricted ones: to the people named on it).
-    pub fn sees(&self, incident: &Incident) -> bool {
-        match incident.fields.visibility {
-            Visibility::Internal => true,
-            Visibility::Restricted => match self {
-                Self::Console | Self::Recorder => true,
-                Self::Token { maker: None, scopes, .. } => scopes.contains(&Scope::Admin),
-                Self::Person { handle, .. } | Self::Token { maker: Some((_, handle, _)), .. } => incident.names(handle),
-                Self::Integration { .. } => false,
-            },
-        }
-    }
-
-    /// The handle that a restricted list is filtered by; `None` sees everything.
-    pub fn sees_only_as(&self) -> Option<&str> {
-        match self {
-            Self::Console | Self::Recorder => None,
-            Self::Token { maker: None, scopes, .. } if scopes.contains(&Scope::Admin) => None,
-            Self::Token { maker: Some((_, handle, _)), .. } | Self::Person { handle, .. } => Some(handle),
-            Self::Token { .. } | Self::Integration { .. } => Some(""),
-        }
     }
 
     /// Whose the things are that this actor makes: a token's belong to its maker.

@@ -81,7 +81,7 @@ words!(Status { Investigating => "investigating" / "Investigating", Identified =
 pub enum Visibility {
     #[default]
     Internal,
-    /// Only for the people who are named in `roles` or who opened it.
+    /// Only for the people who are named in `named` or hold a role.
     Restricted,
 }
 words!(Visibility { Internal => "internal" / "Internal", Restricted => "restricted" / "Restricted" });
@@ -214,6 +214,8 @@ pub struct IncidentFields {
     pub labels: BTreeMap<String, String>,
     /// Role name to handle, such as `commander` to `mk`.
     pub roles: BTreeMap<String, String>,
+    /// Handles of the people who see it while it is restricted, beside those who hold a role.
+    pub named: Vec<String>,
     /// The incident's own zone for reading, in minutes east of UTC.
     pub utc_offset_minutes: i32,
 }
@@ -252,6 +254,9 @@ impl IncidentFields {
         }
         self.contributing_factors = lines(&mut errors, "contributing_factors", &self.contributing_factors, 50);
         self.services = lines(&mut errors, "services", &self.services, 50);
+        self.named = lines(&mut errors, "named", &self.named, 200);
+        self.named.sort();
+        self.named.dedup();
         for (name, pairs) in [("labels", &self.labels), ("roles", &self.roles)] {
             if pairs.len() > 64 {
                 errors.push(name, "too_many", "at most 64 are kept");
@@ -327,11 +332,6 @@ pub fn check_status_change(before: Status, after: Status, reason: &str) -> Resul
 impl Incident {
     pub fn is_open(&self) -> bool {
         self.fields.status != Status::Resolved && self.deleted_at.is_none()
-    }
-
-    /// Whether `handle` is named on this incident.
-    pub fn names(&self, handle: &str) -> bool {
-        self.created_by == handle || self.fields.roles.values().any(|named| named == handle)
     }
 
     /// The best known beginning: `started`, else `detected`, else when it was written down.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::domain::balancer::Balancer;
@@ -16,7 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 struct Running {
     balancer: Balancer,
-    task: JoinHandle<()>,
+    /// Ends with the recorder.
+    task: AbortOnDropHandle<()>,
 }
 
 /// Keeps one polling task for each balancer that is not paused.
@@ -27,7 +28,7 @@ pub async fn run(app: App) {
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            () = app.shutdown().cancelled() => break,
+            () = app.shutdown().cancelled() => return,
         }
         let wanted = match balancers::for_recorder(&app).await {
             Ok(list) => list,
@@ -39,19 +40,14 @@ pub async fn run(app: App) {
         let wanted: HashMap<BalancerId, Balancer> =
             wanted.into_iter().filter(|balancer| !balancer.fields.paused).map(|balancer| (balancer.id, balancer)).collect();
         running.retain(|id, known| {
-            let keep =
-                wanted.get(id).is_some_and(|balancer| balancer.fields == known.balancer.fields) && !known.task.is_finished();
-            if !keep {
-                known.task.abort();
-            }
-            keep
+            wanted.get(id).is_some_and(|balancer| balancer.fields == known.balancer.fields) && !known.task.is_finished()
         });
         for (id, balancer) in wanted {
-            running.entry(id).or_insert_with(|| Running { task: tokio::spawn(poll(app.clone(), balancer.clone())), balancer });
+            running.entry(id).or_insert_with(|| {
+                let task = AbortOnDropHandle::new(tokio::spawn(poll(app.clone(), balancer.clone())));
+                Running { balancer, task }
+            });
         }
-    }
-    for (_, known) in running {
-        known.task.abort();
     }
 }
 

@@ -59,6 +59,34 @@ pub fn ask(kind: BalancerKind, paths: &[&Path], within: Duration) -> Result<Said
     Ok(Said { program: format!("{name} {}", question.join(" ")), version, accepted: ran.ok, output })
 }
 
+/// Where a line of the output says that the trouble is: which of `files`, and the line there. HAProxy writes
+/// `[file:line]`, nginx `in file:line`, Caddy `file:line` of a Caddyfile, Envoy a line of the only file for YAML that it
+/// cannot read.
+pub fn place(kind: BalancerKind, said: &str, files: &[String]) -> Option<(usize, usize)> {
+    let words = said.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | '(' | ')' | '\'' | '"' | ','));
+    for word in words {
+        let mut parts = word.trim_end_matches(['.', ':', ';']).split(':');
+        let (Some(path), Some(line)) = (parts.next(), parts.next().and_then(|line| line.parse::<usize>().ok())) else { continue };
+        // Programs are given whole paths; what is included is named as the config names it.
+        let is = |file: &String| {
+            file == path || absolute(file).is_ok_and(|whole| whole == Path::new(path)) || Path::new(file).ends_with(path)
+        };
+        if let Some(file) = files.iter().position(is).filter(|_| line > 0 && !path.is_empty()) {
+            return Some((file, line));
+        }
+    }
+    if kind != BalancerKind::Envoy || files.len() != 1 {
+        return None;
+    }
+    let digits: String = said.split("at line ").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+    Some((0, digits.parse().ok().filter(|line| *line > 0)?))
+}
+
+/// How grave a line of the output is by its own word.
+pub fn is_warning(said: &str) -> bool {
+    said.starts_with("[WARNING]") || said.contains("[warn]")
+}
+
 /// Whole paths: nginx would look for others below its own folder, and none of them is taken for a flag.
 fn whole(paths: &[&Path]) -> Result<Vec<PathBuf>, String> {
     paths.iter().map(|path| absolute(path).map_err(|error| format!("{} is no path: {error}", path.display()))).collect()
@@ -96,6 +124,28 @@ mod tests {
             assert_eq!(number(text).as_deref(), Some(version));
         }
         assert_eq!(number("none here"), None);
+    }
+
+    #[test]
+    fn places_are_found_in_what_programs_print() {
+        let here = absolute("a.cfg").expect("a path");
+        let files = ["a.cfg".to_owned(), "/etc/nginx/conf.d/b.conf".to_owned()];
+        let haproxy =
+            format!("[ALERT]    (12) : config : parsing [{}:13] : unknown keyword 'x' in 'backend' section", here.display());
+        for (kind, said, expected) in [
+            (BalancerKind::Haproxy, haproxy.as_str(), Some((0, 13))),
+            (BalancerKind::Haproxy, "[ALERT] (12) : config : Fatal errors found in configuration.", None),
+            (BalancerKind::Haproxy, "[ALERT] (12) : config : parsing [/tmp/other.cfg:13] : x", None),
+            (BalancerKind::Nginx, "nginx: [emerg] unknown directive \"x\" in /etc/nginx/conf.d/b.conf:4", Some((1, 4))),
+            (BalancerKind::Nginx, "nginx: [emerg] bind() to 127.0.0.1:80 failed", None),
+            (BalancerKind::Caddy, "Error: adapting config using caddyfile: a.cfg:3: unrecognized directive: x", Some((0, 3))),
+            (BalancerKind::Envoy, "Unable to convert YAML as JSON: yaml-cpp: error at line 7, column 3: end of map", None),
+        ] {
+            assert_eq!(place(kind, said, &files), expected, "{said}");
+        }
+        let said = "yaml-cpp: error at line 7, column 3: end of map not found";
+        assert_eq!(place(BalancerKind::Envoy, said, &files[..1]), Some((0, 7)));
+        assert!(is_warning("[WARNING]  (1) : config : x") && !is_warning(&haproxy));
     }
 
     #[test]

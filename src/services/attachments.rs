@@ -25,7 +25,7 @@ pub async fn add(app: &App, actor: &Actor, name: &str, bytes: Bytes) -> Result<A
         name: clean_name(name),
         media_type: sniff(&bytes).to_owned(),
         size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        created_by: actor.to_string(),
+        created_by: actor.owner(),
         created_at: app.now(),
     };
     let hash = secrets::digest(&bytes);
@@ -36,11 +36,12 @@ pub async fn add(app: &App, actor: &Actor, name: &str, bytes: Bytes) -> Result<A
     Ok(attachment)
 }
 
-/// The file and its bytes. Ids are random enough that knowing one means having seen the entry.
+/// The file and its bytes. Those who see the incident that it belongs to see it, nobody else does.
 pub async fn fetch(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachment, Vec<u8>)> {
     actor.may(Permission::ReadIncidents)?;
     let mut conn = app.store().read().await?;
-    let (attachment, hash) = attachments::find(&mut conn, id).await?.ok_or_else(AttachmentId::not_found)?;
+    let (attachment, hash) =
+        attachments::find(&mut conn, id, &reader(actor, &actor.owner())).await?.ok_or_else(AttachmentId::not_found)?;
     Ok((attachment, blobs::get(&mut conn, &hash).await?))
 }
 
@@ -50,5 +51,9 @@ pub async fn of_ids(app: &App, actor: &Actor, ids: &[AttachmentId]) -> Result<Ve
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(attachments::of_ids(&mut app.store().read().await?, ids).await?)
+    Ok(attachments::of_ids(&mut app.store().read().await?, ids, &reader(actor, &actor.owner())).await?)
+}
+
+fn reader<'a>(actor: &'a Actor, owner: &'a str) -> attachments::Reader<'a> {
+    attachments::Reader { sees_only_as: actor.sees_only_as(), owner }
 }

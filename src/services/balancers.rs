@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Result, Unit, recording};
 use crate::app::App;
-use crate::balancer::model::{Role, Server};
+use crate::balancer::model::{Pool, Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::balancer::{Balancer, BalancerFields};
@@ -199,6 +199,7 @@ fn live_pool(
     }
     let requests = |server: &str| measured.delta(name, Some(server), Metric::Requests);
     let total: f64 = servers.iter().filter_map(|server| requests(server)).sum();
+    let grouped = model.map(Pool::grouped_shares).unwrap_or_default();
     let live_server = |server: &&str| {
         let running = state.and_then(|pool| pool.server(server));
         let written = model.and_then(|pool| pool.server(server));
@@ -212,7 +213,10 @@ fn live_pool(
             backup: running.map(|s| s.backup).or(written.map(|s| s.role == Role::Backup)).unwrap_or_default(),
             up: measured.last(name, Some(server), Metric::Up).map(|up| up > 0.0),
             share: served.filter(|_| total > 0.0).map(|served| served / total),
-            expected: state.and_then(|pool| running.and_then(|s| pool.expected_share(s))),
+            expected: grouped
+                .get(server)
+                .copied()
+                .or_else(|| state.and_then(|pool| running.and_then(|s| pool.expected_share(s)))),
             rate: measured.rate(name, Some(server), Metric::Requests),
             error_ratio: ratio(measured.delta(name, Some(server), Metric::Responses5xx), served),
             sessions: measured.last(name, Some(server), Metric::Sessions),

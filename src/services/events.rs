@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Result;
 use super::lookup::load;
+use super::{Error, Result};
 use crate::app::App;
+use crate::domain;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::Event;
 use crate::domain::id::{IncidentId, IncidentRef};
@@ -21,13 +22,18 @@ impl<'a> Sight<'a> {
         Self { actor, seen: HashMap::new() }
     }
 
-    async fn sees(&mut self, conn: &mut Conn, id: IncidentId) -> bool {
+    async fn sees(&mut self, conn: &mut Conn, id: IncidentId) -> Result<bool> {
         if let Some(seen) = self.seen.get(&id) {
-            return *seen;
+            return Ok(*seen);
         }
-        let seen = load(conn, self.actor, IncidentRef::Id(id), Permission::ReadIncidents).await.is_ok();
+        let seen = match load(conn, self.actor, IncidentRef::Id(id), Permission::ReadIncidents).await {
+            Ok(_) => true,
+            Err(Error::Domain(domain::Error::NotFound { .. })) => false,
+            // A database that is away hides nothing: the reader comes back for the same events.
+            Err(fault) => return Err(fault),
+        };
         self.seen.insert(id, seen);
-        seen
+        Ok(seen)
     }
 }
 
@@ -45,7 +51,7 @@ pub async fn after(app: &App, actor: &Actor, seq: i64, incident: Option<Incident
         let shown = match event.incident_id {
             // Accounts, tokens and sessions are for the audit log alone.
             None => balancers && matches!(event.kind.split('.').next(), Some("snapshot" | "balancer")),
-            Some(id) => sight.sees(&mut conn, id).await,
+            Some(id) => sight.sees(&mut conn, id).await?,
         };
         if shown {
             visible.push(event);
@@ -72,7 +78,7 @@ pub async fn audit(app: &App, actor: &Actor, seq: i64, limit: i64) -> Result<Vec
     let mut sight = Sight::of(actor);
     for event in &mut rows {
         if let Some(id) = event.incident_id
-            && !sight.sees(&mut conn, id).await
+            && !sight.sees(&mut conn, id).await?
         {
             event.data = serde_json::Value::Null;
         }

@@ -10,9 +10,10 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{IncidentId, IncidentRef, Reference};
 use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
+use crate::domain::time::shorten;
 use crate::domain::timeline::EntryKind;
-use crate::domain::{Error, patch};
-use crate::store::{self, incidents};
+use crate::domain::{Error, patch, visibility};
+use crate::store::{self, Conn, incidents};
 
 pub use crate::store::incidents::IncidentFilter;
 
@@ -21,8 +22,10 @@ pub use crate::store::incidents::IncidentFilter;
 /// repeated POST is harmless and gets the first answer again.
 pub async fn declare(app: &App, actor: &Actor, id: Option<Uuid>, fields: IncidentFields) -> Result<(Incident, bool)> {
     actor.may(Permission::WriteIncidents)?;
-    let fields = fields.checked()?;
+    let mut fields = fields.checked()?;
+    let fresh = visibility::settle(actor, None, &mut fields)?;
     let mut unit = Unit::begin(app, actor).await?;
+    know(&mut unit.conn, &fresh).await?;
     // Taking the number makes declarations wait for each other, so that of two with one id the second
     // finds the first. A unit that is dropped gives its number back.
     let reference = incidents::next_number(&mut unit.conn).await?;
@@ -101,6 +104,8 @@ pub async fn edit(app: &App, actor: &Actor, which: IncidentRef, expected_version
     let (patch, reason) = take_reason(patch)?;
     let mut fields: IncidentFields = patch::apply(&before.fields, &patch)?;
     fields = fields.checked()?;
+    let fresh = visibility::settle(actor, Some(&before), &mut fields)?;
+    know(&mut unit.conn, &fresh).await?;
     check_status_change(before.fields.status, fields.status, &reason)?;
     if fields.status != before.fields.status {
         fields.stamp_status(before.fields.status, unit.now);
@@ -137,12 +142,39 @@ pub(super) async fn save(app: &App, unit: &mut Unit<'_>, before: &Incident, afte
         let title = format!("Severity: {} → {}", before.fields.severity.said(), after.fields.severity.said());
         timeline::record(app, unit, after.id, EntryKind::Status, title, String::new()).await?;
     }
+    if before.fields.visibility != after.fields.visibility {
+        let title = match after.fields.is_restricted() {
+            true => "Restricted to the people who are named",
+            false => "Open to everybody who is signed in",
+        };
+        timeline::record(app, unit, after.id, EntryKind::Status, title.to_owned(), String::new()).await?;
+    }
     if (before.beginning(), before.end()) != (after.beginning(), after.end()) {
         recording::link_window(app, unit, after).await?;
     }
-    let data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
+    let mut data = json!({"status": new, "severity": after.fields.severity, "version": after.version});
+    if (before.fields.visibility, before.fields.people()) != (after.fields.visibility, after.fields.people()) {
+        data["visibility"] = json!(after.fields.visibility);
+        data["people"] = json!(after.fields.people());
+    }
     unit.event(NewEvent::new(EventKind::IncidentChanged).incident(after.id).subject(after.id).data(data));
     Ok(())
+}
+
+/// Refuses names that nobody has: whoever mistypes one would wonder for long why the other sees nothing.
+async fn know(conn: &mut Conn, handles: &[String]) -> Result<()> {
+    if handles.is_empty() {
+        return Ok(());
+    }
+    let known = store::people::handles(conn).await?;
+    match handles.iter().find(|handle| !known.contains(handle)) {
+        None => Ok(()),
+        Some(handle) => {
+            let handle = shorten(handle, 40);
+            Err(Error::invalid("named", "unknown_person", format!("“{handle}” has no account here; name the others first"))
+                .into())
+        }
+    }
 }
 
 fn take_reason(patch: &Value) -> Result<(Value, String)> {

@@ -14,11 +14,12 @@ pub async fn load(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission
     Ok(incident)
 }
 
-/// As [`load`], but a deleted one is not found.
+/// As [`load`], but a deleted one is not found, whatever was wanted with it.
 pub async fn load_live(conn: &mut Conn, actor: &Actor, which: IncidentRef, permission: Permission) -> Result<Incident> {
-    let incident = load(conn, actor, which, permission).await?;
+    let incident = load(conn, actor, which, Permission::ReadIncidents).await?;
     if incident.deleted_at.is_some() {
         return Err(IncidentId::not_found().into());
     }
+    actor.may(permission)?;
     Ok(incident)
 }

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod attachments;
+pub mod backup;
 pub mod balancers;
 pub mod checks;
 pub mod composer;
@@ -20,6 +21,8 @@ mod page;
 pub mod people;
 pub mod postmortems;
 pub mod recording;
+pub mod replicas;
+pub mod search;
 mod secrets;
 pub mod snapshots;
 pub mod tasks;

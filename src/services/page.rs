@@ -52,6 +52,12 @@ impl Page {
         parts.map(Some).ok_or_else(bad_cursor)
     }
 
+    /// How many rows were seen: for a ranked list, which is bounded and has no key to go on from.
+    pub fn skip(&self, most: i64) -> Result<i64> {
+        let seen = self.after_text()?.map(|(seen, _)| seen.parse().map_err(|_| bad_cursor())).transpose()?.unwrap_or(0);
+        if (0..=most).contains(&seen) { Ok(seen) } else { Err(bad_cursor()) }
+    }
+
     /// The time and id of the last row seen.
     pub fn after(&self) -> Result<Option<(Timestamp, Uuid)>> {
         self.after_text()?.map(|(key, id)| Ok((key.parse().map_err(|_| bad_cursor())?, id))).transpose()

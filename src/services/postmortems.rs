@@ -7,7 +7,7 @@ use super::snapshots::difference;
 use super::{Result, flight};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
-use crate::domain::id::{AttachmentId, IncidentRef};
+use crate::domain::id::{AttachmentId, IncidentId, IncidentRef};
 use crate::domain::snapshot::LinkedSnapshot;
 use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::signal::chart::{self, Size, Style};
@@ -31,7 +31,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
     titles.truncate(20);
     let linked = snapshots::of_incident(&mut conn, incident.id).await?;
     let diffs = diffs(&mut conn, &linked).await?;
-    let images = images(&mut conn, &entries).await?;
+    let images = images(&mut conn, incident.id, &entries).await?;
     let base_url = settings::get(&mut conn, settings::BASE_URL).await?;
     drop(conn);
     let charts = flight::settled(app, &incident, &all).await?;
@@ -121,7 +121,7 @@ async fn diffs(conn: &mut Conn, linked: &[LinkedSnapshot]) -> Result<Vec<ConfigD
 }
 
 /// Images that hang on the entries, or are named in their texts.
-async fn images(conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Image>> {
+async fn images(conn: &mut Conn, incident: IncidentId, entries: &[Entry]) -> Result<Vec<Image>> {
     let mut ids: Vec<AttachmentId> = entries.iter().flat_map(|entry| entry.fields.attachments.iter().copied()).collect();
     for entry in entries {
         for part in entry.fields.body.split("/attachments/").skip(1) {
@@ -134,7 +134,7 @@ async fn images(conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Image>> {
         if images.iter().any(|image| image.id == id) {
             continue;
         }
-        if let Some((attachment, hash)) = attachments::find(conn, id).await?
+        if let Some((attachment, hash)) = attachments::find_within(conn, id, incident).await?
             && attachment.is_image()
         {
             images.push(Image {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::lookup::{load, load_live};
+use super::lookup::load_live;
 use super::{Page, Paged, Result, Unit};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
@@ -48,8 +48,8 @@ pub async fn of_incident(app: &App, actor: &Actor, which: IncidentRef) -> Result
 
 async fn load_task(conn: &mut Conn, actor: &Actor, id: TaskId, permission: Permission) -> Result<Task> {
     let task = tasks::find(conn, id).await?.ok_or_else(TaskId::not_found)?;
-    match load(conn, actor, IncidentRef::Id(task.incident_id), permission).await {
-        // Whose incident is hidden, whose task is hidden too.
+    match load_live(conn, actor, IncidentRef::Id(task.incident_id), permission).await {
+        // Whose incident is hidden or deleted, whose task is too.
         Err(super::Error::Domain(Error::NotFound { .. })) => Err(TaskId::not_found().into()),
         other => other.map(|_| task),
     }

@@ -1,9 +1,16 @@
-//! Files that hang on entries.
+//! Files that hang on entries, and which incident each belongs to.
+
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::Result;
-use super::db::{Conn, Row};
+use super::db::{Conn, Query, Row};
+use super::incidents::visible;
 use crate::domain::attachment::Attachment;
-use crate::domain::id::AttachmentId;
+use crate::domain::id::{AttachmentId, IncidentId};
+
+const COLUMNS: &str = "select a.id, a.hash, a.name, a.media_type, a.size, a.created_by, a.created_at
+    from attachments a left join incidents i on i.id = a.incident_id ";
 
 fn attachment(row: &Row) -> Result<(Attachment, Vec<u8>)> {
     let attachment = Attachment {
@@ -33,18 +40,68 @@ pub async fn insert(conn: &mut Conn, attachment: &Attachment, hash: &[u8]) -> Re
     .map(drop)
 }
 
-/// The attachment and the hash of its bytes.
-pub async fn find(conn: &mut Conn, id: AttachmentId) -> Result<Option<(Attachment, Vec<u8>)>> {
-    conn.query("select id, hash, name, media_type, size, created_by, created_at from attachments where id = $1")
-        .bind(id.0)
+/// The file, when it may be shown to them, and the hash of its bytes.
+pub async fn find(conn: &mut Conn, id: AttachmentId, to: &Reader<'_>) -> Result<Option<(Attachment, Vec<u8>)>> {
+    shown(conn.query(COLUMNS).push_bind("where a.id = ", id.0), to).maybe(attachment).await
+}
+
+/// Those of `ids` that exist and may be shown to them, for listing.
+pub async fn of_ids(conn: &mut Conn, ids: &[AttachmentId], to: &Reader<'_>) -> Result<Vec<Attachment>> {
+    shown(conn.query(COLUMNS).push_list("where a.id in ", ids.iter().map(|id| id.0)), to).all(|row| Ok(attachment(row)?.0)).await
+}
+
+/// Who asks for a file.
+pub struct Reader<'a> {
+    /// As of `Actor::sees_only_as`.
+    pub sees_only_as: Option<&'a str>,
+    /// Whose the files are that belong to no incident yet.
+    pub owner: &'a str,
+}
+
+/// A file is seen by those who see its incident; while no text names it, by whoever sent it.
+fn shown<'c>(query: Query<'c>, to: &Reader<'_>) -> Query<'c> {
+    if to.sees_only_as.is_none() {
+        return query;
+    }
+    let query = query.push_bind(" and ((i.id is null and a.created_by = ", to.owner).push(") or (i.id is not null");
+    visible(query, to.sees_only_as).push("))")
+}
+
+/// The file for the write-up of an incident: its own, or one of an incident that everybody sees. Who asks makes no
+/// difference, so that the same incident gives the same bytes.
+pub async fn find_within(conn: &mut Conn, id: AttachmentId, incident: IncidentId) -> Result<Option<(Attachment, Vec<u8>)>> {
+    conn.query(COLUMNS)
+        .push_bind("where a.id = ", id.0)
+        .push_bind(" and (i.visibility = 'internal' or i.id = ", incident.0)
+        .push(")")
         .maybe(attachment)
         .await
 }
 
-/// Those of `ids` that exist, for listing.
-pub async fn of_ids(conn: &mut Conn, ids: &[AttachmentId]) -> Result<Vec<Attachment>> {
-    conn.query("select id, hash, name, media_type, size, created_by, created_at from attachments where id in ")
-        .push_list("", ids.iter().map(|id| id.0))
-        .all(|row| Ok(attachment(row)?.0))
+/// Files that the texts of an incident name belong to it from now on, unless they belong to one already: the first
+/// that names a file decides who sees it, so that naming it elsewhere shows it to nobody else.
+pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result<()> {
+    let mut named = Vec::new();
+    ids(texts, &mut named);
+    if named.is_empty() {
+        return Ok(());
+    }
+    conn.query("update attachments set ")
+        .push_bind("incident_id = ", incident.0)
+        .push_list(" where incident_id is null and id in ", named)
+        .execute()
         .await
+        .map(drop)
+}
+
+/// Everything in these texts that looks like an id.
+fn ids(texts: &Value, found: &mut Vec<Uuid>) {
+    match texts {
+        Value::String(text) => {
+            found.extend(text.as_bytes().windows(36).filter(|w| w[8] == b'-').filter_map(|w| Uuid::try_parse_ascii(w).ok()))
+        }
+        Value::Array(items) => items.iter().for_each(|item| ids(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| ids(field, found)),
+        _ => {}
+    }
 }

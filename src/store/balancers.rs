@@ -1,9 +1,10 @@
 //! Balancers and the health of their polling.
 
-use super::Result;
 use super::db::{Conn, Row, json};
+use super::{Result, search};
 use crate::domain::balancer::Balancer;
 use crate::domain::id::BalancerId;
+use crate::domain::search::{Document, Found};
 use crate::domain::time::Timestamp;
 
 const COLUMNS: &str = "select id, fields, created_at, version, last_answer_at, failing_since, last_error from balancers ";
@@ -29,8 +30,8 @@ pub async fn insert(conn: &mut Conn, balancer: &Balancer) -> Result<()> {
         .bind(balancer.created_at)
         .bind(balancer.version)
         .execute()
-        .await
-        .map(drop)
+        .await?;
+    search::keep(conn, &Document::of_balancer(balancer)).await
 }
 
 /// `false` when somebody saved first.
@@ -45,6 +46,9 @@ pub async fn update(conn: &mut Conn, balancer: &Balancer, expected: i64) -> Resu
         .bind(balancer.version)
         .execute()
         .await?;
+    if changed == 1 {
+        search::keep(conn, &Document::of_balancer(balancer)).await?;
+    }
     Ok(changed == 1)
 }
 
@@ -56,9 +60,10 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Balancer>> {
     conn.query(COLUMNS).push("where deleted_at is null order by name").all(balancer).await
 }
 
-/// Hides the balancer and drops the snapshots that no incident keeps.
+/// Hides the balancer, also from the search, and drops the snapshots that no incident keeps.
 pub async fn remove(conn: &mut Conn, id: BalancerId, now: Timestamp) -> Result<()> {
     conn.query("update balancers set deleted_at = $2 where id = $1").bind(id.0).bind(now).execute().await?;
+    search::forget(conn, Found::Balancer, id.0).await?;
     conn.query(
         "delete from snapshots where balancer_id = $1
          and not exists (select 1 from incident_snapshots l where l.snapshot_id = snapshots.id)",

@@ -1,9 +1,10 @@
 //! Incidents and their numbers.
 
-use super::db::{Conn, Query, Row, json};
-use super::{Error, Result};
+use super::db::{Conn, Dialect, Query, Row, json};
+use super::{Error, Result, attachments, search};
 use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
 use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::search::{Document, Found, Search};
 use crate::domain::time::Timestamp;
 
 const COLUMNS: &str =
@@ -50,7 +51,8 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
     .bind(incident.version)
     .execute()
     .await?;
-    name_people(conn, incident).await
+    keep_beside(conn, incident).await?;
+    keep_found(conn, incident).await
 }
 
 /// Saves the fields when the stored version is still `expected`; `false` when somebody saved first.
@@ -77,14 +79,29 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
         .execute()
         .await?;
     if changed == 1 {
-        name_people(conn, incident).await?;
+        keep_beside(conn, incident).await?;
+        keep_found(conn, incident).await?;
     }
     Ok(changed == 1)
 }
 
-async fn name_people(conn: &mut Conn, incident: &Incident) -> Result<()> {
+/// Keeps what a search finds of it. A deleted one stays there, unseen, until it is brought back.
+pub(super) async fn keep_found(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    search::keep(conn, &Document::of_incident(incident)).await?;
+    let write_up = Document::of_postmortem(incident);
+    search::keep_or_forget(conn, write_up.as_ref(), Found::Postmortem, incident.id.0).await
+}
+
+/// In order of their ids, deleted ones too: for making the index.
+pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Result<Vec<Incident>> {
+    conn.query(COLUMNS).push_bind("where i.id > ", after).push_bind(" order by i.id limit ", limit).all(incident).await
+}
+
+/// Who is named and which files the texts show, for looking up.
+async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
+    attachments::tie(conn, incident.id, &json(&incident.fields)?.0).await?;
     conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
-    for handle in incident.fields.roles.values() {
+    for handle in incident.fields.people() {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
             .bind(incident.id.0)
             .bind(handle)
@@ -115,8 +132,8 @@ pub struct IncidentFilter {
     pub service: Option<String>,
     /// A label and its value.
     pub label: Option<(String, String)>,
-    /// Words of the title, any case.
-    pub q: Option<String>,
+    /// What the incident or its write-up says.
+    pub q: Option<Search>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
 }
@@ -129,14 +146,7 @@ pub async fn list(
     after: Option<(Timestamp, uuid::Uuid)>,
     limit: i64,
 ) -> Result<Vec<Incident>> {
-    let by_service = conn.per_dialect(
-        " and exists (select 1 from json_each(i.fields, '$.services') s where s.value = ",
-        " and exists (select 1 from jsonb_array_elements_text(i.fields -> 'services') s(value) where s.value = ",
-    );
-    let by_label = conn.per_dialect(
-        " and exists (select 1 from json_each(i.fields, '$.labels') l where l.key = ",
-        " and exists (select 1 from jsonb_each_text(i.fields -> 'labels') l(key, value) where l.key = ",
-    );
+    let dialect = conn.dialect();
     let mut query = visible(conn.query(COLUMNS).push("where i.deleted_at is null"), sees_only_as)
         .and_if(" and i.status = ", filter.status.map(Status::as_str))
         .and_if(" and i.severity = ", filter.severity.map(Severity::as_str))
@@ -149,14 +159,13 @@ pub async fn list(
         None => query,
     };
     if let Some(service) = &filter.service {
-        query = query.push_bind(by_service, service).push(")");
+        query = with_service(query.push(" and "), dialect, service);
     }
     if let Some((name, value)) = &filter.label {
-        query = query.push_bind(by_label, name).push_bind(" and l.value = ", value).push(")");
+        query = with_label(query.push(" and "), dialect, name, Some(value));
     }
-    for word in filter.q.iter().flat_map(|q| q.split_whitespace()).take(8) {
-        let pattern = format!("%{}%", word.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        query = query.push_bind(" and lower(i.title) like ", pattern).push(" escape '\\'");
+    if let Some(q) = &filter.q {
+        query = search::matching(query, dialect, q);
     }
     if let Some((at, id)) = after {
         query = query.push_bind(" and (i.began_at, i.id) < (", at).push_bind(", ", id).push(")");
@@ -164,13 +173,32 @@ pub async fn list(
     query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
 }
 
-/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one.
+/// That the incident `i` has this service.
+pub(super) fn with_service<'c>(query: Query<'c>, dialect: Dialect, service: &str) -> Query<'c> {
+    let each = match dialect {
+        Dialect::Sqlite => "json_each(i.fields, '$.services') s",
+        Dialect::Postgres => "jsonb_array_elements_text(i.fields -> 'services') s(value)",
+    };
+    query.push("exists (select 1 from ").push(each).push_bind(" where s.value = ", service).push(")")
+}
+
+/// That the incident `i` has this label, with this value when one is said.
+pub(super) fn with_label<'c>(query: Query<'c>, dialect: Dialect, name: &str, value: Option<&str>) -> Query<'c> {
+    let each = match dialect {
+        Dialect::Sqlite => "json_each(i.fields, '$.labels') l",
+        Dialect::Postgres => "jsonb_each_text(i.fields -> 'labels') l(key, value)",
+    };
+    let query = query.push("exists (select 1 from ").push(each).push_bind(" where l.key = ", name);
+    query.and_if(" and l.value = ", value).push(")")
+}
+
+/// Narrows a query that names the incident `i` to what a handle may see; nothing is hidden without one. Every query
+/// for people over more than one incident goes through here: it says in SQL what `Actor::sees` says of one.
 pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query<'c> {
     match sees_only_as {
         None => query,
         Some(handle) => query
-            .push_bind(" and (i.visibility = 'internal' or i.created_by = ", handle)
-            .push_bind(" or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
+            .push_bind(" and (i.visibility = 'internal' or exists (select 1 from incident_people n where n.incident_id = i.id and n.handle = ", handle)
             .push("))"),
     }
 }

@@ -10,11 +10,16 @@ pub mod alerts;
 pub mod attachments;
 pub mod balancers;
 pub mod blobs;
+pub mod checks;
+pub mod copies;
 pub mod events;
 pub mod incidents;
 pub mod integrations;
+pub mod leases;
 pub mod people;
+pub mod portable;
 pub mod samples;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;
@@ -22,10 +27,11 @@ pub mod tasks;
 pub mod timeline;
 pub mod tokens;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use db::{Conn, Error, Result};
 use db::{Db, Durability};
+use serde::{Deserialize, Serialize};
 
 /// The databases of one installation: incident data, and samples kept apart from it (a second file on
 /// SQLite, own tables on PostgreSQL), so that recording never waits behind a person or the reverse.
@@ -33,53 +39,148 @@ use db::{Db, Durability};
 pub struct Store {
     main: Db,
     samples: Db,
+    /// The SQLite files of `main` and `samples`.
+    files: Option<[PathBuf; 2]>,
+}
+
+/// The numbers of the newest migrations of both kinds of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    pub main: i64,
+    pub samples: i64,
+}
+
+impl Schema {
+    /// What this binary brings a database up to.
+    pub fn newest(dialect: db::Dialect) -> Result<Self> {
+        Ok(Self { main: db::Folder::Main.newest(dialect)?, samples: db::Folder::Samples.newest(dialect)? })
+    }
+
+    /// Whether this binary is too old for data of this schema.
+    pub fn is_newer_than(self, other: Self) -> bool {
+        self.main > other.main || self.samples > other.samples
+    }
+}
+
+/// What [`Store::upgrade`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    /// None when the database was empty.
+    pub before: Option<Schema>,
+    pub after: Schema,
+    /// Files that hold the data as it was before.
+    pub copies: Vec<PathBuf>,
+}
+
+/// Where an installation's data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location<'a> {
+    Postgres(&'a str),
+    /// The file of the incident data; the samples' stands beside it.
+    Files(PathBuf),
+}
+
+/// Reads a database address as [`Store::open`] does.
+pub fn location<'a>(url: Option<&'a str>, data: &Path) -> Result<Location<'a>> {
+    match url {
+        Some(url) if url.starts_with("postgres:") || url.starts_with("postgresql:") => Ok(Location::Postgres(url)),
+        Some(url) => match url.strip_prefix("sqlite:") {
+            Some(path) => Ok(Location::Files(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))),
+            None => {
+                let scheme = url.split(':').next().unwrap_or_default();
+                Err(Error::Unusable(format!("DATABASE_URL begins with “{scheme}:”; it must begin with sqlite: or postgres:")))
+            }
+        },
+        None => Ok(Location::Files(data.join("afterload.db"))),
+    }
+}
+
+/// The file of the samples that belongs to a file of incident data.
+pub fn samples_path(path: &Path) -> PathBuf {
+    path.with_extension("samples.db")
 }
 
 impl Store {
     /// Opens what `url` names (`postgres://…`, `sqlite:PATH`), or `afterload.db` in `data` when there is none,
-    /// and brings the schema up to date.
+    /// and brings the schema up to date. SQLite files that are there are copied first ([`Upgrade`]).
     pub async fn open(url: Option<&str>, data: &Path) -> Result<Self> {
-        let store = match url {
-            Some(url) if url.starts_with("postgres:") || url.starts_with("postgresql:") => {
-                let main = Db::open_postgres(url).await?;
-                Self { samples: main.clone(), main }
-            }
-            Some(url) => {
-                let Some(path) = url.strip_prefix("sqlite:") else {
-                    let scheme = url.split(':').next().unwrap_or_default();
-                    return Err(Error::Unusable(format!(
-                        "DATABASE_URL begins with “{scheme}:”; it must begin with sqlite: or postgres:"
-                    )));
-                };
-                Self::open_files(Path::new(path.strip_prefix("//").unwrap_or(path)), Durability::Full).await?
-            }
-            None => Self::open_files(&data.join("afterload.db"), Durability::Full).await?,
-        };
-        store.migrated().await
+        Self::connect(url, data).await?.ready().await
     }
 
     /// SQLite in `data` that waits for no disk: for data that is thrown away when the program ends.
     pub async fn open_throw_away(data: &Path) -> Result<Self> {
-        Self::open_files(&data.join("afterload.db"), Durability::Off).await?.migrated().await
+        Self::open_files(&data.join("afterload.db"), Durability::Off).await?.ready().await
     }
 
-    async fn migrated(self) -> Result<Self> {
-        self.main.migrate("").await?;
-        self.samples.migrate("samples").await?;
+    async fn ready(self) -> Result<Self> {
+        self.upgrade().await?;
+        search::fill(&self.main).await?;
         Ok(self)
+    }
+
+    /// As [`Self::open`], with the schema as it stands. SQLite files that are not there are made, and empty.
+    pub async fn connect(url: Option<&str>, data: &Path) -> Result<Self> {
+        match location(url, data)? {
+            Location::Postgres(url) => {
+                let main = Db::open_postgres(url).await?;
+                Ok(Self { samples: main.clone(), main, files: None })
+            }
+            Location::Files(path) => Self::open_files(&path, Durability::Full).await,
+        }
     }
 
     async fn open_files(path: &Path, durability: Durability) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
         }
-        let samples_path = path.with_extension("samples.db");
+        let samples_path = samples_path(path);
         for file in [path, &samples_path] {
             make_file(file).map_err(|fault| Error::Unusable(format!("{} cannot be opened: {fault}", file.display())))?;
         }
         let main = Db::open_sqlite(path, durability).await?;
         let samples = Db::open_sqlite(&samples_path, durability.max(Durability::Normal)).await?;
-        Ok(Self { main, samples })
+        Ok(Self { main, samples, files: Some([path.to_owned(), samples_path]) })
+    }
+
+    /// Brings both schemas up to date. A newer schema is refused before anything is touched.
+    pub async fn upgrade(&self) -> Result<Upgrade> {
+        let before = self.schema().await?;
+        let newest = Schema::newest(self.dialect())?;
+        let mut upgrade = Upgrade { before, after: newest, copies: Vec::new() };
+        if let (Some(before), Some(files)) = (before, &self.files) {
+            let parts = [(&self.main, before.main, newest.main), (&self.samples, before.samples, newest.samples)];
+            for ((db, from, to), file) in parts.into_iter().zip(files) {
+                if (1..to).contains(&from) {
+                    upgrade.copies.extend(copies::before_upgrade(db, file, from).await?);
+                }
+            }
+        }
+        self.migrate_to(newest).await?;
+        for copy in &upgrade.copies {
+            copies::forget_older(copy);
+        }
+        Ok(upgrade)
+    }
+
+    /// Brings the schemas up to `schema`, for filling with data that was written under it.
+    pub async fn migrate_to(&self, schema: Schema) -> Result<()> {
+        self.main.migrate(db::Folder::Main, Some(schema.main)).await?;
+        self.samples.migrate(db::Folder::Samples, Some(schema.samples)).await
+    }
+
+    /// The schema that the data has; none when there are no tables yet.
+    pub async fn schema(&self) -> Result<Option<Schema>> {
+        let main = self.main.schema(db::Folder::Main).await?;
+        let samples = self.samples.schema(db::Folder::Samples).await?;
+        Ok(main.map(|main| Schema { main, samples: samples.unwrap_or(0) }))
+    }
+
+    /// The databases, each once: on PostgreSQL both kinds of data live in one.
+    pub fn parts(&self) -> Vec<&Db> {
+        match self.dialect() {
+            db::Dialect::Sqlite => vec![&self.main, &self.samples],
+            db::Dialect::Postgres => vec![&self.main],
+        }
     }
 
     pub fn dialect(&self) -> db::Dialect {

@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 
-use super::Result;
 use super::db::{Conn, Row, json};
 use super::incidents::visible;
+use super::{Result, attachments, search};
 use crate::domain::id::{IncidentId, Reference, TaskId};
+use crate::domain::search::Document;
 use crate::domain::task::{Task, TaskStatus};
 
 const COLUMNS: &str = "select t.id, t.incident_id, i.number, t.fields, t.created_by, t.created_at, t.closed_at, t.version
@@ -27,6 +28,7 @@ fn task(row: &Row) -> Result<Task> {
 /// `false` when a task with this id is already there.
 pub async fn insert(conn: &mut Conn, task: &Task) -> Result<bool> {
     let fields = json(&task.fields)?;
+    attachments::tie(conn, task.incident_id, &fields.0).await?;
     let inserted = conn
         .query(
             "insert into tasks (id, incident_id, status, owner, due_on, fields, created_by, created_at, closed_at, version)
@@ -44,12 +46,16 @@ pub async fn insert(conn: &mut Conn, task: &Task) -> Result<bool> {
         .bind(task.version)
         .execute()
         .await?;
+    if inserted == 1 {
+        search::keep(conn, &Document::of_task(task)).await?;
+    }
     Ok(inserted == 1)
 }
 
 /// `false` when somebody saved first.
 pub async fn update(conn: &mut Conn, task: &Task, expected: i64) -> Result<bool> {
     let fields = json(&task.fields)?;
+    attachments::tie(conn, task.incident_id, &fields.0).await?;
     let changed = conn
         .query("update tasks set status = $3, owner = $4, due_on = $5, fields = $6, closed_at = $7, version = $8 where id = $1 and version = $2")
         .bind(task.id.0)
@@ -62,7 +68,15 @@ pub async fn update(conn: &mut Conn, task: &Task, expected: i64) -> Result<bool>
         .bind(task.version)
         .execute()
         .await?;
+    if changed == 1 {
+        search::keep(conn, &Document::of_task(task)).await?;
+    }
     Ok(changed == 1)
+}
+
+/// In order of their ids: for making the index of what can be found.
+pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Result<Vec<Task>> {
+    conn.query(COLUMNS).push_bind("where t.id > ", after).push_bind(" order by t.id limit ", limit).all(task).await
 }
 
 pub async fn find(conn: &mut Conn, id: TaskId) -> Result<Option<Task>> {

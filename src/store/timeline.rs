@@ -1,8 +1,9 @@
 //! Timeline entries and their earlier versions.
 
-use super::Result;
 use super::db::{Conn, Row, json};
+use super::{Result, attachments, search};
 use crate::domain::id::{EntryId, IncidentId};
+use crate::domain::search::{Document, Found};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Revision};
 
@@ -27,6 +28,7 @@ fn entry(row: &Row) -> Result<Entry> {
 /// `false` when an entry with this id is already there.
 pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
     let fields = json(&entry.fields)?;
+    attachments::tie(conn, entry.incident_id, &fields.0).await?;
     let inserted = conn
         .query(
             "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version)
@@ -44,12 +46,16 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
         .bind(entry.version)
         .execute()
         .await?;
+    if inserted == 1 {
+        keep_found(conn, entry).await?;
+    }
     Ok(inserted == 1)
 }
 
 /// Saves when the stored version is still `expected`; `false` when somebody saved first.
 pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<bool> {
     let fields = json(&entry.fields)?;
+    attachments::tie(conn, entry.incident_id, &fields.0).await?;
     let changed = conn
         .query(
             "update entries set kind = $3, occurred_at = $4, pinned = $5, fields = $6, deleted_at = $7, version = $8, edited_at = $9,
@@ -68,7 +74,19 @@ pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<boo
         .bind(&entry.edited_by)
         .execute()
         .await?;
+    if changed == 1 {
+        keep_found(conn, entry).await?;
+    }
     Ok(changed == 1)
+}
+
+async fn keep_found(conn: &mut Conn, entry: &Entry) -> Result<()> {
+    search::keep_or_forget(conn, Document::of_entry(entry).as_ref(), Found::Entry, entry.id.0).await
+}
+
+/// In order of their ids, deleted ones too: for making the index of what can be found.
+pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Result<Vec<Entry>> {
+    conn.query(COLUMNS).push_bind("where id > ", after).push_bind(" order by id limit ", limit).all(entry).await
 }
 
 pub async fn keep_revision(conn: &mut Conn, id: EntryId, revision: &Revision) -> Result<()> {

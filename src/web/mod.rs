@@ -20,6 +20,7 @@ pub mod live;
 pub mod login;
 pub mod postmortems;
 pub mod preferences;
+pub mod search;
 pub mod sent;
 pub mod settings;
 pub mod setup;
@@ -38,6 +39,7 @@ pub use error::{Error, Result};
 pub fn routes(app: &App) -> Router<App> {
     Router::new()
         .merge(incidents::room::routes())
+        .merge(incidents::access::routes())
         .merge(attachments::routes())
         .merge(live::routes())
         .merge(incidents::list::routes())
@@ -49,6 +51,7 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(login::routes())
         .merge(postmortems::routes())
         .merge(preferences::routes())
+        .merge(search::routes())
         .merge(settings::routes())
         .merge(setup::routes())
         .merge(snapshots::routes())

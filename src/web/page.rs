@@ -15,6 +15,7 @@ use super::format::Zone;
 use super::{assets, extract};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
+use crate::domain::time::second;
 
 /// No inline script, no inline style, nothing from elsewhere.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -146,7 +147,10 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
         Some(failure) => failure.into_response(),
         None => next.run(request).await,
     };
-    if let Some(error) = response.extensions_mut().remove::<error::Shown>() {
+    if let Some(mut error) = response.extensions_mut().remove::<error::Shown>() {
+        if let Some(since) = app.away_since().filter(|_| error.status == StatusCode::SERVICE_UNAVAILABLE) {
+            error.detail += &format!(" It has not answered since {}.", second(since));
+        }
         response = error::render(&shell, &error, response);
     }
     seal(&mut response);

@@ -4,6 +4,7 @@ use afterload::domain::Error as Problem;
 use afterload::domain::access::{Actor, Role, Scope};
 use afterload::domain::id::{IncidentRef, Reference, TokenId};
 use afterload::domain::incident::{IncidentFields, Milestones, Severity, Status, Visibility};
+use afterload::domain::search::Search;
 use afterload::domain::timeline::EntryKind;
 use afterload::services::incidents::{self, IncidentFilter};
 use afterload::services::{Error, Page, events, timeline};
@@ -153,8 +154,8 @@ on_both!(lists_filter_and_page_without_losing_a_row, world => {
     assert_eq!(titles(IncidentFilter { service: Some("shop".into()), ..Default::default() }).await.len(), 7);
     assert_eq!(titles(IncidentFilter { service: Some("sho".into()), ..Default::default() }).await.len(), 0);
     assert_eq!(titles(IncidentFilter { label: Some(("team".into(), "t3".into())), ..Default::default() }).await, ["Incident 3 100%"]);
-    assert_eq!(titles(IncidentFilter { q: Some("3 100%".into()), ..Default::default() }).await, ["Incident 3 100%"]);
-    assert_eq!(titles(IncidentFilter { q: Some("%' or 1=1 --".into()), ..Default::default() }).await.len(), 0);
+    assert_eq!(titles(IncidentFilter { q: Some(Search::parse("3 100%", world.app.now(), 0)), ..Default::default() }).await, ["Incident 3 100%"]);
+    assert_eq!(titles(IncidentFilter { q: Some(Search::parse("%' or 1=1 --", world.app.now(), 0)), ..Default::default() }).await.len(), 0);
     assert_eq!(titles(IncidentFilter { open: Some(false), ..Default::default() }).await.len(), 0);
     for cursor in ["", "x", "AAAA", "MjAyNiBub3BlCg"] {
         let page = Page { limit: None, cursor: Some(cursor.into()) };

@@ -12,16 +12,20 @@ use serde_json::{Value, json};
 
 use crate::world::{World, on_both};
 
-struct Server {
+pub struct Server {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Server {
-    fn start(world: &World) -> Self {
+    pub fn start(world: &World) -> Self {
+        Self::start_on(world, &world.url)
+    }
+
+    pub fn start_on(world: &World, database: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_afterload"))
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .env("DATABASE_URL", &world.url)
+            .env("DATABASE_URL", database)
             .env("AFTERLOAD_DATA", world.path("data"))
             .env("AFTERLOAD_LOG", "error")
             .stdout(Stdio::piped())
@@ -34,13 +38,21 @@ impl Server {
         Self { child, address }
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
     }
 }
 
-fn command(world: &World, args: &[&str]) -> String {
+/// A test that fails leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn command(world: &World, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_afterload"))
         .args(args)
         .env("DATABASE_URL", &world.url)
@@ -52,7 +64,7 @@ fn command(world: &World, args: &[&str]) -> String {
 }
 
 /// One request on a connection of its own; the status, or nothing when the server went away.
-fn post(address: &str, path: &str, token: Option<&str>, body: &Value) -> Option<(u16, String)> {
+pub fn post(address: &str, path: &str, token: Option<&str>, body: &Value) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let body = body.to_string();

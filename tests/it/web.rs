@@ -17,7 +17,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    fn new(world: &World) -> Self {
+    pub fn new(world: &World) -> Self {
         Self { client: Client::anonymous(world), cookie: String::new() }
     }
 
@@ -30,7 +30,7 @@ impl Browser {
     }
 
     /// Somebody with an account of that role, signed in.
-    async fn of(world: &World, handle: &str, role: Role) -> (Self, Person) {
+    pub async fn of(world: &World, handle: &str, role: Role) -> (Self, Person) {
         let password = "a long enough phrase";
         let new = NewPerson { handle: handle.into(), password: password.into(), role };
         let person = people::add(&world.app, &admin(), new).await.expect("added");
@@ -41,7 +41,7 @@ impl Browser {
     }
 
     /// The page's own stream of changes.
-    async fn live(&self, path: &str) -> Stream {
+    pub async fn live(&self, path: &str) -> Stream {
         Stream::open(&self.client, path, &[("host", "afterload.test"), ("cookie", &self.cookie)]).await
     }
 
@@ -56,7 +56,18 @@ impl Browser {
         self.client.send(Method::GET, path, &[("host", "afterload.test"), ("cookie", &self.cookie)], "").await
     }
 
-    async fn post_from(&self, path: &str, site: &str, body: &str) -> Answer {
+    /// Any request from the page itself.
+    pub async fn raw(&self, method: Method, path: &str, body: String) -> axum::response::Response {
+        let headers = [
+            ("host", "afterload.test"),
+            ("cookie", self.cookie.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        self.client.raw(method, path, &headers, body).await
+    }
+
+    pub async fn post_from(&self, path: &str, site: &str, body: &str) -> Answer {
         let headers = [
             ("host", "afterload.test"),
             ("cookie", &self.cookie),
@@ -66,7 +77,7 @@ impl Browser {
         self.client.send(Method::POST, path, &headers, body.to_owned()).await
     }
 
-    async fn form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
+    pub async fn form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         let body = serde_html_form::to_string(pairs).expect("a form");
         self.post_from(path, "same-origin", &body).await
     }

@@ -91,16 +91,22 @@ impl World {
     }
 
     pub async fn postgres() -> Self {
+        Self::open(Self::empty_postgres().await, tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    /// The address of a new database without tables.
+    pub async fn empty_postgres() -> String {
         let server = std::env::var("AFTERLOAD_TEST_POSTGRES")
             .expect("AFTERLOAD_TEST_POSTGRES names a PostgreSQL server for tests; `tests/run` makes one and sets it");
         let name = format!("afterload_{}_{}", std::process::id(), NEXT_DATABASE.fetch_add(1, Ordering::SeqCst));
         let mut admin = sqlx::PgConnection::connect(&server).await.expect("the test server answers");
-        let text = sqlx::AssertSqlSafe(format!("create database {name}"));
-        sqlx::query(text).execute(&mut admin).await.expect("a database for the test");
+        // An earlier process may have had the same number.
+        for text in [format!("drop database if exists {name}"), format!("create database {name}")] {
+            sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.expect("a database for the test");
+        }
         let (base, options) = server.split_once('?').map_or((server.as_str(), ""), |(base, options)| (base, options));
         let base = base.rsplit_once('/').map_or(base, |(base, _)| base);
-        let url = if options.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{options}") };
-        Self::open(url, tempfile::tempdir().expect("a temporary folder")).await
+        if options.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{options}") }
     }
 
     async fn open(url: String, folder: tempfile::TempDir) -> Self {

@@ -48,7 +48,7 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
                 heaviest.name,
                 count(active.len(), if view.backups().next().is_some() { "active server" } else { "server" }),
                 if case.has_state { "now" } else { "by the config" },
-                said_out(view, &active)
+                said_out(&view, &active)
             )
         } else {
             format!(
@@ -61,7 +61,7 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
             )
         };
         let remedy = if usable == 1 {
-            format!("Bring {} back, a few at a time, or mark what stands by as backup.", server_names(&out(view, &active)))
+            format!("Bring {} back, a few at a time, or mark what stands by as backup.", server_names(&out(&view, &active)))
         } else {
             format!("Set the weights of pool {pool} to what each server can carry.")
         };
@@ -79,12 +79,12 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
     }
 }
 
-fn out<'a>(view: View<'_>, servers: &[&'a Server]) -> Vec<&'a Server> {
+fn out<'a>(view: &View<'_>, servers: &[&'a Server]) -> Vec<&'a Server> {
     servers.iter().copied().filter(|server| !view.usable(server)).collect()
 }
 
 /// "s2 and s3 are at weight 0, s4 is down".
-fn said_out(view: View<'_>, servers: &[&Server]) -> String {
+fn said_out(view: &View<'_>, servers: &[&Server]) -> String {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for server in servers {
         let Some(why) = view.why_out(server) else { continue };
@@ -127,7 +127,7 @@ fn nobody_serves(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         let pool = &view.pool.name;
         let finding = Finding::pool(
             view.pool,
-            format!("None of {} of pool {pool} gets traffic: {}.", count(servers.len(), "server"), said_out(view, &servers)),
+            format!("None of {} of pool {pool} gets traffic: {}.", count(servers.len(), "server"), said_out(&view, &servers)),
             format!("Bring {} back, or take the pool out of the routes.", server_names(&servers)),
         );
         let grade = if routed.contains(pool.as_str()) { Severity::Critical } else { Severity::Low };

@@ -2,8 +2,9 @@
 
 use super::view::{View, count, number, server_names, size, version};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
+use crate::balancer::diff::{matched_pools, matched_servers};
 use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Family, Model, Pool, Server, Setting};
+use crate::balancer::model::{Family, Model, Pool, Role, Server, Setting};
 use crate::domain::balancer::BalancerKind;
 
 /// Of the pools in both models those that differ, with the model before.
@@ -11,12 +12,22 @@ fn changed<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Pool, &'a Pool, &'a
     pairs(case).into_iter().filter(|(old, new, _)| old != new)
 }
 
-/// Pools that are in both models, under the same name.
+/// Pools that are in both models, also under another name, in the order of the model after.
 fn pairs<'a>(case: &Case<'a>) -> Vec<(&'a Pool, &'a Pool, &'a Model)> {
     let Some((before, _)) = case.before else { return Vec::new() };
-    let old: HashMap<&str, &Pool> = before.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
-    let both = case.model.pools.iter().filter_map(|pool| Some((*old.get(pool.name.as_str())?, pool, before)));
-    both.collect()
+    let matched = matched_pools(before, case.model);
+    matched.pairs.iter().map(|(old, new)| (&before.pools[*old], &case.model.pools[*new], before)).collect()
+}
+
+/// The server that each one of a pool has become, by its name before.
+fn followed<'a>(old: &'a Pool, new: &'a Pool) -> HashMap<&'a str, &'a Server> {
+    let pairs = matched_servers(old, new).pairs;
+    pairs.into_iter().map(|(before, after)| (old.servers[before].name.as_str(), &new.servers[after])).collect()
+}
+
+/// " (once called app)" behind the name of a pool that has another one now.
+fn once(old: &Pool, new: &Pool) -> String {
+    if old.name == new.name { String::new() } else { format!(" (once called {})", old.name) }
 }
 
 pub const LB003: Rule = Rule {
@@ -47,7 +58,8 @@ fn capacity_removed(case: &Case<'_>, settings: &Settings, found: &mut Vec<Findin
         if total <= 0.0 || is.active().count() == 0 {
             continue;
         }
-        let now: HashMap<&str, &Server> = is.active().map(|server| (server.name.as_str(), server)).collect();
+        let mut now = followed(old, new);
+        now.retain(|_, server| server.role == Role::Active);
         let now_of = |server: &Server| now.get(server.name.as_str()).map_or(0.0, |server| is.capacity(server));
         // Weights are relative: what every server lost alike is no loss. A change of what weights mean is none either.
         let scale = was
@@ -63,8 +75,9 @@ fn capacity_removed(case: &Case<'_>, settings: &Settings, found: &mut Vec<Findin
         }
         let hit: Vec<&Server> = was.active().filter(|server| now_of(server) < scale * was.capacity(server)).collect();
         let message = format!(
-            "The change takes {lost:.0} % of the weighted capacity of pool {} away in one step: {} of {} ({}) get less than before.",
+            "The change takes {lost:.0} % of the weighted capacity of pool {}{} away in one step: {} of {} ({}) get less than before.",
             new.name,
+            once(old, new),
             hit.len(),
             count(was.active().count(), "server"),
             server_names(&hit)
@@ -113,7 +126,12 @@ fn persistence_changed(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) 
             continue;
         }
         let instead = if is.is_empty() { "nothing".to_owned() } else { is.join(", ") };
-        let message = format!("Pool {} kept clients on their servers by {}; now {instead} does.", new.name, gone.join(", "));
+        let message = format!(
+            "Pool {}{} kept clients on their servers by {}; now {instead} does.",
+            new.name,
+            once(old, new),
+            gone.join(", ")
+        );
         let remedy = "Share the sessions first, or let the old key stand until they have run out.";
         let place = new.persistence.first().map_or(&new.algorithm.place, |persistence| &persistence.place);
         found.push(Finding::pool(new, message, remedy).at(place));
@@ -148,7 +166,7 @@ fn limit_raised(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) 
         (text(old), text(new))
     };
     for (old, new, _) in changed(case) {
-        let now: HashMap<&str, &Server> = new.servers.iter().map(|server| (server.name.as_str(), server)).collect();
+        let now = followed(old, new);
         let slots = old.servers.iter().filter_map(|server| {
             let next = now.get(server.name.as_str())?;
             raised(server.slots.as_ref(), next.slots.as_ref()).then_some((server.slots.as_ref(), next.slots.as_ref()))
@@ -157,9 +175,10 @@ fn limit_raised(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) 
         if let Some((was, is)) = slots.first() {
             let (from, to) = said(*was, *is);
             let message = format!(
-                "Slots of {} of pool {} grow more than {times} times ({from} → {to}).",
+                "Slots of {} of pool {}{} grow more than {times} times ({from} → {to}).",
                 count(slots.len(), "server"),
-                new.name
+                new.name,
+                once(old, new)
             );
             let remedy = "Check that the servers and what stands behind them can work on that many requests at once.";
             let places = slots.iter().filter_map(|(_, is)| is.map(|setting| &setting.place));
@@ -180,7 +199,11 @@ fn limit_raised(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) 
             let (was, is) = (was.as_ref(), is.as_ref());
             let Some(setting) = is.filter(|_| raised(was, is)) else { continue };
             let (from, to) = said(was, is);
-            let message = format!("The limit of {name} of pool {} grows more than {times} times ({from} → {to}).", new.name);
+            let message = format!(
+                "The limit of {name} of pool {}{} grows more than {times} times ({from} → {to}).",
+                new.name,
+                once(old, new)
+            );
             let remedy = "Check that the servers can work on that many at once.";
             found.push(
                 Finding::pool(new, message, remedy)

@@ -26,10 +26,9 @@ pub const LB045: Rule = Rule {
 pub fn divergence(one: &Model, other: &Model) -> Vec<Finding> {
     let mut found = Vec::new();
     ports(one, other, &mut found);
-    let theirs: BTreeMap<&str, &Pool> = other.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
-    let ours: BTreeSet<&str> = one.pools.iter().map(|pool| pool.name.as_str()).collect();
-    for pool in &one.pools {
-        match theirs.get(pool.name.as_str()) {
+    let mut theirs: BTreeMap<Named<'_>, &Pool> = named(other.pools.iter().map(|pool| (pool.name.as_str(), pool)));
+    for (name, pool) in named(one.pools.iter().map(|pool| (pool.name.as_str(), pool))) {
+        match theirs.remove(&name) {
             Some(theirs) => found.extend(differing(pool, theirs)),
             None => {
                 let message = format!("Pool {} is on this balancer and not on the other.", pool.name);
@@ -37,7 +36,7 @@ pub fn divergence(one: &Model, other: &Model) -> Vec<Finding> {
             }
         }
     }
-    for pool in other.pools.iter().filter(|pool| !ours.contains(pool.name.as_str())) {
+    for pool in theirs.into_values() {
         let message = format!("Pool {} is on the other balancer and not on this one.", pool.name);
         let mut finding = Finding::pool(pool, message, "Bring it to this balancer too.").about("missing here");
         finding.places.clear();
@@ -124,11 +123,24 @@ fn differing(ours: &Pool, theirs: &Pool) -> Option<Finding> {
     (!parts.is_empty()).then(|| finding.with("servers_differing", size(only_here.len() + only_there.len() + changed.len())))
 }
 
-fn by_name(pool: &Pool) -> BTreeMap<&str, &Server> {
-    pool.servers.iter().map(|server| (server.name.as_str(), server)).collect()
+/// A name, and how often it was there before: conditions (HAProxy `.if`) make two pools of one name.
+type Named<'a> = (&'a str, usize);
+
+fn named<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> BTreeMap<Named<'a>, T> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let count = |(name, item)| {
+        let count = seen.entry(name).or_default();
+        *count += 1;
+        ((name, *count), item)
+    };
+    items.map(count).collect()
+}
+
+fn by_name(pool: &Pool) -> BTreeMap<Named<'_>, &Server> {
+    named(pool.servers.iter().map(|server| (server.name.as_str(), server)))
 }
 
 /// Names that `a` has and `b` has not.
-fn only<'a>(a: &BTreeMap<&'a str, &Server>, b: &BTreeMap<&str, &Server>) -> Vec<&'a str> {
-    a.keys().filter(|name| !b.contains_key(*name)).copied().collect()
+fn only<'a>(a: &BTreeMap<Named<'a>, &Server>, b: &BTreeMap<Named<'a>, &Server>) -> Vec<&'a str> {
+    a.keys().filter(|name| !b.contains_key(*name)).map(|(name, _)| *name).collect()
 }

@@ -1,8 +1,7 @@
 //! Retries: too many, and of requests that must not be sent twice.
 
-use super::view::{count, number};
+use super::view::{Way, count, number};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
-use crate::balancer::model::Pool;
 use crate::domain::balancer::BalancerKind;
 
 pub const LB027: Rule = Rule {
@@ -54,9 +53,9 @@ const OVERLOADED: [&str; 20] = [
 const HAPROXY_RETRIES: u64 = 3;
 const ENVOY_RETRIES: u64 = 1;
 
-fn attempts(kind: BalancerKind, pool: &Pool) -> u64 {
-    let written = pool.retry.count.as_ref().map(|count| count.value);
-    let servers = u64::try_from(pool.servers.len()).unwrap_or(u64::MAX);
+fn attempts(kind: BalancerKind, way: &Way<'_>) -> u64 {
+    let written = way.retry.count.as_ref().map(|count| count.value);
+    let servers = u64::try_from(way.pool.servers.len()).unwrap_or(u64::MAX);
     match kind {
         BalancerKind::Haproxy => written.unwrap_or(HAPROXY_RETRIES).saturating_add(1),
         BalancerKind::Envoy => written.unwrap_or(ENVOY_RETRIES).saturating_add(1),
@@ -66,15 +65,16 @@ fn attempts(kind: BalancerKind, pool: &Pool) -> u64 {
 }
 
 fn retry_storm(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
-    for pool in case.model.pools.iter().filter(|pool| !pool.retry.budget) {
-        let on: Vec<&str> = pool.retry.on.iter().map(String::as_str).filter(|on| OVERLOADED.contains(on)).collect();
-        let attempts = attempts(case.model.kind, pool);
+    for way in case.ways().into_iter().filter(|way| !way.retry.budget) {
+        let on: Vec<&str> = way.retry.on.iter().map(String::as_str).filter(|on| OVERLOADED.contains(on)).collect();
+        let attempts = attempts(case.model.kind, &way);
         if on.is_empty() || number(attempts) <= settings.number("attempts") {
             continue;
         }
         let message = format!(
-            "A request to pool {} is sent up to {attempts} times when servers answer like overloaded ones ({}), and no budget bounds it.",
-            pool.name,
+            "A request to pool {}{} is sent up to {attempts} times when servers answer like overloaded ones ({}), and no budget bounds it.",
+            way.pool.name,
+            way.said(),
             on.join(", ")
         );
         let remedy = match case.model.kind {
@@ -82,7 +82,7 @@ fn retry_storm(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
             BalancerKind::Nginx => "Set `proxy_next_upstream_tries 2`, or leave statuses out of `proxy_next_upstream`.",
             _ => "Add a retry_budget to the cluster's circuit breakers, or set num_retries to 1.",
         };
-        found.push(Finding::pool(pool, message, remedy).at(&pool.retry.place).with("attempts", number(attempts)));
+        found.push(way.finding(message, remedy).at(&way.retry.place).with("attempts", number(attempts)));
     }
 }
 
@@ -101,16 +101,17 @@ pub const LB028: Rule = Rule {
 };
 
 fn sent_twice(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    for pool in case.model.pools.iter().filter(|pool| pool.retry.non_idempotent) {
-        let attempts = attempts(case.model.kind, pool);
+    for way in case.ways().into_iter().filter(|way| way.retry.non_idempotent) {
+        let attempts = attempts(case.model.kind, &way);
         if attempts < 2 {
             continue;
         }
-        let on: Vec<&str> = pool.retry.on.iter().map(String::as_str).filter(|on| *on != "non_idempotent").collect();
+        let on: Vec<&str> = way.retry.on.iter().map(String::as_str).filter(|on| *on != "non_idempotent").collect();
         let on = if on.is_empty() { "a failure".to_owned() } else { on.join(", ") };
         let message = format!(
-            "Pool {} sends requests of every method again after {on}, up to {}.",
-            pool.name,
+            "Pool {}{} sends requests of every method again after {on}, up to {}.",
+            way.pool.name,
+            way.said(),
             count(usize::try_from(attempts).unwrap_or(usize::MAX), "time")
         );
         let remedy = match case.model.kind {
@@ -123,6 +124,6 @@ fn sent_twice(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             }
             _ => "Try only requests that change nothing again.",
         };
-        found.push(Finding::pool(pool, message, remedy).at(&pool.retry.place).with("attempts", number(attempts)));
+        found.push(way.finding(message, remedy).at(&way.retry.place).with("attempts", number(attempts)));
     }
 }

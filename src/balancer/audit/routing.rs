@@ -1,9 +1,11 @@
 //! Where requests go: names that are looked up once, routes that are never taken, pools that are not there.
 
+use std::collections::BTreeMap;
+
 use super::view::{count, names, server_names, size};
 use super::{Case, Finding, Needs, Rule, Settings, Severity};
 use crate::balancer::maps::{HashMap, HashSet};
-use crate::balancer::model::{Model, Resolution, Route, Server, Target};
+use crate::balancer::model::{Mode, Model, Resolution, Route, Server, Target};
 use crate::domain::balancer::BalancerKind;
 
 pub const LB040: Rule = Rule {
@@ -57,10 +59,12 @@ pub const LB047: Rule = Rule {
     prevents: "Traffic that reaches the wrong pool. npm, 28 January 2014: after a restart the first backend of the list was \
                the one that got everything.",
     why: "What matches no route goes to the default or gets an error, and a route behind one that takes everything is dead: \
-          the config reads as if it worked.",
+          the config reads as if it worked. Where no server of nginx is the `default_server` of its address, the first \
+          one of the file is, and files are often read by their names.",
     remedy: "Name a default on purpose, and put the route that takes everything last.",
-    false_positives: "Listeners that refuse what they do not know; graded low where only a default is missing.",
-    kinds: &[BalancerKind::Haproxy, BalancerKind::Envoy, BalancerKind::Caddy],
+    false_positives: "Listeners that refuse what they do not know; graded low where only a default is missing. That no \
+                      router of Traefik takes the rest is not told: it answers 404.",
+    kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[],
     check: Some(fallen_through),
@@ -68,9 +72,19 @@ pub const LB047: Rule = Rule {
 
 fn fallen_through(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let routes = case.routes_by_listener();
+    if case.model.kind == BalancerKind::Nginx {
+        first_of_address(case.model, found);
+        for route in &case.model.routes {
+            let Some(definition) = route.definitions.iter().find(|definition| definition.contains(NO_DEFAULT)) else { continue };
+            let message = format!("A route of listener {} asks a map that has no default: {definition}.", route.listener);
+            let remedy = "Add `default POOL;` to the map: without it other values lead nowhere and get 500.";
+            let subject = format!("map of {}{}", route.listener, route.condition.as_deref().unwrap_or_default());
+            found.push(Finding::process(&subject, &route.place, message, remedy));
+        }
+    }
     for listener in &case.model.listeners {
         let Some(routes) = routes.get(listener.name.as_str()) else { continue };
-        if let Some((dead, taker)) = first_dead(routes) {
+        if let Some((dead, taker)) = first_dead(case.model, routes) {
             let message = format!(
                 "Listener {} never takes its route to {}: the one to {} before it takes those requests.",
                 listener.name,
@@ -100,6 +114,41 @@ fn fallen_through(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     }
 }
 
+/// What nginx's reader writes behind a map that says nothing of the rest.
+const NO_DEFAULT: &str = "(no default)";
+
+/// Servers of nginx that take requests for unknown hosts only because they stand first.
+fn first_of_address(model: &Model, found: &mut Vec<Finding>) {
+    let mut firsts: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    let mut seen: HashMap<&str, Vec<usize>> = HashMap::default();
+    for (at, listener) in model.listeners.iter().enumerate().filter(|(_, listener)| listener.mode == Mode::Http) {
+        for bind in &listener.binds {
+            seen.entry(&bind.address).or_default().push(at);
+        }
+    }
+    let binds = model.listeners.iter().flat_map(|listener| &listener.binds).filter(|bind| bind.default_server);
+    let chosen: HashSet<&str> = binds.map(|bind| bind.address.as_str()).collect();
+    for (address, servers) in seen {
+        let first = &model.listeners[servers[0]];
+        let hosts = !first.hosts.is_empty() && !first.hosts.iter().any(|host| matches!(host.as_str(), "" | "_"));
+        if servers.len() > 1 && hosts && !chosen.contains(address) {
+            firsts.entry(servers[0]).or_default().push(address);
+        }
+    }
+    for (at, mut addresses) in firsts {
+        addresses.sort_unstable();
+        let listener = &model.listeners[at];
+        let message = format!(
+            "Requests to {} for hosts that no server names go to {}: it stands first, and no one is the default.",
+            names(addresses),
+            listener.name
+        );
+        let remedy = "Write `default_server` where they shall go, such as a server that answers `return 444;`.";
+        let finding = Finding::listener(listener, message, remedy).about(format!("default of {}", listener.name));
+        found.push(finding.graded(Severity::Low));
+    }
+}
+
 /// "api (if { path_beg /api })".
 fn said(route: &Route) -> String {
     let pools = route.target.pools();
@@ -109,7 +158,17 @@ fn said(route: &Route) -> String {
 
 /// The first route that can never be taken, with the one that takes its requests: the rest goes there, or it asks for
 /// exactly the same. Conditions that are read only sometimes (`.if`) take nothing for sure.
-fn first_dead<'a>(routes: &[&'a Route]) -> Option<(&'a Route, &'a Route)> {
+fn first_dead<'a>(model: &Model, routes: &[&'a Route]) -> Option<(&'a Route, &'a Route)> {
+    if model.kind == BalancerKind::Nginx {
+        // Of locations the order says nothing. An answer of the server itself comes before all but named ones.
+        let taker = routes.iter().position(|route| match (&route.condition, &route.target) {
+            (None, Target::Other { said }) => said.starts_with("return"),
+            _ => false,
+        })?;
+        let named = |route: &Route| route.condition.as_ref().is_some_and(|said| said.starts_with("location @"));
+        let dead = routes[taker + 1..].iter().find(|route| !route.target.pools().is_empty() && !named(route))?;
+        return Some((dead, routes[taker]));
+    }
     let mut all: Option<&Route> = None;
     let mut seen: HashMap<&str, &Route> = HashMap::default();
     for route in routes {

@@ -279,6 +279,10 @@ fn two_balancers_are_compared_from_both_sides() {
     let told: Vec<String> = divergence(&one, &other).into_iter().map(|finding| finding.message).collect();
     insta::assert_debug_snapshot!(told);
     assert_eq!(divergence(&one, &one), []);
+    // Conditions decide which of two pools with one name is there.
+    let twice = ".if defined(A)\nbackend b\n server s 10.0.0.1:80\n.else\nbackend b\n server s 10.0.0.2:80\n server s 10.0.0.3:80\n.endif\n";
+    let twice = parse("haproxy.cfg", twice);
+    assert_eq!(divergence(&twice, &twice), []);
 }
 
 /// Every limit, time and weight at `value`.

@@ -33,9 +33,9 @@ pub const LB021: Rule = Rule {
 
 fn long_wait(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     let normal = settings.number("normal_seconds");
-    for pool in case.model.pools.iter().filter(|pool| is_http(pool) && !pool.servers.is_empty()) {
-        let timeouts = &pool.timeouts;
-        let Some(timeout) = timeouts.server.as_ref().or(timeouts.request.as_ref()).filter(|timeout| timeout.place.is_written())
+    for way in case.ways().into_iter().filter(|way| is_http(way.pool) && !way.pool.servers.is_empty()) {
+        let Some(timeout) =
+            way.timeouts.server.as_ref().or(way.timeouts.request.as_ref()).filter(|timeout| timeout.place.is_written())
         else {
             continue;
         };
@@ -48,8 +48,8 @@ fn long_wait(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
         } else {
             String::new()
         };
-        let message = format!("Pool {} waits {} for a server{compared}.", pool.name, span(timeout.value));
-        let finding = Finding::pool(pool, message, "Lower it to a little above the slowest good answer.").at(&timeout.place);
+        let message = format!("Pool {} waits {} for a server{}{compared}.", way.pool.name, span(timeout.value), way.said());
+        let finding = way.finding(message, "Lower it to a little above the slowest good answer.").at(&timeout.place);
         let grade = if normal > 0.0 { Severity::High } else { Severity::Low };
         found.push(finding.graded(grade).with("seconds", seconds).with("limit_seconds", settings.number("seconds")));
     }

@@ -1,8 +1,13 @@
 //! What rules ask of a pool again and again: who serves, what weights mean there, how to say it.
 
-use super::Case;
+use std::cell::OnceCell;
+use std::sync::LazyLock;
+
+use super::{Case, Finding};
 use crate::balancer::maps::{HashMap, HashSet};
-use crate::balancer::model::{Algorithm, Bind, Family, Listener, Mode, Model, Pool, Role, Route, Server};
+use crate::balancer::model::{
+    Algorithm, Bind, Family, Groups, Listener, Mode, Model, Pool, Retry, Role, Route, Server, Timeouts,
+};
 use crate::balancer::state::{Admin, Health};
 use crate::domain::balancer::BalancerKind;
 
@@ -24,39 +29,40 @@ fn zero_takes_out(kind: BalancerKind, algorithm: &Algorithm) -> bool {
 }
 
 /// A pool with what its balancer makes of it.
-#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     kind: BalancerKind,
     pub pool: &'a Pool,
     /// Whether so many servers are down that the balancer no longer asks who is.
     panics: bool,
+    /// Made when a server of a group is asked for.
+    groups: OnceCell<Groups<'a>>,
 }
 
 impl<'a> View<'a> {
     pub fn new(model: &Model, pool: &'a Pool) -> Self {
-        Self { kind: model.kind, pool, panics: model.kind == BalancerKind::Envoy && panics(pool) }
+        Self { kind: model.kind, pool, panics: model.kind == BalancerKind::Envoy && panics(pool), groups: OnceCell::new() }
     }
 
-    pub fn regards_weights(self) -> bool {
+    pub fn regards_weights(&self) -> bool {
         regards_weights(self.kind, &self.pool.algorithm)
     }
 
     /// Servers that are meant to serve all the time.
-    pub fn active(self) -> impl Iterator<Item = &'a Server> {
+    pub fn active(&self) -> impl Iterator<Item = &'a Server> + use<'a> {
         self.pool.servers.iter().filter(|server| server.role == Role::Active)
     }
 
-    pub fn backups(self) -> impl Iterator<Item = &'a Server> {
+    pub fn backups(&self) -> impl Iterator<Item = &'a Server> + use<'a> {
         self.pool.servers.iter().filter(|server| server.role == Role::Backup)
     }
 
     /// Whether a server gets new traffic: people let it, its weight lets it, and no check has found it dead.
-    pub fn usable(self, server: &Server) -> bool {
+    pub fn usable(&self, server: &Server) -> bool {
         self.why_out(server).is_none()
     }
 
     /// Why a server gets no new traffic.
-    pub fn why_out(self, server: &Server) -> Option<&'static str> {
+    pub fn why_out(&self, server: &Server) -> Option<&'static str> {
         match server.effective_admin() {
             Admin::Drain => return Some("draining"),
             Admin::Maintenance if self.kind == BalancerKind::Haproxy => return Some("in maintenance"),
@@ -66,21 +72,35 @@ impl<'a> View<'a> {
         if self.weight(server) == 0 && zero_takes_out(self.kind, &self.pool.algorithm) {
             return Some("at weight 0");
         }
+        if server.group.as_ref().is_some_and(|group| group.weight == 0) {
+            return Some("in a locality without weight");
+        }
+        if self.panics && self.backups().next().is_none() && self.pool.passive.as_ref().is_some_and(|passive| passive.panic_fails)
+        {
+            return Some("below the panic threshold");
+        }
         (is_down(server) && !self.panics).then_some("down")
     }
 
     /// The weight in force. Caddy's run-time state tells none, so that the file's holds there.
-    pub fn weight(self, server: &Server) -> u32 {
+    pub fn weight(&self, server: &Server) -> u32 {
         if self.kind == BalancerKind::Caddy { server.configured_weight() } else { server.effective_weight() }
     }
 
     /// The server's part of the pool's capacity: its weight, or 1 where weights are not regarded; 0 when it is out.
-    pub fn capacity(self, server: &Server) -> f64 {
+    pub fn capacity(&self, server: &Server) -> f64 {
         match self.usable(server) {
             false => 0.0,
-            true if self.regards_weights() => f64::from(self.weight(server)),
+            true if self.regards_weights() => f64::from(self.weight(server)) * self.factor(server),
             true => 1.0,
         }
+    }
+
+    fn factor(&self, server: &Server) -> f64 {
+        if server.group.is_none() {
+            return 1.0;
+        }
+        self.groups.get_or_init(|| Groups::of(self.pool, |server| self.weight(server))).factor(server)
     }
 }
 
@@ -97,15 +117,58 @@ fn panics(pool: &Pool) -> bool {
     100.0 * size(healthy) < number(threshold) * size(active().count())
 }
 
+/// Timeouts and retries of a pool, or of one route to it.
+pub(super) struct Way<'a> {
+    pub pool: &'a Pool,
+    pub route: Option<&'a Route>,
+    /// Of a route only those that are not its pool's.
+    pub timeouts: &'a Timeouts,
+    pub retry: &'a Retry,
+}
+
+/// Of a route whose retries are its pool's: they are told there.
+static POOLS_RETRY: LazyLock<Retry> = LazyLock::new(Retry::default);
+
+impl Way<'_> {
+    /// " (location /slow)" behind the pool's name.
+    pub fn said(&self) -> String {
+        let condition = |route: &Route| route.condition.clone().unwrap_or_else(|| "the default route".to_owned());
+        self.route.map_or_else(String::new, |route| format!(" ({})", condition(route)))
+    }
+
+    pub fn finding(&self, message: String, remedy: &str) -> Finding {
+        let finding = Finding::pool(self.pool, message, remedy);
+        match self.route {
+            Some(route) => finding.about(format!("{}{}", route.listener, self.said())).at(&route.place),
+            None => finding,
+        }
+    }
+}
+
 impl<'a> Case<'a> {
     pub(super) fn views(&self) -> impl Iterator<Item = View<'a>> {
         let model = self.model;
         model.pools.iter().map(move |pool| View::new(model, pool))
     }
 
+    /// Every pool, then the routes that have timeouts or retries other than their pools.
+    pub(super) fn ways(&self) -> Vec<Way<'a>> {
+        let model = self.model;
+        let of_pool = |pool: &'a Pool| Way { pool, route: None, timeouts: &pool.timeouts, retry: &pool.retry };
+        let mut found: Vec<Way> = model.pools.iter().map(of_pool).collect();
+        let by_name: HashMap<&str, &Pool> = model.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
+        for (route, own) in model.routes.iter().filter_map(|route| Some((route, route.own.as_deref()?))) {
+            let pools = route.target.pools().into_iter().filter_map(|name| by_name.get(name).copied());
+            let retry = own.retry.as_ref().unwrap_or(&POOLS_RETRY);
+            found.extend(pools.map(|pool| Way { pool, route: Some(route), timeouts: &own.timeouts, retry }));
+        }
+        found
+    }
+
     /// Pools that some route can lead to, by name.
     pub(super) fn routed(&self) -> HashSet<&'a str> {
-        self.model.routes.iter().flat_map(|route| route.target.pools()).collect()
+        let mirrors = |route: &'a Route| route.mirrors.iter().map(|mirror| mirror.pool.as_str());
+        self.model.routes.iter().flat_map(|route| route.target.pools().into_iter().chain(mirrors(route))).collect()
     }
 
     /// Listeners that lead to each pool.

@@ -4,6 +4,7 @@
 //! Caddy's pools have no names; they are called by the server and the condition under which they are used. Sources:
 //! Caddy's JSON reference; `modules/caddyhttp/reverseproxy`.
 
+mod layer4;
 mod proxy;
 mod routes;
 mod state;
@@ -133,6 +134,9 @@ fn root(reader: &Reader, root: &Node<'_>, model: &mut Model) {
         fields.skip(&["tls", "pki", "events"]);
         if let Some(http) = fields.get("http") {
             self::http(reader, http, model);
+        }
+        if let Some(layer4) = fields.get("layer4") {
+            layer4::read(reader, layer4, model);
         }
         fields.done();
     }

@@ -120,7 +120,7 @@ fn balancing(reader: &Reader, node: &Node<'_>, pool: &mut Pool) {
 }
 
 /// A selection policy. `pool` takes weights and cookies; none for the fallback of another policy.
-fn algorithm(reader: &Reader, node: &Node<'_>, pool: Option<&mut Pool>, depth: usize) -> Algorithm {
+pub fn algorithm(reader: &Reader, node: &Node<'_>, pool: Option<&mut Pool>, depth: usize) -> Algorithm {
     let fields = Fields::new(reader, node, "selection_policy");
     let name = fields.name("policy");
     let mut algorithm = Algorithm { place: reader.place(node), ..Algorithm::default() };

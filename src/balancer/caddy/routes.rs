@@ -8,7 +8,7 @@ use crate::balancer::maps::HashMap;
 use crate::domain::time::shorten;
 
 /// Longest condition, in characters.
-const SAID_MAX: usize = 600;
+pub const SAID_MAX: usize = 600;
 /// Deepest nesting of subroutes and named routes.
 const DEPTH_MAX: usize = 40;
 /// Most handlers of one server, which named routes could multiply.
@@ -41,7 +41,8 @@ pub struct Walk<'r, 'm> {
     reader: &'r Reader,
     model: &'m mut Model,
     server: &'r str,
-    named: Option<&'r Node<'r>>,
+    /// Named routes.
+    named: HashMap<&'r str, &'r Node<'r>>,
     /// Handlers that were looked at.
     seen: usize,
     /// How many pools have a name already.
@@ -50,6 +51,9 @@ pub struct Walk<'r, 'm> {
 
 impl<'r, 'm> Walk<'r, 'm> {
     pub fn new(reader: &'r Reader, model: &'m mut Model, server: &'r str, named: Option<&'r Node<'r>>) -> Self {
+        // The first of each name.
+        let named = named.map(Node::entries).unwrap_or_default().iter().rev();
+        let named = named.map(|entry| (entry.key.as_ref(), &entry.node)).collect();
         Self { reader, model, server, named, seen: 0, names: HashMap::default() }
     }
 
@@ -91,8 +95,8 @@ impl<'r, 'm> Walk<'r, 'm> {
             }
             "invoke" => {
                 let name = node.get("name").and_then(Node::text).unwrap_or_default();
-                match self.named.and_then(|named| named.entries().iter().find(|entry| entry.key == name)) {
-                    Some(entry) => self.routes(std::slice::from_ref(&entry.node), conditions, depth + 1),
+                match self.named.get(name).copied() {
+                    Some(route) => self.routes(std::slice::from_ref(route), conditions, depth + 1),
                     None => self.reader.error(node, format!("named route {} is not there", clean_name(name))),
                 }
             }
@@ -133,7 +137,7 @@ impl<'r, 'm> Walk<'r, 'm> {
 }
 
 /// Sets of matchers in words: `path /api*`; within a set all have to hold, of the sets one.
-fn condition(node: &Node<'_>) -> Option<String> {
+pub fn condition(node: &Node<'_>) -> Option<String> {
     let words = |value: &Node<'_>| match value.items() {
         [] => compact(value),
         items => items.iter().map(compact).collect::<Vec<_>>().join(", "),

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::model::{Family, HashKey, Resolution, Target};
+use super::super::model::{CheckKind, Family, HashKey, Resolution, Target};
 use super::super::source::NoFiles;
 use super::*;
 
@@ -196,4 +196,65 @@ proptest! {
         let damaged = if double { format!("{}{}", &text[..end], &text[at..]) } else { format!("{}{}", &text[..at], &text[end..]) };
         read(&damaged);
     }
+}
+
+const LAYER4: &str = r#"{"apps": {
+  "http": {"servers": {"srv0": {"listen": [":80"], "routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "10.0.0.1:80"}]}]}]}}},
+  "layer4": {"servers": {
+    "srv0": {"listen": ["tcp/:5432", "127.0.0.1:5433"], "routes": [
+      {"match": [{"tls": {"sni": ["db.example"]}}], "handle": [{"handler": "tls"}, {"handler": "proxy",
+        "upstreams": [{"dial": ["10.0.0.1:5432"], "max_connections": 50}, {"dial": ["db.internal:5432"], "tls": {"insecure_skip_verify": true}}],
+        "health_checks": {"active": {"interval": "5s", "port": 5434}, "passive": {"fail_duration": "20s", "max_fails": 3, "unhealthy_connection_count": 9}},
+        "load_balancing": {"selection": {"policy": "least_conn"}, "try_duration": "2s"}}]},
+      {"handle": [{"handler": "subroute", "routes": [{"match": [{"ssh": {}}], "handle": [{"handler": "proxy", "upstreams": [{"dial": ["10.0.0.2:22"]}]}]},
+        {"handle": [{"handler": "echo"}]}]}]}]},
+    "dns": {"listen": ["udp/:53"], "routes": [{"handle": [{"handler": "proxy", "upstreams": [{"dial": ["udp/10.0.0.3:53"]}]}]}]}}}}}"#;
+
+#[test]
+fn the_layer_4_app_has_listeners_routes_and_pools() {
+    let model = parse(&[Source::new("caddy.json", LAYER4)], &mut crate::balancer::source::NoFiles, None);
+    assert_eq!(model.notices, []);
+    let listeners: Vec<_> =
+        model.listeners.iter().map(|l| (l.name.as_str(), l.mode, l.binds[0].address.as_str(), l.binds[0].tls)).collect();
+    let expected =
+        [("srv0", Mode::Http, "*:80", false), ("srv0 (layer4)", Mode::Tcp, "*:5432", true), ("dns", Mode::Udp, "*:53", false)];
+    assert_eq!(listeners, expected);
+    let routes: Vec<_> =
+        model.routes[1..].iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools().join(","))).collect();
+    let tls = "srv0 (layer4): tls {sni: [db.example]}";
+    let expected = [
+        ("srv0 (layer4)", Some("tls {sni: [db.example]}"), tls.to_owned()),
+        ("srv0 (layer4)", Some("ssh {}"), "srv0 (layer4): ssh {}".to_owned()),
+        ("srv0 (layer4)", None, String::new()),
+        ("dns", None, "dns".to_owned()),
+    ];
+    assert_eq!(routes, expected);
+    let pool = model.pool(tls).expect("a pool");
+    assert_eq!((pool.mode, pool.algorithm.family, pool.algorithm.written), (Mode::Tcp, Family::LeastConnections, true));
+    assert_eq!(pool.retry.within.as_ref().map(|within| within.value), Some(2000));
+    let [db, other] = pool.servers.as_slice() else { panic!("{:?}", pool.servers) };
+    let check = db.check.as_ref().expect("a check");
+    assert_eq!(
+        (check.kind, check.interval_ms, check.timeout_ms, check.request.as_deref()),
+        (CheckKind::Tcp, Some(5000), Some(5000), Some("port 5434"))
+    );
+    assert_eq!(db.passive.as_ref().map(|p| (p.max_fails, p.window_ms)), Some((Some(3), Some(20_000))));
+    assert_eq!((db.slots.as_ref().map(|s| s.value), other.slots.as_ref().map(|s| s.value)), (Some(50), Some(9)));
+    assert_eq!((db.tls, other.tls, other.tls_verified, other.resolution), (false, true, Some(false), Resolution::Followed));
+    assert_eq!(
+        model.pool("dns").map(|pool| (pool.mode, pool.algorithm.family, pool.servers[0].address.clone())),
+        Some((Mode::Udp, Family::Random, "10.0.0.3:53".into()))
+    );
+
+    let broken = LAYER4.replace("\"dial\": [\"10.0.0.2:22\"]", "\"x\": 1").replace("\"echo\"", "\"magic\"");
+    let told: Vec<_> = parse(&[Source::new("caddy.json", broken)], &mut crate::balancer::source::NoFiles, None).notices;
+    let told: Vec<_> = told.iter().map(|n| (n.gravity, n.text.split(' ').take(4).collect::<Vec<_>>().join(" "))).collect();
+    assert!(told.contains(&(Gravity::Error, "an upstream lacks `dial`,".into())), "{told:?}");
+    assert!(told.contains(&(Gravity::Note, "layer4 handler magic is".into())), "{told:?}");
+    let deep = format!(
+        "{}{}",
+        r#"{"apps":{"layer4":{"servers":{"a":{"listen":[":1"],"routes":["#,
+        r#"{"handle":[{"handler":"subroute","routes":["#.repeat(90)
+    );
+    parse(&[Source::new("caddy.json", deep)], &mut crate::balancer::source::NoFiles, None);
 }

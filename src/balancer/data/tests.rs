@@ -202,6 +202,12 @@ fn the_syntax_is_told_by_name_and_else_by_the_first_words() {
     }
 }
 
+#[test]
+fn a_value_that_nobody_wrote_stands_behind_its_key() {
+    let text = "=A\n$.==";
+    nests(&parse(Syntax::Toml, text), text);
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_without_panic_and_its_spans_nest(text in "(?s).{0,200}") {

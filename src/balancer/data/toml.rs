@@ -57,19 +57,20 @@ fn map<'a>(table: DeTable<'a>, span: Range<usize>, builder: &mut Builder<'a>) ->
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     for (key, value) in entries {
-        let span = key.span();
-        builder.key(key.into_inner(), span)?;
-        node(value, builder)?;
+        let key_span = key.span();
+        builder.key(key.into_inner(), key_span.clone())?;
+        node(value, key_span.end, builder)?;
     }
     builder.close(Some(span.end));
     Ok(())
 }
 
-fn node<'a>(value: Spanned<DeValue<'a>>, builder: &mut Builder<'a>) -> Step {
+/// `before` is where a value stands that nobody wrote.
+fn node<'a>(value: Spanned<DeValue<'a>>, before: usize, builder: &mut Builder<'a>) -> Step {
     let span = hull(&value);
-    // Where the value is broken the reader lays in a zero that nobody wrote.
+    // Where the value is broken the reader lays in a zero.
     if span.is_empty() {
-        return builder.scalar(Value::Null, span);
+        return builder.scalar(Value::Null, before..before);
     }
     match value.into_inner() {
         DeValue::String(text) => builder.scalar(Value::Text(text), span),
@@ -80,7 +81,7 @@ fn node<'a>(value: Spanned<DeValue<'a>>, builder: &mut Builder<'a>) -> Step {
         DeValue::Array(items) => {
             builder.open(false, span.start)?;
             for item in items {
-                node(item, builder)?;
+                node(item, span.start, builder)?;
             }
             builder.close(Some(span.end));
             Ok(())

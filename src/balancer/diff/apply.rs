@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::defaults::Defaults;
 use crate::balancer::change::{Change, Edit, ListEdit, ListenerPart, PoolPart, RoutePart, ServerPart};
 use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Listener, Model, Pool, Route, Server, Target};
+use crate::balancer::model::{Listener, Mirror, Model, Pool, Route, Server, Target};
 
 /// `before` with every edit of `changes` done. With all changes of `diff(before, after)` it means what `after`
 /// means: places, files, notices and the order of what has no order aside. Defaults are written out. Edits of another model's diff do what
@@ -62,6 +62,7 @@ fn refer(
     let mut by_listener: HashMap<String, Vec<Route>> = HashMap::default();
     for mut route in std::mem::take(&mut model.routes) {
         route.target = renamed(&route.target, &pool_names);
+        route.mirrors = mirrored(&route.mirrors, &pool_names);
         let routes = by_listener.entry(route.listener.clone()).or_insert_with(|| {
             order.push(route.listener.clone());
             Vec::new()
@@ -76,6 +77,8 @@ fn refer(
                 RoutePart::Condition(to) => route.condition.clone_from(to),
                 RoutePart::Target(to) => route.target.clone_from(to),
                 RoutePart::Definitions(to) => route.definitions.clone_from(to),
+                RoutePart::Mirrors(to) => route.mirrors.clone_from(to),
+                RoutePart::Own(to) => route.own.clone_from(to),
             });
         }
         let new = listener_names.get(name.as_str()).copied();
@@ -98,6 +101,12 @@ pub fn renamed(target: &Target, names: &HashMap<&str, &str>) -> Target {
         Target::Other { .. } => {}
     }
     target
+}
+
+/// Mirrors under the new names of their pools.
+pub fn mirrored(mirrors: &[Mirror], names: &HashMap<&str, &str>) -> Vec<Mirror> {
+    let new = |mirror: &Mirror| names.get(mirror.pool.as_str()).map_or_else(|| mirror.pool.clone(), |name| (*name).to_owned());
+    mirrors.iter().map(|mirror| Mirror { pool: new(mirror), ..mirror.clone() }).collect()
 }
 
 fn list<T: Clone, P>(items: &mut Vec<T>, edits: &[&ListEdit<T, P>], put: impl Fn(&mut T, &P)) {

@@ -98,6 +98,7 @@ pub fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
     };
     let time = |ms: Option<u64>| ms.map(duration);
     let percent = |share: Option<u64>| share.map(|share| format!("{share} %"));
+    let below = |passive: &Passive| Some(if passive.panic_fails { "requests fail" } else { "every server serves" }.to_owned());
     fields(
         "passive health check",
         vec![
@@ -106,6 +107,7 @@ pub fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
             ("time out of service", time(old.out_ms), time(new.out_ms)),
             ("most taken out", percent(old.max_out_percent), percent(new.max_out_percent)),
             ("panic threshold", percent(old.panic_percent), percent(new.panic_percent)),
+            ("below it", below(old), below(new)),
         ],
     )
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::renamed;
+use super::apply::{mirrored, renamed};
 use super::defaults::plain;
 use super::details;
 use super::group::Item;
 use super::matching::Matched;
+use super::own;
 use super::words::{self, Said, value, verb};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, RoutePart};
 use crate::balancer::maps::{HashMap, HashSet};
@@ -276,8 +277,18 @@ fn of_listener<'a>(
     // The only route to somewhere is the same one under another condition.
     let way = |target: Target| Some(format!("{target:?}"));
     matched.by_key(|at| way(renamed(&olds[at].target, names)), |at| way(news[at].target.clone()));
+    let becomes = |item: &Item| {
+        let condition =
+            |edit: &Edit| matches!(edit, Edit::Routes { edit: ListEdit::Changed { after: RoutePart::Condition(_), .. }, .. });
+        item.edits.iter().any(condition)
+    };
     let from = items.len();
-    let mut push = |kind: ChangeKind, said: Said, edit: ListEdit<Route, _>, old: Option<&Route>, new: Option<&Route>| {
+    let push = |items: &mut Vec<Item<'a>>,
+                kind: ChangeKind,
+                said: Said,
+                edit: ListEdit<Route, _>,
+                old: Option<&Route>,
+                new: Option<&Route>| {
         let item = Item::new(kind, said)
             .edit(Edit::Routes { listener: before.to_owned(), edit })
             .places(old.map(|route| &route.place), new.map(|route| &route.place));
@@ -286,13 +297,13 @@ fn of_listener<'a>(
     for at in &matched.gone {
         let route = olds[*at];
         let said = verb("routes removed", format!("no longer {}", words::way(route)));
-        push(ChangeKind::Route, said, ListEdit::Removed { at: *at }, Some(route), None);
+        push(items, ChangeKind::Route, said, ListEdit::Removed { at: *at }, Some(route), None);
     }
     for at in &matched.come {
         let route = news[*at];
         let said = verb("routes added", format!("now {}", words::way(route)));
         let item = Box::new(Route { listener: before.to_owned(), ..route.clone() });
-        push(ChangeKind::Route, said, ListEdit::Added { at: *at, item }, None, Some(route));
+        push(items, ChangeKind::Route, said, ListEdit::Added { at: *at, item }, None, Some(route));
     }
     for (old_at, new_at) in &matched.pairs {
         let (old, new) = (olds[*old_at], news[*new_at]);
@@ -301,7 +312,8 @@ fn of_listener<'a>(
             let change = format!("{} → {}", words::condition(old), words::condition(new));
             let (before, after) = (RoutePart::Condition(old.condition.clone()), RoutePart::Condition(new.condition.clone()));
             let said = value(format!("route to {}", words::target(&new.target)), change);
-            push(ChangeKind::Route, said, ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+            let edit = ListEdit::Changed { at: *old_at, before, after };
+            push(items, ChangeKind::Route, said, edit, Some(old), Some(new));
         }
         if target != new.target {
             let label =
@@ -313,7 +325,8 @@ fn of_listener<'a>(
                 format!("{was} → {is}")
             };
             let (before, after) = (RoutePart::Target(target), RoutePart::Target(new.target.clone()));
-            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+            let edit = ListEdit::Changed { at: *old_at, before, after };
+            push(items, ChangeKind::Route, value(label, change), edit, Some(old), Some(new));
         }
         let meant = |route: &Route| route.definitions.iter().map(|definition| plain(definition)).collect::<Vec<_>>();
         if meant(old) != meant(new) {
@@ -327,7 +340,25 @@ fn of_listener<'a>(
             let (before, after) =
                 (RoutePart::Definitions(old.definitions.clone()), RoutePart::Definitions(new.definitions.clone()));
             let label = format!("route {} to {},", words::condition(new), words::target(&new.target));
-            push(ChangeKind::Route, value(label, change), ListEdit::Changed { at: *old_at, before, after }, Some(old), Some(new));
+            let edit = ListEdit::Changed { at: *old_at, before, after };
+            push(items, ChangeKind::Route, value(label, change), edit, Some(old), Some(new));
+        }
+    }
+    for (old_at, new_at) in &matched.pairs {
+        let (old, new) = (olds[*old_at], news[*new_at]);
+        let mirrors = mirrored(&old.mirrors, names);
+        if mirrors != new.mirrors {
+            let change = format!("{} → {}", own::copies(&mirrors), own::copies(&new.mirrors));
+            let (before, after) = (RoutePart::Mirrors(mirrors), RoutePart::Mirrors(new.mirrors.clone()));
+            let label = format!("copies of {} to {}", own::route(new), words::target(&new.target));
+            let edit = ListEdit::Changed { at: *old_at, before, after };
+            push(items, ChangeKind::Route, value(label, change), edit, Some(old), Some(new));
+        }
+        for (kind, said, was, is) in own::changes(kind, old, new) {
+            let (from, to) = (RoutePart::Own(old.own.clone()), RoutePart::Own(new.own.clone()));
+            let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
+            let item = Item::new(kind, said).edit(Edit::Routes { listener: before.to_owned(), edit }).places(Some(was), Some(is));
+            items.push(Item { listener: Some(after), total: olds.len().max(news.len()), ..item });
         }
     }
     let kept = matched.kept();
@@ -336,21 +367,21 @@ fn of_listener<'a>(
     if let Some(turn) = meant.windows(2).find(|pair| pair[0] > pair[1]) {
         let name = |at: usize| format!("{} to {}", words::condition(olds[at]), words::target(&olds[at].target));
         let said = Said::Clause(format!("order of routes changed: {} is now tried before {}", name(turn[0]), name(turn[1])));
-        push(ChangeKind::Order, said, ListEdit::Reordered { kept }, Some(olds[turn[0]]), Some(olds[turn[1]]));
+        push(items, ChangeKind::Order, said, ListEdit::Reordered { kept }, Some(olds[turn[0]]), Some(olds[turn[1]]));
     } else if !kept.is_sorted()
-        && let Some(item) = items[from..].iter_mut().find(|item| item.after.len() > item.before.len())
+        && let Some(item) = items[from..].iter_mut().find(|item| item.after.len() > item.before.len() || becomes(item))
     {
-        // Only where the new routes stand among the others matters.
+        // Only where the new routes stand among the others matters, and those that ask for something else now.
         item.edits.push(Edit::Routes { listener: before.to_owned(), edit: ListEdit::Reordered { kept } });
     }
 }
 
 /// Whether a route's place among the others decides. The one that takes the rest comes last wherever it stands; of
-/// nginx's locations only those with a pattern are tried in turn.
+/// nginx's locations only those with a pattern are tried in turn, and `if` and `rewrite` of a server.
 pub fn tried_in_turn(kind: BalancerKind, route: &Route) -> bool {
     match (&route.condition, kind) {
         (None, _) => false,
-        (Some(condition), BalancerKind::Nginx) => condition.contains('~'),
+        (Some(condition), BalancerKind::Nginx) => condition.contains('~') || !condition.starts_with("location"),
         (Some(_), _) => true,
     }
 }

@@ -10,6 +10,7 @@ mod group;
 mod lists;
 mod matching;
 mod merged;
+mod own;
 mod parts;
 mod secrets;
 mod state;
@@ -20,6 +21,7 @@ mod words;
 pub use super::change::{Change, ChangeKind};
 
 pub use apply::apply;
+pub use matching::{pools as matched_pools, servers as matched_servers};
 pub use merged::changes;
 pub use secrets::secret_changes;
 pub use state::{diff, state_changes};

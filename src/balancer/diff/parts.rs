@@ -142,6 +142,7 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
             tls_verified: _,
             resolution: _,
             tracks: _,
+            group: _,
             // Run-time state is compared as such.
             now: _,
             place: _,
@@ -162,6 +163,7 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
     |s| ServerPart::TlsVerified(s.tls_verified),
     |s| ServerPart::Resolution(s.resolution),
     |s| ServerPart::Tracks(s.tracks.clone()),
+    |s| ServerPart::Group(s.group.clone()),
 ];
 
 impl ProcessPart {
@@ -266,6 +268,7 @@ impl ServerPart {
             Self::TlsVerified(to) => server.tls_verified = *to,
             Self::Resolution(to) => server.resolution = *to,
             Self::Tracks(to) => server.tracks.clone_from(to),
+            Self::Group(to) => server.group.clone_from(to),
         }
     }
 

@@ -50,6 +50,7 @@ fn passives() -> impl Strategy<Value = Option<Passive>> {
             out_ms,
             max_out_percent,
             panic_percent,
+            panic_fails: max_fails == Some(2),
             place: Place::default(),
         },
     ))
@@ -104,6 +105,7 @@ fn server() -> impl Strategy<Value = Server> {
             tls,
             tls_verified,
             resolution: if followed { Resolution::Followed } else { Resolution::Literal },
+            group: tracks.clone().map(|name| Group { name, weight: 2 }),
             tracks,
             now: None,
             place: Place::default(),
@@ -153,6 +155,20 @@ fn persistence() -> impl Strategy<Value = Persistence> {
     )
 }
 
+fn retry() -> impl Strategy<Value = Retry> {
+    (setting(number()), setting(number()), vec(name(), 0..3), setting(any::<bool>()), any::<bool>(), any::<bool>()).prop_map(
+        |(count, within, on, redispatch, non_idempotent, budget)| Retry {
+            count,
+            within,
+            on,
+            redispatch,
+            non_idempotent,
+            budget,
+            place: Place::default(),
+        },
+    )
+}
+
 fn pool() -> impl Strategy<Value = Pool> {
     let limits = (vec(setting(number()), 5), any::<bool>()).prop_map(|(mut all, keepalive_inert)| Limits {
         retries: all.pop().flatten(),
@@ -162,21 +178,11 @@ fn pool() -> impl Strategy<Value = Pool> {
         queue: all.pop().flatten(),
         keepalive: all.pop().flatten(),
     });
-    let retry = (setting(number()), setting(number()), vec(name(), 0..3), setting(any::<bool>()), any::<bool>(), any::<bool>())
-        .prop_map(|(count, within, on, redispatch, non_idempotent, budget)| Retry {
-            count,
-            within,
-            on,
-            redispatch,
-            non_idempotent,
-            budget,
-            place: Place::default(),
-        });
     let rule = name().prop_map(|rule| Setting::new(rule, Place::default()));
     let modes = select(vec![Mode::Http, Mode::Tcp]);
     let scopes = (select(vec![Scope::Process, Scope::Worker]), any::<bool>());
     let first = (name(), modes, algorithm(), vec(persistence(), 0..3), checks(), passives(), limits);
-    (first, timeouts(), retry, scopes, any::<bool>(), vec(rule, 0..3), vec(server(), 0..6)).prop_map(
+    (first, timeouts(), retry(), scopes, any::<bool>(), vec(rule, 0..3), vec(server(), 0..6)).prop_map(
         |(
             (name, mode, algorithm, persistence, check, passive, limits),
             timeouts,
@@ -215,8 +221,13 @@ fn target() -> impl Strategy<Value = Target> {
     ]
 }
 
-/// Condition, definitions and target of a route.
-type Way = (Option<String>, Vec<String>, Target);
+/// Condition, definitions, target and what is its own of a route.
+type Way = (Option<String>, Vec<String>, Target, Option<Own>, Vec<Mirror>);
+
+fn own() -> impl Strategy<Value = Option<Own>> {
+    of((timeouts(), of(retry())).prop_map(|(timeouts, retry)| Own { timeouts, retry }))
+        .prop_map(|own| own.filter(|own| *own != Own::default()))
+}
 
 fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
     let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>(), any::<bool>(), setting(number())).prop_map(
@@ -228,11 +239,12 @@ fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
             place: Place::default(),
         },
     );
+    let mirror = (name(), select(vec![10.0, 100.0])).prop_map(|(pool, percent)| Mirror { pool, percent });
     let conditions = of(select(vec!["if x", "if y", "location ~ z", "if  y"]).prop_map(str::to_owned));
     let listener = (name(), vec(name(), 0..3), vec(bind, 0..3), setting(number()), timeouts()).prop_map(
         |(name, hosts, binds, maxconn, timeouts)| Listener { name, hosts, binds, maxconn, timeouts, ..Listener::default() },
     );
-    (listener, vec((conditions, vec(name(), 0..2), target()), 0..5))
+    (listener, vec((conditions, vec(name(), 0..2), target(), own(), vec(mirror, 0..2)), 0..5))
 }
 
 pub fn model() -> impl Strategy<Value = Model> {
@@ -257,11 +269,13 @@ pub fn model() -> impl Strategy<Value = Model> {
     (kinds, versions, process, vec(listener(), 0..4), vec(pool(), 0..5)).prop_map(|(kind, version, process, listeners, pools)| {
         let mut model = Model { kind, version: Some(version.to_owned()), process, pools, ..Model::default() };
         for (listener, routes) in listeners {
-            model.routes.extend(routes.into_iter().map(|(condition, definitions, target)| Route {
+            model.routes.extend(routes.into_iter().map(|(condition, definitions, target, own, mirrors)| Route {
                 listener: listener.name.clone(),
                 condition,
                 definitions,
                 target,
+                mirrors,
+                own: own.map(Box::new),
                 place: Place::default(),
             }));
             model.listeners.push(listener);

@@ -1,6 +1,8 @@
 //! The sentences, word for word.
 
-use super::state_changes;
+use super::{apply, diff, state_changes};
+use crate::balancer::model::{Group, Listener, Model, Pool, Route, Server, Setting, Target};
+use crate::balancer::source::Place;
 use crate::balancer::state::{Admin, PoolState, ServerState, State};
 
 fn state(servers: &[(&str, u32, Admin)]) -> State {
@@ -132,4 +134,44 @@ fn renames_reloads_and_backups_are_said() {
     after = five([100, 100, 7, 100, 100]);
     after.pools[0].servers[2].weight_configured = Some(7);
     assert_eq!(said(&before, &after), ["pool web: web3 weight 100 → 7, 18 % of capacity removed"]);
+}
+
+#[test]
+fn a_route_that_becomes_the_rest_stands_where_it_does_then() {
+    let model = |routes: &[(Option<&str>, &str)]| {
+        let route = |(condition, pool): &(Option<&str>, &str)| Route {
+            listener: "web".to_owned(),
+            condition: condition.map(str::to_owned),
+            target: Target::Pool { name: (*pool).to_owned() },
+            ..Route::default()
+        };
+        let listeners = vec![Listener { name: "web".to_owned(), ..Listener::default() }];
+        Model { listeners, routes: routes.iter().map(route).collect(), ..Model::default() }
+    };
+    let before = model(&[(Some("if x"), "b"), (None, "a"), (None, "a")]);
+    let after = model(&[(None, "a"), (None, "a"), (None, "b")]);
+    assert_eq!(apply(&before, &diff(&before, &after)), after);
+}
+
+#[test]
+fn the_weight_of_a_group_counts_for_its_servers() {
+    let pool = |servers: &[(&str, u32, &str, u32)]| {
+        let server = |(name, weight, group, share): &(&str, u32, &str, u32)| Server {
+            name: (*name).to_owned(),
+            weight: Some(Setting::new(*weight, Place::default())),
+            group: Some(Group { name: (*group).to_owned(), weight: *share }),
+            ..Server::default()
+        };
+        let servers = servers.iter().map(server).collect();
+        Model { pools: vec![Pool { name: "app".to_owned(), servers, ..Pool::default() }], ..Model::default() }
+    };
+    let before = pool(&[("a1", 1, "a", 80), ("a2", 3, "a", 80), ("b", 1, "b", 20)]);
+    let lost = |after: &Model| diff(&before, after).iter().map(|change| change.lost_percent.round()).collect::<Vec<_>>();
+    assert_eq!(lost(&pool(&[("a1", 1, "a", 80), ("b", 1, "b", 20)])), [60.0]);
+    assert_eq!(lost(&pool(&[("a1", 1, "a", 80), ("a2", 3, "a", 80), ("b", 1, "b", 0)])), [20.0]);
+    // Within a group, and of all groups, only proportions count.
+    let weights = pool(&[("a1", 2, "a", 80), ("a2", 6, "a", 80), ("b", 1, "b", 20)]);
+    assert!(lost(&weights).iter().all(|lost| *lost == 0.0));
+    let groups = pool(&[("a1", 1, "a", 8), ("a2", 3, "a", 8), ("b", 1, "b", 2)]);
+    assert!(lost(&groups).iter().all(|lost| *lost == 0.0));
 }

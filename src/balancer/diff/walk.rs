@@ -8,7 +8,7 @@ use super::parts::{self, differing};
 use super::words::{self, Said, value};
 use crate::balancer::change::{ChangeKind, Edit, ListEdit, ListenerPart, PoolPart, ProcessPart, ServerPart};
 use crate::balancer::maps::{HashMap, HashSet};
-use crate::balancer::model::{Family, HashMethod, Listener, Model, Pool, Role, Server};
+use crate::balancer::model::{Family, Groups, HashMethod, Listener, Model, Pool, Role, Server};
 use crate::balancer::state::Admin;
 use crate::domain::balancer::BalancerKind;
 
@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
         for at in &matched.gone {
             let pool = &old.pools[*at];
             let one = format!("{} removed, it had {}", pool.name, words::servers(pool.servers.len()));
-            let capacity = capacity(pool);
+            let capacity = capacity(pool, &Groups::of(pool, Server::configured_weight));
             let item = Item::new(ChangeKind::PoolRemoved, Said::Each { one, all: "removed" })
                 .edit(Edit::Pools(ListEdit::Removed { at: *at }))
                 .places(Some(&pool.place), None);
@@ -171,9 +171,10 @@ impl<'a> Walk<'a> {
 
     fn servers(&mut self, pool: usize, old: &'a Pool, new: &'a Pool) {
         let matched = matching::servers(old, new);
-        let capacity = capacity(old);
-        let scale = scale(old, new, &matched);
-        let net = net(old, new, &matched, scale);
+        let (was, is) = (Groups::of(old, Server::configured_weight), Groups::of(new, Server::configured_weight));
+        let capacity = capacity(old, &was);
+        let scale = scale((old, &was), (new, &is), &matched);
+        let net = net((old, &was), (new, &is), &matched, scale);
         let first = self.items.len();
         let mut ranks: Vec<(usize, Item<'a>)> = Vec::new();
         let item =
@@ -185,7 +186,8 @@ impl<'a> Walk<'a> {
             let server = &old.servers[*at];
             let said = Said::Each { one: format!("{} removed", with_address(server)), all: "removed" };
             let edit = ListEdit::Removed { at: *at };
-            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), carries(server) * net, edit);
+            let lost = carries(&was, server) * net;
+            let item = item(server, ChangeKind::ServerRemoved, said, old.servers.len(), lost, edit);
             ranks.push((1, item.places(Some(&server.place), None)));
         }
         for at in &matched.come {
@@ -225,7 +227,7 @@ impl<'a> Walk<'a> {
                     said = words::verb("TLS", "now reached over TLS without a check of the certificate");
                 }
                 let places = (from.place(before), to.place(after));
-                let lost = lost(before, after, &to, scale) * net;
+                let lost = lost((&was, before), (&is, after), &to, scale) * net;
                 // TLS has been said with whether the certificate is verified, a new address with the name made of it.
                 let follows = (tls && matches!(to, ServerPart::TlsVerified(_)))
                     || (by_address && before.name != after.name && matches!(to, ServerPart::Address(_)));
@@ -379,31 +381,44 @@ fn with_address(server: &Server) -> String {
     if told { server.name.clone() } else { format!("{} ({})", server.name, server.address) }
 }
 
+/// A pool with the shares of its groups.
+type Side<'m> = (&'m Pool, &'m Groups<'m>);
+
 /// What a server adds to its pool's capacity.
-fn carries(server: &Server) -> f64 {
-    if server.admin == Admin::Ready && server.role == Role::Active { f64::from(server.configured_weight()) } else { 0.0 }
+fn carries(groups: &Groups<'_>, server: &Server) -> f64 {
+    if server.admin == Admin::Ready && server.role == Role::Active { weighs(groups, server) } else { 0.0 }
 }
 
-fn capacity(pool: &Pool) -> f64 {
-    pool.servers.iter().map(carries).sum()
+/// A server's weight, its group's share laid in.
+fn weighs(groups: &Groups<'_>, server: &Server) -> f64 {
+    f64::from(server.configured_weight()) * groups.factor(server)
+}
+
+fn capacity(pool: &Pool, groups: &Groups<'_>) -> f64 {
+    pool.servers.iter().map(|server| carries(groups, server)).sum()
+}
+
+/// The servers of both sides that are the same, with what each carried and carries.
+fn pairs<'m>((old, was): Side<'m>, (new, is): Side<'m>, matched: &'m Matched) -> impl Iterator<Item = (f64, f64)> {
+    matched.pairs.iter().map(move |(old_at, new_at)| (carries(was, &old.servers[*old_at]), carries(is, &new.servers[*new_at])))
 }
 
 /// What a weight of 1 before is now: weights are relative, and what all servers lost alike is no loss.
-fn scale(old: &Pool, new: &Pool, matched: &Matched) -> f64 {
-    let both = matched.pairs.iter().map(|(old_at, new_at)| (carries(&old.servers[*old_at]), carries(&new.servers[*new_at])));
-    let most = both.filter(|(was, _)| *was > 0.0).map(|(was, is)| is / was).fold(0.0, f64::max);
+fn scale(old: Side<'_>, new: Side<'_>, matched: &Matched) -> f64 {
+    let both = pairs(old, new, matched).filter(|(was, _)| *was > 0.0);
+    let most = both.map(|(was, is)| is / was).fold(0.0, f64::max);
     if most > 0.0 { most.min(1.0) } else { 1.0 }
 }
 
 /// The part of what goes away that nothing makes good: servers that come, or serve again, carry what others carried.
-fn net(old: &Pool, new: &Pool, matched: &Matched, scale: f64) -> f64 {
-    if new.discovered {
+fn net(old: Side<'_>, new: Side<'_>, matched: &Matched, scale: f64) -> f64 {
+    if new.0.discovered {
         return 0.0;
     }
-    let mut gone: f64 = matched.gone.iter().map(|at| carries(&old.servers[*at])).sum();
-    let mut come: f64 = matched.come.iter().map(|at| carries(&new.servers[*at]) / scale).sum();
-    for (was, is) in &matched.pairs {
-        let (was, is) = (carries(&old.servers[*was]), carries(&new.servers[*is]) / scale);
+    let mut gone: f64 = matched.gone.iter().map(|at| carries(old.1, &old.0.servers[*at])).sum();
+    let mut come: f64 = matched.come.iter().map(|at| carries(new.1, &new.0.servers[*at]) / scale).sum();
+    for (was, is) in pairs(old, new, matched) {
+        let is = is / scale;
         gone += (was - is).max(0.0);
         come += if was > 0.0 { 0.0 } else { is };
     }
@@ -411,13 +426,16 @@ fn net(old: &Pool, new: &Pool, matched: &Matched, scale: f64) -> f64 {
 }
 
 /// What goes away with one part of a server. What a drain takes is said with the drain, not with the weight.
-fn lost(before: &Server, after: &Server, part: &ServerPart, scale: f64) -> f64 {
+fn lost(was: (&Groups<'_>, &Server), is: (&Groups<'_>, &Server), part: &ServerPart, scale: f64) -> f64 {
+    let (before, after) = (was.1, is.1);
     let left = match part {
-        ServerPart::Weight(to) => f64::from(*to),
-        ServerPart::Admin(_) | ServerPart::Role(_) => carries(after),
+        ServerPart::Weight(_) => weighs(is.0, after),
+        // A new share comes with the weight where both change.
+        ServerPart::Group(_) if before.configured_weight() == after.configured_weight() => weighs(is.0, after),
+        ServerPart::Admin(_) | ServerPart::Role(_) => carries(is.0, after),
         _ => return 0.0,
     };
-    (carries(before) - left / scale).max(0.0)
+    (carries(was.0, before) - left / scale).max(0.0)
 }
 
 /// Whether a server's place among the others decides what it gets.

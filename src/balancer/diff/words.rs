@@ -2,7 +2,7 @@
 
 use super::details::{algorithm, check, passive, retry};
 use crate::balancer::change::{Bound, ChangeKind, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
-use crate::balancer::model::{Mode, Resolution, Role, Route, Scope, Target};
+use crate::balancer::model::{Group, Mode, Resolution, Role, Route, Scope, Target};
 use crate::domain::balancer::BalancerKind;
 
 /// How one change is said. Alike ones of several servers or pools become one sentence.
@@ -75,7 +75,7 @@ pub fn listed(names: &[String]) -> String {
 }
 
 impl Timer {
-    fn said(self) -> &'static str {
+    pub(super) fn said(self) -> &'static str {
         match self {
             Self::Client => "client timeout",
             Self::Connect => "connect timeout",
@@ -91,10 +91,13 @@ impl Timer {
     }
 }
 
-/// For nginx a timeout of 0 is over at once, for the others it never is.
+/// A timeout in milliseconds. For nginx one of 0 is over at once, for the others it never is.
+pub fn waits(kind: BalancerKind, ms: u64) -> String {
+    if ms == 0 && kind != BalancerKind::Nginx { "0 (no limit)".to_owned() } else { duration(ms) }
+}
+
 fn timeout(kind: BalancerKind, timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
-    let said = |ms| if ms == 0 && kind != BalancerKind::Nginx { "0 (no limit)".to_owned() } else { duration(ms) };
-    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, said)))
+    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, |ms| waits(kind, ms))))
 }
 
 fn slots(kind: BalancerKind) -> &'static str {
@@ -177,6 +180,10 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Passive(from), P::Passive(to)) => (ChangeKind::HealthCheck, passive(from, to)),
         (P::Tracks(from), P::Tracks(to)) => {
             (ChangeKind::HealthCheck, value("tracked server", arrow(from.clone(), to.clone(), |name| name)))
+        }
+        (P::Group(from), P::Group(to)) => {
+            let said = |group: &Option<Group>| group.as_ref().map(|group| format!("{} (weight {})", group.name, group.weight));
+            (ChangeKind::Weight, value("locality", arrow(said(from), said(to), |text| text)))
         }
         (P::Cookie(from), P::Cookie(to)) => {
             (ChangeKind::Persistence, value("persistence value", arrow(text(from), text(to), |text| text)))

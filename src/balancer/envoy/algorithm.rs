@@ -113,6 +113,18 @@ pub fn algorithm(fields: &Fields<'_, '_>, kind: &Kind) -> (Algorithm, Vec<HashPo
     (algorithm, hashes, slow_start)
 }
 
+/// How localities are balanced: a config of `common_lb_config`, or of the policy that takes its place.
+pub fn localities<'n, 'a>(fields: &Fields<'n, 'a>, name: &str) -> Option<&'n Node<'a>> {
+    match fields.get("load_balancing_policy") {
+        None => fields.get("common_lb_config")?.get(name),
+        Some(extension) => {
+            let outer = listed(extension, "policies").next()?.get("typed_extension_config")?.get("typed_config")?;
+            let weighs = name == "locality_weighted_lb_config" && short_kind(outer) == "WrrLocality";
+            if weighs { Some(outer) } else { first_policy(extension, 0)?.get("locality_lb_config")?.get(name) }
+        }
+    }
+}
+
 /// The first policy of the list; those that wrap another are looked into.
 fn first_policy<'n, 'a>(node: &'n Node<'a>, depth: usize) -> Option<&'n Node<'a>> {
     let config = listed(node, "policies").next()?.get("typed_extension_config")?.get("typed_config")?;

@@ -2,7 +2,7 @@
 
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact};
-use super::super::model::{Check, CheckKind, Family, Gravity, Limits, Passive, Pool, Scope, Setting, Timeouts};
+use super::super::model::{Check, CheckKind, Family, Gravity, Limits, Notice, Passive, Pool, Scope, Setting, Timeouts};
 use super::algorithm;
 use super::endpoint::{self, Kind};
 use super::route::HashPolicy;
@@ -14,6 +14,8 @@ pub struct Cluster {
     pub endpoints: Option<String>,
     /// What the load balancing policy itself hashes.
     pub hashes: Vec<HashPolicy>,
+    /// Whether localities get their share by weight.
+    localities: bool,
 }
 
 const TYPES: &[&str] = &["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"];
@@ -71,19 +73,42 @@ pub fn cluster(reader: &Reader, node: &Node<'_>) -> (Cluster, Option<Setting<Str
         server.slow_start_ms.clone_from(&slow_start);
         (server.tls, server.tls_verified) = tls;
     }
+    let localities = algorithm::localities(&fields, "locality_weighted_lb_config").is_some();
     fields.done();
-    (Cluster { pool, endpoints, hashes }, watch)
+    let mut cluster = Cluster { pool, endpoints, hashes, localities };
+    if let Some(notice) = cluster.regard() {
+        reader.tell(notice.gravity, notice.place, notice.text);
+    }
+    (cluster, watch)
 }
 
 impl Cluster {
+    /// Leaves localities to the servers only where they decide; tells where somebody weighed them in vain.
+    fn regard(&mut self) -> Option<Notice> {
+        let weight = |server: &super::Server| server.group.as_ref().map_or(0, |group| group.weight);
+        // Without any weight Envoy does not ask for localities.
+        let weighed = self.pool.servers.iter().any(|server| weight(server) > 0);
+        if self.localities && weighed {
+            return None;
+        }
+        let place = self.pool.servers.iter().find(|server| weight(server) > 0).map(|server| server.place.clone());
+        self.pool.servers.iter_mut().for_each(|server| server.group = None);
+        let text = format!(
+            "cluster {} weighs its localities, and Envoy ignores it: add `common_lb_config: {{locality_weighted_lb_config: {{}}}}`",
+            self.pool.name
+        );
+        place.map(|place| Notice { gravity: Gravity::Warning, text, place })
+    }
+
     /// Takes servers that came from elsewhere.
-    pub fn fill(&mut self, servers: &[super::Server]) {
+    pub fn fill(&mut self, servers: &[super::Server]) -> Option<Notice> {
         self.pool.servers = servers.to_vec();
         self.pool.discovered = false;
         for server in &mut self.pool.servers {
             server.check.clone_from(&self.pool.check);
             server.passive.clone_from(&self.pool.passive);
         }
+        self.regard()
     }
 }
 
@@ -188,17 +213,21 @@ fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
     let mut place = None;
     if let Some(common) = fields.get("common_lb_config") {
         let common = Fields::new(reader, common, "common_lb_config");
-        common.skip(&["consistent_hashing_lb_config"]);
+        common.skip(&["consistent_hashing_lb_config", "locality_weighted_lb_config", "zone_aware_lb_config"]);
         panic_percent = percent(&common, "healthy_panic_threshold");
         place = common.get("healthy_panic_threshold").map(|node| reader.place(node));
         common.done();
     }
+    let zones = algorithm::localities(fields, "zone_aware_lb_config");
+    let fails = zones.and_then(|zones| zones.get("fail_traffic_on_panic")).filter(|node| node.bool() == Some(true));
+    let panic_fails = fails.is_some();
     let Some(node) = fields.get("outlier_detection") else {
         // Without outlier detection no failure of traffic takes a server out.
-        return panic_percent.map(|percent| Passive {
+        return (panic_percent.is_some() || panic_fails).then(|| Passive {
             max_fails: Some(0),
-            panic_percent: Some(percent),
-            place: place.unwrap_or_default(),
+            panic_percent: Some(panic_percent.unwrap_or(super::DEFAULT_PANIC_PERCENT)),
+            panic_fails,
+            place: place.or_else(|| fails.map(|node| reader.place(node))).unwrap_or_default(),
             ..Passive::default()
         });
     };
@@ -221,6 +250,7 @@ fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
         out_ms: time("base_ejection_time", 30_000),
         max_out_percent: Some(share),
         panic_percent: Some(panic_percent.unwrap_or(super::DEFAULT_PANIC_PERCENT)),
+        panic_fails,
         place: reader.place(node),
     };
     own.done();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader};
-use super::super::model::{Resolution, Role, Server};
+use super::super::model::{Group, Resolution, Role, Server};
 use super::super::state::Admin;
 use super::word;
 use crate::balancer::maps::HashMap;
@@ -24,7 +24,7 @@ pub enum Kind {
 /// Words of `health_status` by number.
 const HEALTH: &[&str] = &["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"];
 
-/// The servers of a `ClusterLoadAssignment`. Priorities above 0 are backups.
+/// The servers of a `ClusterLoadAssignment`, each with its locality. Priorities above 0 are backups.
 pub fn assignment(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Vec<Server> {
     let fields = Fields::new(reader, node, "load_assignment");
     fields.skip(&["@type", "cluster_name", "policy", "named_endpoints"]);
@@ -32,19 +32,19 @@ pub fn assignment(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Vec<Server> 
     let mut seen: HashMap<String, usize> = HashMap::default();
     for group in fields.list("endpoints") {
         let fields = Fields::new(reader, group, "endpoints");
-        fields.skip(&["locality", "metadata", "proximity"]);
-        if let Some(weight) = fields.get("load_balancing_weight") {
+        fields.skip(&["metadata", "proximity"]);
+        let locality = Group {
+            name: fields.get("locality").map(locality).unwrap_or_default(),
             // A dump of endpoints lays in 0 for a locality without weight.
-            if weight.u64().is_some_and(|weight| weight > 0) {
-                reader.note(weight, "the weight of a locality is not part of the servers' weights here");
-            }
-        }
+            weight: fields.u64("load_balancing_weight").map_or(0, |weight| u32::try_from(weight).unwrap_or(u32::MAX)),
+        };
         let priority = fields.u64("priority").unwrap_or(0);
         if let Some(said) = fields.get("priority").filter(|_| priority > 128) {
             reader.error(said, "`priority` has to be from 0 to 128");
         }
         for endpoint in fields.list("lb_endpoints") {
             let Some(mut server) = server(reader, endpoint, kind) else { continue };
+            server.group = Some(locality.clone());
             server.role = if priority > 0 { Role::Backup } else { Role::Active };
             let times = seen.entry(server.name.clone()).or_default();
             *times += 1;
@@ -58,6 +58,12 @@ pub fn assignment(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Vec<Server> 
     }
     fields.done();
     servers
+}
+
+/// `region/zone/sub_zone`, as far as it is said.
+fn locality(node: &Node<'_>) -> String {
+    let part = |name: &&str| node.get(name).and_then(Node::text).filter(|text| !text.is_empty()).map(clean_name);
+    ["region", "zone", "sub_zone"].iter().filter_map(part).collect::<Vec<_>>().join("/")
 }
 
 fn server(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Option<Server> {

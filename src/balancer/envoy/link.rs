@@ -1,7 +1,9 @@
 //! Puts the parts together: routes to their listeners, endpoints to their clusters, and to each pool what its routes
 //! say of it.
 
-use super::super::model::{Family, Gravity, HashKey, Mode, Model, Notice, Pool, Retry, Route, Setting, Target};
+use std::borrow::Cow;
+
+use super::super::model::{Family, Gravity, HashKey, Mode, Model, Notice, Persistence, Pool, Retry, Route, Setting, Target};
 use super::listener::From;
 use super::route::{Found, HashPolicy, Routes, Sessions};
 use super::{Parts, called, route};
@@ -19,11 +21,14 @@ struct Use {
     timeout: Option<Setting<u64>>,
     silence: Option<Setting<u64>>,
     retry: Option<Retry>,
-    sessions: Vec<super::super::model::Persistence>,
+    sessions: Vec<Persistence>,
 }
 
+/// Most routes: scopes and tables that many listeners share can multiply.
+const ROUTES_MAX: usize = 200_000;
+
 pub fn link(parts: Parts, model: &mut Model) {
-    let Parts { clusters, listeners, routes, endpoints, process, notices, more_clusters, .. } = parts;
+    let Parts { clusters, listeners, routes, endpoints, process, notices, more_clusters, scopes, .. } = parts;
     model.process = process;
     model.notices = notices;
     let mut known: HashSet<String> = HashSet::default();
@@ -50,9 +55,32 @@ pub fn link(parts: Parts, model: &mut Model) {
             };
             model.notices.push(Notice { gravity, text, place: bind.place.clone() });
         }
+        let mut ways: Vec<(Option<String>, Cow<'_, From>, Option<Persistence>)> = Vec::new();
         for way in chains.ways {
-            let table = match way.routes {
+            let From::Scoped(parts, place) = way.routes else {
+                ways.push((way.when, Cow::Owned(way.routes), way.sessions));
+                continue;
+            };
+            if scopes.is_empty() {
+                unseen = true;
+                model.notices.push(route::unseen("of scopes", place));
+            }
+            for scope in scopes.iter().take(ROUTES_MAX.saturating_sub(ways.len())) {
+                let said = scope.said(&parts);
+                let when = Some(way.when.as_ref().map_or(said.clone(), |when| format!("{when}; {said}")));
+                ways.push((when, Cow::Borrowed(&scope.table), way.sessions.clone()));
+            }
+        }
+        for (when, from, sessions) in ways {
+            if model.routes.len() >= ROUTES_MAX {
+                let text =
+                    format!("more than {ROUTES_MAX} routes: those of listener {} are not all looked at", chains.listener.name);
+                model.notices.push(Notice { gravity: Gravity::Note, text, place: chains.listener.place.clone() });
+                break;
+            }
+            let table = match from.into_owned() {
                 From::Here(table) => table,
+                From::Scoped(..) => continue,
                 From::Named(name, place) => match routes.get(&name) {
                     Some(table) => table.clone(),
                     None => {
@@ -65,16 +93,18 @@ pub fn link(parts: Parts, model: &mut Model) {
             for found in table.found {
                 unknown(&found, table.checked, more_clusters, &known, model);
                 for pool in found.target.pools() {
-                    uses.entry(pool.to_owned()).or_default().take(&found, way.sessions.as_ref());
+                    uses.entry(pool.to_owned()).or_default().take(&found, sessions.as_ref());
                 }
                 unseen |= matches!(found.target, Target::Dynamic { .. });
-                let condition = match (&way.when, found.condition) {
-                    (Some(when), Some(condition)) => Some(format!("filter chain {when}; {condition}")),
-                    (Some(when), None) => Some(format!("filter chain {when}")),
+                let condition = match (&when, found.condition) {
+                    (Some(when), Some(condition)) => Some(format!("{when}; {condition}")),
+                    (Some(when), None) => Some(when.clone()),
                     (None, condition) => condition,
                 };
                 let listener = chains.listener.name.clone();
-                model.routes.push(Route { listener, condition, target: found.target, place: found.place, ..Route::default() });
+                let mirrors = found.mirrors.into_iter().map(|mirror| mirror.value).collect();
+                let (target, place) = (found.target, found.place);
+                model.routes.push(Route { listener, condition, target, mirrors, place, ..Route::default() });
             }
         }
         model.listeners.push(chains.listener);
@@ -82,7 +112,7 @@ pub fn link(parts: Parts, model: &mut Model) {
     for mut cluster in clusters {
         if let Some(name) = &cluster.endpoints {
             match endpoints.get(name) {
-                Some(servers) => cluster.fill(servers),
+                Some(servers) => model.notices.extend(cluster.fill(servers)),
                 None if cluster.pool.servers.is_empty() => {
                     let text = format!(
                         "the servers of cluster {} come from a control plane while Envoy runs: only /config_dump?include_eds shows them",
@@ -101,7 +131,7 @@ pub fn link(parts: Parts, model: &mut Model) {
 
 /// Tells of a route to a cluster that is not there.
 fn unknown(found: &Found, checked: bool, more: bool, known: &HashSet<String>, model: &mut Model) {
-    let mirrors = found.mirrors.iter().map(|mirror| (mirror.value.as_str(), &mirror.place));
+    let mirrors = found.mirrors.iter().map(|mirror| (mirror.value.pool.as_str(), &mirror.place));
     let pools = found.target.pools();
     for (name, place) in pools.into_iter().map(|pool| (pool, &found.place)).chain(mirrors) {
         if known.contains(name) {

@@ -2,10 +2,11 @@
 
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact};
-use super::super::model::{Bind, Listener, Mode, Persistence, Retry, Setting};
+use super::super::model::{Bind, Listener, Mode, Persistence, Retry, Setting, Target};
 use super::super::source::Place;
 use super::route::{Found, Routes};
-use super::{duration, endpoint, route, short_kind, watched};
+use super::{duration, endpoint, listed, matcher, route, scopes, short_kind, watched};
+use crate::balancer::maps::HashMap;
 
 /// A listener with the ways that lead from it.
 #[derive(Default)]
@@ -24,10 +25,13 @@ pub struct Way {
     pub sessions: Option<Persistence>,
 }
 
+#[derive(Clone)]
 pub enum From {
     Here(Routes),
     /// By the name of a route table.
     Named(String, Place),
+    /// By a key that is made of these parts of the request; the scopes come from elsewhere.
+    Scoped(Vec<String>, Place),
 }
 
 pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
@@ -63,6 +67,7 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
     }
     let plain = fields.list("filter_chains");
     let rest = fields.get("default_filter_chain");
+    let chosen = fields.get("filter_chain_matcher").map(chosen);
     let mut tls = false;
     let mut modes = Vec::new();
     let mut seen = crate::balancer::maps::HashSet::default();
@@ -73,8 +78,12 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
             .get("transport_socket")
             .and_then(|socket| socket.get("typed_config"))
             .is_some_and(|config| matches!(short_kind(config), "DownstreamTlsContext" | "QuicDownstreamTransport"));
-        let when = own.get("filter_chain_match").filter(|wanted| !wanted.entries().is_empty()).map(compact);
-        if !rest.is_some_and(|rest| std::ptr::eq(rest, chain)) && !seen.insert(when.clone()) {
+        let when = match &chosen {
+            Some(chosen) => chosen.get(chain.get("name").and_then(Node::text).unwrap_or_default()).cloned(),
+            None => own.get("filter_chain_match").filter(|wanted| !wanted.entries().is_empty()).map(compact),
+        };
+        let when = when.filter(|when| !when.is_empty()).map(|when| format!("filter chain {when}"));
+        if chosen.is_none() && !rest.is_some_and(|rest| std::ptr::eq(rest, chain)) && !seen.insert(when.clone()) {
             reader.error(chain, "two filter chains of one listener match the same connections: keep one, or tell them apart");
         }
         for filter in own.list("filters") {
@@ -105,6 +114,24 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
     ]);
     fields.done();
     chains
+}
+
+/// Bytes of a chain's conditions after which no more are told.
+const WHEN_MAX: usize = 2_000;
+
+/// Under which conditions a matcher takes each filter chain, by the chain's name.
+fn chosen(matcher: &Node<'_>) -> HashMap<String, String> {
+    let mut found: HashMap<String, String> = HashMap::default();
+    for leaf in matcher::leaves(matcher) {
+        let Some(name) = leaf.action.get("value").and_then(Node::text) else { continue };
+        let said = leaf.conditions.join("; ");
+        let known = found.entry(name.to_owned()).or_insert_with(|| said.clone());
+        if *known != said && known.len() < WHEN_MAX {
+            known.push_str(" or ");
+            known.push_str(&said);
+        }
+    }
+    found
 }
 
 /// Takes what a network filter says; gives what it balances, if anything.
@@ -165,7 +192,19 @@ fn connection_manager(reader: &Reader, node: &Node<'_>, when: Option<&String>, c
         chains.watched.extend(rds.get("config_source").and_then(|from| watched(reader, from)));
         chains.ways.push(Way { when: when.cloned(), routes: From::Named(name, reader.place(rds)), sessions });
     } else if let Some(scoped) = fields.get("scoped_routes") {
-        chains.ways.push(Way { when: when.cloned(), routes: From::Named("of scopes".into(), reader.place(scoped)), sessions });
+        let parts = scopes::parts(scoped);
+        let inline = scoped.get("scoped_route_configurations_list").into_iter();
+        for scope in inline.flat_map(|list| listed(list, "scoped_route_configurations")) {
+            let scope = scopes::scope(reader, scope);
+            let said = scope.said(&parts);
+            let when = Some(when.map_or(said.clone(), |when| format!("{when}; {said}")));
+            chains.ways.push(Way { when, routes: scope.table, sessions: sessions.clone() });
+        }
+        if let Some(from) = scoped.get("scoped_rds") {
+            chains.watched.extend(from.get("scoped_rds_config_source").and_then(|from| watched(reader, from)));
+            chains.ways.push(Way { when: when.cloned(), routes: From::Scoped(parts, reader.place(from)), sessions });
+        }
+        chains.watched.extend(scoped.get("rds_config_source").and_then(|from| watched(reader, from)));
     } else {
         reader.error(node, "an HTTP connection manager lacks its routes: `route_config` or `rds`");
     }
@@ -179,7 +218,7 @@ fn tcp_proxy(reader: &Reader, node: &Node<'_>, when: Option<&String>, chains: &m
         reader.error(node, "a TCP proxy lacks `stat_prefix`");
     }
     let target = route::target(reader, &fields);
-    if let super::super::model::Target::Weighted { pools } = &target
+    if let Target::Weighted { pools } = &target
         && pools.iter().any(|share| share.weight == 0)
     {
         reader.error(node, "a weighted cluster of a TCP proxy needs a weight of at least 1");
@@ -204,34 +243,18 @@ fn tcp_proxy(reader: &Reader, node: &Node<'_>, when: Option<&String>, chains: &m
 fn udp_proxy(reader: &Reader, filter: &Node<'_>, chains: &mut Chains) -> bool {
     let Some(config) = filter.get("typed_config").filter(|config| short_kind(config) == "UdpProxyConfig") else { return false };
     let hashes = route::hash_policies(reader, config);
-    let mut pools = Vec::new();
-    clusters(config, 0, &mut pools);
-    let target = match <[String; 1]>::try_from(pools) {
-        Ok([name]) => super::super::model::Target::Pool { name },
-        Err(candidates) => {
-            let expression = config.get("matcher").map(compact).unwrap_or_default();
-            super::super::model::Target::Dynamic { expression, candidates }
-        }
+    let found = |condition: Option<String>, node: &Node<'_>, cluster: &str| {
+        let target = Target::Pool { name: clean_name(cluster) };
+        Found { condition, target, hashes: hashes.clone(), udp: true, place: reader.place(node), ..Found::default() }
     };
-    let found = Found { target, hashes, udp: true, place: reader.place(config), ..Found::default() };
-    let routes = From::Here(Routes { found: vec![found], checked: false });
+    let plain = config.get("cluster").and_then(Node::text).map(|cluster| found(None, config, cluster));
+    let leaves = config.get("matcher").map(matcher::leaves).unwrap_or_default().into_iter();
+    let led = leaves.filter_map(|leaf| {
+        let condition = Some(leaf.conditions.join("; ")).filter(|said| !said.is_empty());
+        Some(found(condition, leaf.action, leaf.action.get("cluster").and_then(Node::text)?))
+    });
+    let routes = From::Here(Routes { found: plain.into_iter().chain(led).collect(), checked: false });
     chains.ways.push(Way { when: None, routes, sessions: None });
     chains.listener.mode = Mode::Udp;
     true
-}
-
-/// Names of clusters anywhere in a matcher tree.
-fn clusters(node: &Node<'_>, depth: usize, found: &mut Vec<String>) {
-    if depth > 40 {
-        return;
-    }
-    for entry in node.entries() {
-        match entry.node.text() {
-            Some(name) if entry.key == "cluster" && !found.iter().any(|known| known == name) => found.push(clean_name(name)),
-            _ => clusters(&entry.node, depth + 1, found),
-        }
-    }
-    for item in node.items() {
-        clusters(item, depth + 1, found);
-    }
 }

@@ -9,7 +9,9 @@ mod cluster;
 mod endpoint;
 mod link;
 mod listener;
+mod matcher;
 mod route;
+mod scopes;
 mod state;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -48,6 +50,8 @@ struct Parts {
     routes: BTreeMap<String, route::Routes>,
     /// Servers by the name under which a cluster asks for them.
     endpoints: BTreeMap<String, Vec<Server>>,
+    /// Scopes that come from elsewhere than their listener.
+    scopes: Vec<scopes::Scope>,
     process: Process,
     version: Option<String>,
     /// Files that Envoy watches, and where they are named.
@@ -210,7 +214,15 @@ impl Parts {
                 | "DynamicRouteConfig"
                 | "StaticEndpointConfig"
                 | "DynamicEndpointConfig" => self.held(reader, part),
-                "ScopedRoutesConfigDump" | "SecretsConfigDump" | "EcdsConfigDump" => {
+                "ScopedRoutesConfigDump" => {
+                    // Those that stand in listeners are read there.
+                    for list in listed(part, "dynamic_scoped_route_configs") {
+                        for scope in listed(list, "scoped_route_configs") {
+                            self.scopes.push(scopes::scope(reader, scope));
+                        }
+                    }
+                }
+                "SecretsConfigDump" | "EcdsConfigDump" => {
                     if part.entries().len() > 1 {
                         reader.note(part, format!("{} is not looked at", short_kind(part)));
                     }
@@ -261,6 +273,7 @@ impl Parts {
                 let servers = endpoint::assignment(reader, node, &endpoint::Kind::Eds);
                 self.endpoints.insert(name, servers);
             }
+            "ScopedRouteConfiguration" => self.scopes.push(scopes::scope(reader, node)),
             "" => reader.note(node, "a resource without `@type` is not looked at"),
             kind => reader.note(node, format!("a resource of type {} is not looked at", clean_name(kind))),
         }

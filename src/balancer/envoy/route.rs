@@ -2,9 +2,9 @@
 
 use super::super::clean_name;
 use super::super::data::{Fields, Node, Reader, compact, snake};
-use super::super::model::{HashKey, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
+use super::super::model::{HashKey, Mirror, Notice, Persistence, PersistenceKind, Retry, Setting, Share, Target};
 use super::super::source::Place;
-use super::{duration, short_kind};
+use super::{duration, matcher, short_kind};
 use crate::balancer::maps::HashSet;
 use crate::domain::time::shorten;
 
@@ -31,7 +31,7 @@ pub struct Found {
     pub retry: Option<Retry>,
     pub hashes: Vec<HashPolicy>,
     /// Pools that get copies of requests.
-    pub mirrors: Vec<Setting<String>>,
+    pub mirrors: Vec<Setting<Mirror>>,
     pub sessions: Sessions,
     /// Whether whole connections are balanced, not requests.
     pub tcp: bool,
@@ -80,8 +80,19 @@ pub fn configuration(reader: &Reader, node: &Node<'_>, inline: bool) -> Routes {
         for route in fields.list("routes") {
             routes.found.push(self::route(reader, route, hosts.as_deref(), inherited.as_ref()));
         }
-        if fields.get("matcher").is_some() {
-            reader.note(host, "routes of a `matcher` tree are not looked at");
+        for leaf in fields.get("matcher").map(matcher::leaves).unwrap_or_default() {
+            let mut said: Vec<String> = hosts.iter().cloned().collect();
+            said.extend(leaf.conditions);
+            let said = (!said.is_empty()).then(|| said.join("; "));
+            let several = super::listed(leaf.action, "routes").collect::<Vec<_>>();
+            match short_kind(leaf.action) {
+                "Route" => routes.found.push(self::route(reader, leaf.action, said.as_deref(), inherited.as_ref())),
+                "RouteList" => {
+                    let all = several.into_iter().map(|one| self::route(reader, one, said.as_deref(), inherited.as_ref()));
+                    routes.found.extend(all);
+                }
+                kind => reader.note(leaf.action, format!("a matcher leads to {}, which is not looked at", clean_name(kind))),
+            }
         }
         fields.done();
     }
@@ -92,6 +103,7 @@ pub fn configuration(reader: &Reader, node: &Node<'_>, inline: bool) -> Routes {
 fn route(reader: &Reader, node: &Node<'_>, hosts: Option<&str>, inherited: Option<&Retry>) -> Found {
     let fields = Fields::new(reader, node, "route");
     fields.skip(&[
+        "@type",
         "name",
         "metadata",
         "decorator",
@@ -182,11 +194,24 @@ fn action(reader: &Reader, node: &Node<'_>, found: &mut Found, changes: bool) {
     found.hashes = hash_policies(reader, node);
     for mirror in fields.list("request_mirror_policies") {
         if let Some(cluster) = mirror.get("cluster") {
-            let name = clean_name(cluster.text().unwrap_or_default());
-            found.mirrors.push(reader.setting(name, cluster));
+            let pool = clean_name(cluster.text().unwrap_or_default());
+            let percent =
+                mirror.get("runtime_fraction").and_then(|fraction| fraction.get("default_value")).map_or(100.0, fraction);
+            found.mirrors.push(reader.setting(Mirror { pool, percent }, cluster));
         }
     }
     fields.done();
+}
+
+/// An `envoy.type.v3.FractionalPercent`, in percent.
+fn fraction(node: &Node<'_>) -> f64 {
+    let numerator = node.get("numerator").and_then(Node::u64).unwrap_or(0) as f64;
+    let percent = match node.get("denominator").and_then(Node::text) {
+        Some("TEN_THOUSAND" | "1") => numerator / 100.0,
+        Some("MILLION" | "2") => numerator / 10_000.0,
+        _ => numerator,
+    };
+    percent.min(100.0)
 }
 
 /// Where a route or a TCP proxy leads.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::model::{Family, HashKey, HashMethod, Mode, Resolution, Role, Scope, Target};
+use super::super::model::{Family, Groups, HashKey, HashMethod, Mode, Resolution, Role, Scope, Server, Target};
 use super::super::source::NoFiles;
 use super::super::state::{Admin, Health};
 use super::*;
@@ -257,4 +257,97 @@ proptest! {
         let damaged = if double { format!("{}{}", &text[..end], &text[at..]) } else { format!("{}{}", &text[..at], &text[end..]) };
         read(&damaged);
     }
+}
+
+/// A cluster of two weighted localities, with more fields.
+fn localities(fields: &str) -> Model {
+    read(&format!(
+        "static_resources: {{clusters: [{{name: app, {fields} load_assignment: {{cluster_name: app, endpoints: [\
+         {{locality: {{region: r, zone: a}}, load_balancing_weight: 30, lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 10.0.0.1, port_value: 80}}}}}}}}, \
+         {{endpoint: {{address: {{socket_address: {{address: 10.0.0.2, port_value: 80}}}}}}, load_balancing_weight: 2}}]}}, \
+         {{locality: {{region: r, zone: b}}, load_balancing_weight: 70, lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 10.0.0.3, port_value: 80}}}}}}}}]}}]}}}}]}}"
+    ))
+}
+
+#[test]
+fn localities_share_by_weight_only_where_they_are_asked_to() {
+    let factors = |model: &Model| {
+        let pool = model.pool("app").expect("app");
+        let groups = Groups::of(pool, Server::configured_weight);
+        let weight = |server: &Server| (groups.factor(server) * f64::from(server.configured_weight())).round();
+        pool.servers.iter().map(weight).collect::<Vec<_>>()
+    };
+    let wrr = "load_balancing_policy: {policies: [{typed_extension_config: {name: l, typed_config: {\
+               '@type': type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin, \
+               locality_lb_config: {locality_weighted_lb_config: {}}}}}]},";
+    for fields in ["common_lb_config: {locality_weighted_lb_config: {}},", wrr] {
+        let weighed = localities(fields);
+        assert_eq!(weighed.notices, [], "{fields}");
+        assert_eq!(factors(&weighed), [10.0, 20.0, 70.0], "{fields}");
+        let pool = &weighed.pools[0];
+        let shares = pool.grouped_shares();
+        assert_eq!(pool.servers.iter().map(|server| shares[server.name.as_str()]).collect::<Vec<_>>(), [0.1, 0.2, 0.7]);
+        assert_eq!(weighed.pools[0].servers[2].group.as_ref().map(|group| group.name.as_str()), Some("r/b"));
+    }
+    let plain = localities("");
+    assert!(plain.pools[0].grouped_shares().is_empty());
+    assert_eq!(factors(&plain), [1.0, 2.0, 1.0]);
+    assert!(plain.notices.iter().any(|n| n.gravity == Gravity::Warning && n.text.contains("locality_weighted_lb_config")));
+
+    let weighed = localities("common_lb_config: {locality_weighted_lb_config: {}},");
+    let mut other = weighed.clone();
+    other.pools[0].servers[2].group.as_mut().expect("a group").weight = 0;
+    let sentences =
+        |model: &Model| crate::balancer::diff::diff(&weighed, model).into_iter().map(|c| c.sentence).collect::<Vec<_>>();
+    assert_eq!(sentences(&other), ["pool app: 10.0.0.3:80 locality r/b (weight 70) → r/b (weight 0), 70 % of capacity removed"]);
+    let mut gone = weighed.clone();
+    gone.pools[0].servers.remove(2);
+    let found = crate::balancer::diff::diff(&weighed, &gone);
+    assert_eq!(found[0].lost_percent.round(), 70.0, "{}", found[0].sentence);
+    let case = crate::balancer::audit::Case { model: &other, has_state: false, before: Some((&weighed, &[])) };
+    let told = crate::balancer::audit::audit(&case, &std::collections::BTreeMap::new());
+    assert!(told.iter().any(|finding| finding.rule == "LB003" && finding.message.contains("70 %")), "{told:#?}");
+}
+
+#[test]
+fn a_panic_may_fail_requests() {
+    let fails = localities(
+        "common_lb_config: {healthy_panic_threshold: {value: 40}, zone_aware_lb_config: {fail_traffic_on_panic: true}},",
+    );
+    let passive = |model: &Model| model.pools[0].passive.as_ref().map(|p| (p.panic_percent, p.panic_fails));
+    assert_eq!(passive(&fails), Some((Some(40), true)));
+    let serves = localities("common_lb_config: {healthy_panic_threshold: {value: 40}},");
+    assert_eq!(passive(&serves), Some((Some(40), false)));
+    assert_eq!(
+        passive(&localities("common_lb_config: {zone_aware_lb_config: {fail_traffic_on_panic: true}},")),
+        Some((Some(50), true))
+    );
+    let changes = crate::balancer::diff::diff(&serves, &fails);
+    assert!(changes.iter().any(|change| change.sentence.contains("requests fail")), "{changes:#?}");
+}
+
+#[test]
+fn scopes_of_a_watched_file_and_datagrams_by_a_tree() {
+    let hcm = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+    let text = format!(
+        "static_resources: {{listeners: [{{name: web, address: {{socket_address: {{address: 10.0.0.9, port_value: 80}}}}, filter_chains: [{{filters: [{{name: h, \
+         typed_config: {{'@type': {hcm}, stat_prefix: x, scoped_routes: {{name: s, scope_key_builder: {{fragments: [{{header_value_extractor: {{name: x-t, \
+         element_separator: ';', element: {{key: vip, separator: '='}}}}}}]}}, rds_config_source: {{path_config_source: {{path: routes.yaml}}}}, \
+         scoped_rds: {{scoped_rds_config_source: {{path_config_source: {{path: scopes.yaml}}}}}}}}}}}}]}}]}}, \
+         {{name: dns, address: {{socket_address: {{protocol: UDP, address: 10.0.0.9, port_value: 53}}}}, listener_filters: [{{name: u, typed_config: {{\
+         '@type': type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: u, matcher: {{on_no_match: {{action: {{name: r, \
+         typed_config: {{'@type': type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route, cluster: app}}}}}}}}}}}}]}}], \
+         clusters: [{{name: app, type: STRICT_DNS, load_assignment: {{cluster_name: app, endpoints: []}}}}]}}"
+    );
+    let scopes = "resources:\n- '@type': type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration\n  name: a\n  route_configuration_name: t\n  key: {fragments: [{string_key: gold}]}\n";
+    let routes = "resources:\n- '@type': type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: t\n  virtual_hosts: [{name: t, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: app}}]}]\n";
+    let model = parse(
+        &[Source::new("envoy.yaml", text), Source::new("scopes.yaml", scopes), Source::new("routes.yaml", routes)],
+        &mut NoFiles,
+        None,
+    );
+    let errors: Vec<_> = model.notices.iter().filter(|n| n.gravity == Gravity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let told: Vec<_> = model.routes.iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools())).collect();
+    assert_eq!(told, [("web", Some("scope vip in header x-t is gold"), vec!["app"]), ("dns", None, vec!["app"])]);
 }

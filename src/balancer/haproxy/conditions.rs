@@ -13,6 +13,9 @@ use crate::domain::time::shorten;
 /// Blocks inside each other at most; HAProxy has the same bound.
 const MAX_DEPTH: usize = 64;
 
+/// Characters of the conditions around a line that are told.
+const SAID: usize = 300;
+
 struct Block {
     line: usize,
     /// What the branches before this one asked.
@@ -55,7 +58,8 @@ impl Conditions {
 
     /// Reads a line that begins with a dot.
     pub fn read(&mut self, words: &Words<'_>, release: Option<Release>, told: &mut Notices) {
-        let asked = words.rest(1);
+        let rest = words.rest(1);
+        let asked = shorten(&rest, SAID);
         match words.get(0) {
             ".if" if self.blocks.len() >= MAX_DEPTH => {
                 self.too_deep += 1;
@@ -65,7 +69,7 @@ impl Conditions {
                 if words.len() < 2 {
                     told.warn(words.whole(), "`.if` has no condition, which is never true; write what it asks");
                 }
-                let known = self.ask(words, &asked, release, told);
+                let known = self.ask(words, &rest, release, told);
                 let block = Block {
                     line: words.line,
                     before: Vec::new(),
@@ -78,7 +82,7 @@ impl Conditions {
             }
             ".endif" if self.too_deep > 0 => self.too_deep -= 1,
             word @ (".elif" | ".else") => {
-                let condition = if word == ".elif" { self.ask(words, &asked, release, told) } else { None };
+                let condition = if word == ".elif" { self.ask(words, &rest, release, told) } else { None };
                 let Some(block) = self.blocks.last_mut().filter(|_| self.too_deep == 0) else {
                     if self.too_deep == 0 {
                         told.error(words.whole(), format!("{} stands outside of any `.if`", shown(word)));
@@ -106,7 +110,7 @@ impl Conditions {
             ".alert" => {
                 told.error(
                     Words { origin: &self.here, ..*words }.whole(),
-                    format!("`.alert` makes HAProxy refuse the file: {}", shorten(&asked, 100)),
+                    format!("`.alert` makes HAProxy refuse the file: {}", shorten(&rest, 100)),
                 );
             }
             word => told.error(words.at(0), format!("HAProxy knows no {}", shown(word))),
@@ -128,12 +132,19 @@ impl Conditions {
     }
 
     fn describe(&self) -> Option<String> {
-        let mut parts = Vec::new();
-        for block in self.blocks.iter().filter(|block| block.known != Some(true)) {
-            parts.extend(block.before.iter().map(|asked| format!("not ({asked})")));
-            parts.extend(block.asks.clone());
+        let open = self.blocks.iter().filter(|block| block.known != Some(true));
+        let mut parts =
+            open.flat_map(|block| block.before.iter().map(|asked| format!("not ({asked})")).chain(block.asks.clone()));
+        let mut said = parts.next()?;
+        // No further than what is told: there may be thousands of branches.
+        for part in parts {
+            if said.chars().count() > SAID {
+                break;
+            }
+            said.push_str(" and ");
+            said.push_str(&part);
         }
-        (!parts.is_empty()).then(|| shorten(&parts.join(" and "), 300))
+        Some(shorten(&said, SAID))
     }
 
     /// Ends a file: blocks that are still open are told.

@@ -15,7 +15,10 @@ use crate::balancer::{clean_name, printable};
 use crate::domain::balancer::BalancerKind;
 
 /// Words of one line; HAProxy takes no more (`MAX_LINE_ARGS`).
-const MAX_WORDS: usize = 64;
+pub(super) const MAX_WORDS: usize = 64;
+
+/// Unknown words of one config for which a known one is looked for, which takes a while.
+const MAX_GUESSES: usize = 1_000;
 
 /// Where the current line belongs.
 enum Section {
@@ -48,6 +51,11 @@ pub(super) struct Reader<'f> {
     /// Values of map files by path.
     pub maps: HashMap<String, Vec<String>>,
     pub from_templates: usize,
+    /// Bytes of the ACLs that are kept with routes, and whether there was no room for all.
+    pub defined: usize,
+    pub undefined: bool,
+    /// Words that were not known.
+    strange: usize,
     section: Section,
     named: HashMap<String, Handed>,
     last: Given,
@@ -63,6 +71,9 @@ impl<'f> Reader<'f> {
             facts: Facts { counters: 3, ..Default::default() },
             maps: HashMap::default(),
             from_templates: 0,
+            defined: 0,
+            undefined: false,
+            strange: 0,
             section: Section::Outside,
             named: HashMap::default(),
             last: Given::default(),
@@ -89,6 +100,8 @@ impl<'f> Reader<'f> {
             let begin = start + shift;
             let words = Words { tokens: &split.tokens, text, origin: &plain, line: number + 1, start: begin };
             self.line_faults(&Words { origin: conditions.here(), ..words }, &split, whole, shift);
+            // HAProxy refuses a line with more words than these.
+            let words = Words { tokens: split.tokens.get(..MAX_WORDS).unwrap_or(&split.tokens), ..words };
             if words.get(0).starts_with('.') {
                 conditions.read(&words, self.release, &mut self.told);
             } else if words.len() > 0 {
@@ -191,7 +204,9 @@ impl<'f> Reader<'f> {
             let release = self.release.map_or(String::new(), |(a, b)| format!(" {a}.{b}"));
             return self.told.error(place, format!("the {what} {word_shown} came after HAProxy{release}, which refuses it"));
         }
-        match keywords::near(group, word) {
+        self.strange += 1;
+        let near = if self.strange > MAX_GUESSES { None } else { keywords::near(group, word) };
+        match near {
             Some(near) => self.told.error(place, format!("HAProxy knows no {what} {word_shown}; `{near}` was perhaps meant")),
             None if self.release.is_some_and(|release| release <= NEWEST) => {
                 self.told.error(place, format!("HAProxy knows no {what} {word_shown}"));

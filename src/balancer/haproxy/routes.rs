@@ -2,7 +2,7 @@
 //! (configuration manual, chapters 4.2 and 7).
 
 use super::draft::{Draft, Kind};
-use super::reader::Reader;
+use super::reader::{MAX_WORDS, Reader};
 use super::words::{Words, shown};
 use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{Route, Setting, Target};
@@ -11,6 +11,9 @@ use crate::domain::time::shorten;
 
 /// Values that are kept of all map files together.
 const MAX_MAPPED: usize = 20_000;
+
+/// Bytes of the ACLs that are kept with all routes together.
+const MAX_DEFINED: usize = 16 << 20;
 
 /// ACLs that need no definition (configuration manual 7.4).
 const GIVEN: &[&str] = &[
@@ -103,7 +106,7 @@ impl Reader<'_> {
     }
 
     /// A condition that begins at word `at` with `if` or `unless`, if there is one there; nothing else may stand there.
-    pub(super) fn condition(&mut self, acls: &HashMap<String, Vec<String>>, words: &Words<'_>, from: usize) -> Vec<String> {
+    pub(super) fn condition<'a>(&mut self, acls: &HashMap<String, Vec<String>>, words: &Words<'a>, from: usize) -> Vec<&'a str> {
         let Some(at) = (from..words.len()).find(|at| matches!(words.get(*at), "if" | "unless")) else { return Vec::new() };
         if at + 1 >= words.len() {
             let text = format!(
@@ -112,7 +115,7 @@ impl Reader<'_> {
             );
             self.told.warn(words.at(at), text);
         }
-        let mut means = Vec::new();
+        let mut named = Vec::new();
         let mut index = at + 1;
         while index < words.len() {
             let word = words.get(index);
@@ -124,7 +127,7 @@ impl Reader<'_> {
                     let close = (index..words.len()).find(|at| words.get(*at) == "}");
                     let Some(close) = close else {
                         self.told.error(words.at(index - 1), "`{` is not closed: an ACL in a condition ends with ` }`");
-                        return means;
+                        return named;
                     };
                     if close == index {
                         self.told.error(words.place(index - 1..close + 1), "there is nothing between `{` and `}`");
@@ -135,13 +138,34 @@ impl Reader<'_> {
                 }
                 _ if words.variable(index - 1) => {}
                 _ => match acls.get(name) {
-                    Some(lines) => means.extend(lines.iter().map(|line| format!("{name}: {line}"))),
+                    Some(_) if named.len() >= MAX_WORDS || named.contains(&name) => {}
+                    Some(_) => named.push(name),
                     None if GIVEN.contains(&name) => {}
                     None => self.told.error(words.at(index - 1), format!("no ACL above is called {}", shown(name))),
                 },
             }
         }
-        means
+        named
+    }
+
+    /// The lines of ACLs, as routes keep them. Thousands of routes may name an ACL of thousands of lines: when there is
+    /// no room left they go without, which is told.
+    fn definitions(&mut self, acls: &HashMap<String, Vec<String>>, names: &[&str], words: &Words<'_>) -> Vec<String> {
+        let lines = names.iter().flat_map(|name| acls.get(*name).into_iter().flatten().map(move |line| (name, line)));
+        let mut out = Vec::new();
+        for (name, line) in lines {
+            self.defined += name.len() + line.len();
+            if self.defined > MAX_DEFINED {
+                if !std::mem::replace(&mut self.undefined, true) {
+                    let text = "the routes of this config name so many lines of ACLs that those from here on are not kept with \
+                                them: a change of an ACL alone may go untold";
+                    self.told.note(words.whole(), text);
+                }
+                break;
+            }
+            out.push(format!("{name}: {line}"));
+        }
+        out
     }
 
     pub(super) fn use_backend(&mut self, draft: &mut Draft, words: &Words<'_>) {
@@ -159,7 +183,8 @@ impl Reader<'_> {
             self.told
                 .error(words.at(2), format!("after the backend's name stands `if` or `unless`, not {}", shown(words.get(2))));
         }
-        let definitions = self.condition(&draft.acls, words, 2);
+        let names = self.condition(&draft.acls, words, 2);
+        let definitions = self.definitions(&draft.acls, &names, words);
         let target = self.target(words, 1);
         if target == (Target::Pool { name: draft.name.clone() }) {
             self.told

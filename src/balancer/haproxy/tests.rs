@@ -314,12 +314,56 @@ fn print(text: &str) -> String {
 }
 
 #[test]
+fn acls_of_many_lines_named_by_many_routes_do_not_multiply() {
+    let mut text = "frontend f\n bind :80\n acl b path /b\n".to_owned();
+    (0..4_000).for_each(|n| _ = writeln!(text, " acl a path /{n}"));
+    text.push_str(" use_backend p if b or a or !a or b\n");
+    (0..4_000).for_each(|n| _ = writeln!(text, " use_backend p if a {{ path /{n} }}"));
+    text.push_str("backend p\n server s 10.0.0.1:80\n");
+    let model = read(&text);
+    let first = &model.routes[0].definitions;
+    assert_eq!((first.len(), first[0].as_str(), first[1].as_str()), (4_001, "b: path /b", "a: path /0"));
+    let kept: usize = model.routes.iter().flat_map(|route| &route.definitions).map(String::len).sum();
+    assert!(kept < 32 << 20, "{kept}");
+    let notes: Vec<_> = told(&model, Gravity::Note).into_iter().filter(|(_, text)| text.contains("lines of ACLs")).collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+}
+
+#[test]
+fn many_branches_are_told_as_far_as_there_is_room() {
+    let text = |branches: usize| {
+        let elifs: String = (0..branches).map(|n| format!(".elif defined(B{n})\n")).collect();
+        format!(".if defined(A)\n{elifs}backend b\n.endif\n")
+    };
+    let when = |branches| read(&text(branches)).pools[0].place.when().map(str::to_owned);
+    assert_eq!(when(1).as_deref(), Some("not (defined(A)) and defined(B0)"));
+    let many = when(3_000).expect("conditions");
+    assert!(many.starts_with("not (defined(A)) and not (defined(B0)) and not (defined(B1))"), "{many}");
+    assert_eq!(many.chars().count(), 301);
+}
+
+#[test]
 fn a_config_printed_from_its_words_means_the_same() {
-    for name in ["haproxy.cfg", "nasty_parser_input.cfg"] {
-        let text = fixture(name);
+    let root = format!("{}/tests/fixtures", env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    let mut open = vec![std::path::PathBuf::from(format!("{root}/haproxy")), format!("{root}/audit").into()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("fixtures") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "cfg") {
+                texts.push(std::fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    assert!(texts.len() > 100, "{}", texts.len());
+    // Single lines that are hard to take apart, each where a backend has it.
+    texts.extend(fixture("odd_lines.txt").lines().map(|line| format!("backend b\n {line}\n server s 10.0.0.1:80\n")));
+    for text in texts {
         let bare = |text: &str| Model { notices: Vec::new(), ..read(text) };
-        assert_eq!(bare(&print(&text)), bare(&text));
-        assert_eq!(print(&print(&text)), print(&text));
+        assert_eq!(bare(&print(&text)), bare(&text), "{text}");
+        assert_eq!(print(&print(&text)), print(&text), "{text}");
     }
 }
 

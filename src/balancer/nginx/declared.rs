@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::routes::said;
 use super::tree::Directive;
 use crate::balancer::maps::{HashMap, HashSet};
+use crate::domain::time::shorten;
 
 /// Variables that nginx itself knows in `http`; those that end in `_` are the beginnings of families.
 const HTTP_VARIABLES: &str = "http_ sent_http_ sent_trailer_ cookie_ arg_ upstream_http_ upstream_trailer_ upstream_cookie_ \
@@ -67,6 +69,8 @@ pub struct Declared {
     variables: HashSet<String>,
     /// Whether variables that are not declared can come from somewhere: a module that is loaded, a file not read.
     open: bool,
+    /// Whether all is read that can declare something.
+    pub complete: bool,
     /// Whether modules are loaded that can bring directives of their own.
     pub modules: bool,
     /// Zones of `limit_req_zone`, `limit_conn_zone` and of caches.
@@ -74,6 +78,8 @@ pub struct Declared {
     pub formats: HashSet<String>,
     /// `set $name value`, `map … $name { … }` and their like: what a variable can be, as far as it is constant.
     pub values: HashMap<String, Vec<String>>,
+    /// Tables that set a variable, as people write them on one line.
+    tables: HashMap<String, Vec<String>>,
     /// `upstream` names of http and of stream, in small letters.
     pub upstreams: [HashSet<String>; 2],
     /// Whether a `resolver` stands anywhere.
@@ -82,7 +88,7 @@ pub struct Declared {
 
 impl Declared {
     pub fn of(directives: &[Directive], complete: bool) -> Self {
-        let mut declared = Self { open: !complete, ..Self::default() };
+        let mut declared = Self { open: !complete, complete, ..Self::default() };
         declared.formats.insert("combined".to_owned());
         declared.collect(directives, false);
         declared
@@ -127,6 +133,7 @@ impl Declared {
                     let keys = directive.block().iter().filter(|key| !flag(key));
                     if let Some(name) = arguments().next_back() {
                         self.value(name, keys.filter_map(|key| key.argument(0)));
+                        self.tables.entry(name.trim_start_matches('$').to_owned()).or_default().push(table(directive));
                     }
                 }
                 _ => {}
@@ -183,6 +190,18 @@ impl Declared {
     }
 }
 
+/// `map $a $b { default x; /y z; }` with what holds for the rest first, or with a word where nothing does.
+fn table(directive: &Directive) -> String {
+    let rest = |key: &Directive| key.is("default") || (directive.is("split_clients") && key.is("*"));
+    let keys = directive.block();
+    // An included file may bring one; of `geo` nothing written is the empty text too.
+    let open = keys.iter().any(|key| key.is("include"));
+    let (rests, others): (Vec<&Directive>, Vec<&Directive>) = keys.iter().partition(|key| rest(key));
+    let said = rests.iter().chain(&others).map(|key| format!(" {};", said(key))).collect::<String>();
+    let none = if rests.is_empty() && !open && !directive.is("split_clients") { " (no default)" } else { "" };
+    shorten(&format!("{}{none} {{{said} }}", self::said(directive)), TABLE_MAX)
+}
+
 /// What nginx knows in `http` and in `stream`.
 static BUILTIN: LazyLock<[HashSet<&str>; 2]> = LazyLock::new(|| {
     [HTTP_VARIABLES, STREAM_VARIABLES]
@@ -218,10 +237,39 @@ pub fn variables(text: &str) -> Result<Vec<(Range<usize>, &str)>, usize> {
     Ok(found)
 }
 
+/// Most tables of one expression.
+const TABLES_MAX: usize = 8;
+
+/// Longest table that is told, in characters.
+const TABLE_MAX: usize = 2000;
+
 /// Most values that an expression is followed to.
 const VALUES_MAX: usize = 256;
 
 impl Declared {
+    /// The tables that decide what `text` is, each once, those of its own variables first.
+    pub fn tables(&self, text: &str) -> Vec<String> {
+        let mut names: Vec<&str> = variables(text).unwrap_or_default().into_iter().map(|(_, name)| name).collect();
+        let mut found: Vec<String> = Vec::new();
+        let mut at = 0;
+        while at < names.len() && at < VALUES_MAX {
+            let name = names[at];
+            at += 1;
+            for table in self.tables.get(name).into_iter().flatten() {
+                if found.len() < TABLES_MAX && !found.contains(table) {
+                    found.push(table.clone());
+                }
+            }
+            let inner = self.values.get(name).into_iter().flatten().filter_map(|value| variables(value).ok()).flatten();
+            for (_, name) in inner {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        found
+    }
+
     /// What `text` can be once its variables are put in, as far as they are constant. Variables of the request that
     /// stand for a path end it. None where something else decides.
     pub fn expand(&self, text: &str) -> Option<Vec<String>> {

@@ -4,7 +4,12 @@ use super::load::Config;
 use super::tree::{Body, Directive};
 use super::values;
 use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Retry, Setting, Timeouts};
+use crate::balancer::model::{Own, Pool, Retry, Setting, Timeouts};
+use crate::balancer::source::Place;
+
+/// What nginx waits where nothing is written, in milliseconds: ngx_http_proxy_module.c, ngx_stream_proxy_module.c.
+const WAITS_MS: u64 = 60_000;
+const STREAM_SILENCE_MS: u64 = 600_000;
 
 /// The blocks that are open, the outermost first.
 #[derive(Default)]
@@ -91,5 +96,34 @@ impl<'a> Levels<'a> {
         let denies = ["deny", "allow"].iter().any(|name| self.all(name).iter().any(|directive| directive.is("deny")));
         let asks = |name: &str| self.one(name).is_some_and(|directive| directive.argument(0) != Some("off"));
         denies || asks("auth_basic") || asks("auth_request") || asks("auth_jwt") || self.one("internal").is_some()
+    }
+}
+
+/// Puts into `own` what holds at a place other than in its pool; what nothing is written for is its default.
+pub fn differing(pool: &Pool, timeouts: Timeouts, retry: Retry, stream: bool, own: &mut Own) {
+    let silence = if stream { STREAM_SILENCE_MS } else { WAITS_MS };
+    let pairs = [
+        (&pool.timeouts.connect, timeouts.connect, &mut own.timeouts.connect, WAITS_MS),
+        (&pool.timeouts.send, timeouts.send, &mut own.timeouts.send, WAITS_MS),
+        (&pool.timeouts.server, timeouts.server, &mut own.timeouts.server, silence),
+    ];
+    for (known, here, own, default) in pairs {
+        let here = here.unwrap_or_else(|| Setting::new(default, Place::default()));
+        if known.as_ref().map_or(default, |known| known.value) != here.value {
+            *own = Some(here);
+        }
+    }
+    let laid = |retry: &Retry| {
+        let mut on: Vec<String> = retry.on.clone();
+        if on.is_empty() {
+            on.extend(["error".to_owned(), "timeout".to_owned()]);
+        }
+        on.sort_unstable();
+        on.dedup();
+        let within = retry.within.clone().unwrap_or_default();
+        Retry { on, within: Some(within), ..retry.clone() }
+    };
+    if laid(&pool.retry) != laid(&retry) {
+        own.retry = Some(laid(&retry));
     }
 }

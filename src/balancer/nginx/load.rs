@@ -3,12 +3,14 @@
 //! Opens nothing itself. Files that were handed in together (an `nginx -T` dump) are looked at before [`Files`] is
 //! asked; patterns are relative to the folder of the main file, as nginx has it.
 
+use crate::balancer::maps::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::lex::Fault;
 use super::tree::{self, Body, DEPTH_MAX, Directive};
 use crate::balancer::model::{Gravity, Notice};
+use crate::balancer::printable;
 use crate::balancer::source::{Files, Origin, Place, Source};
 
 /// Most notices that are kept of one config.
@@ -25,11 +27,19 @@ pub struct Config {
     pub notices: Vec<Notice>,
     /// Whether everything that is included was there to be read.
     pub complete: bool,
+    /// Whether only parts were given, and blocks around them are elsewhere.
+    pub part: bool,
 }
 
 impl Config {
     pub fn names(&self) -> Vec<String> {
         self.files.iter().map(|file| file.name.clone()).collect()
+    }
+
+    /// The last part of a file's path.
+    pub fn file_name(&self, file: usize) -> String {
+        let name = self.files.get(file).map_or("", |source| source.name.as_str());
+        printable(name.rsplit('/').next().unwrap_or(name))
     }
 
     pub fn place(&self, file: usize, span: Range<usize>) -> Place {
@@ -48,7 +58,7 @@ impl Config {
 
     pub fn tell(&mut self, gravity: Gravity, place: Place, text: impl Into<String>) {
         if self.notices.len() < NOTICES_MAX {
-            self.notices.push(Notice { gravity, text: text.into(), place });
+            self.notices.push(Notice { gravity, text: printable(&text.into()), place });
         } else if self.notices.len() == NOTICES_MAX {
             let text = format!("more than {NOTICES_MAX} things were found: only the first are told");
             self.notices.push(Notice { gravity: Gravity::Note, text, place });
@@ -80,32 +90,71 @@ impl Config {
     }
 }
 
-/// Reads the first of `sources` and all that it includes.
-pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Directive>) {
-    let config = Config { files: Vec::new(), origins: Vec::new(), notices: Vec::new(), complete: true };
-    let main = sources.first().map(|source| source.name.as_str()).unwrap_or_default();
-    let folder = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
-    let mut loader = Loader { config, sources, files, folder, open: Vec::new(), includes: 0, bytes: 0 };
-    let directives = sources.first().map_or_else(Vec::new, |source| loader.read(source, 0));
-    (loader.config, directives)
+/// What one of the files says, with all that it includes.
+pub struct Part {
+    pub name: String,
+    pub directives: Vec<Directive>,
+}
+
+/// Reads the main file of `sources` (the first that opens `http` or its like, else the first of all) and all that it
+/// includes, then every other one that nothing includes.
+pub fn load(sources: &[Source], files: &mut dyn Files) -> (Config, Vec<Part>) {
+    let config = Config { files: Vec::new(), origins: Vec::new(), notices: Vec::new(), complete: true, part: false };
+    let main = if sources.len() > 1 { sources.iter().position(|source| opens(&source.text)).unwrap_or(0) } else { 0 };
+    let name = sources.get(main).map(|source| source.name.as_str()).unwrap_or_default();
+    let folder = name.rfind('/').map_or("", |at| &name[..=at]).to_owned();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::default();
+    for (at, source) in sources.iter().enumerate() {
+        by_name.entry(&source.name).or_default().push(at);
+    }
+    let (known, included) = (HashMap::default(), HashSet::default());
+    let mut loader = Loader { config, sources, by_name, known, files, folder, open: Vec::new(), included, includes: 0, bytes: 0 };
+    let mut parts: Vec<Part> = Vec::new();
+    let others = sources.iter().enumerate().filter(|(index, _)| *index != main).map(|(_, source)| source);
+    for source in sources.get(main).into_iter().chain(others) {
+        if parts.is_empty() || !loader.included.contains(&source.name) {
+            parts.push(Part { name: source.name.clone(), directives: loader.read(source, 0) });
+        }
+    }
+    // One that another one includes is read there.
+    if parts.iter().any(|part| !loader.included.contains(&part.name)) {
+        parts.retain(|part| !loader.included.contains(&part.name));
+    }
+    (loader.config, parts)
+}
+
+/// Whether a text opens one of the blocks that only a main file has.
+fn opens(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim();
+        let rest = ["events", "http", "stream", "mail"].iter().find_map(|name| line.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with('{'))
+    })
 }
 
 struct Loader<'a> {
     config: Config,
     sources: &'a [Source],
+    by_name: HashMap<&'a str, Vec<usize>>,
+    /// Numbers of the files that were read, by name: a dump may hold two files of one name.
+    known: HashMap<String, Vec<usize>>,
     files: &'a mut dyn Files,
     /// Folder of the main file, with its slash.
     folder: String,
     /// Files that are being read, the main one first.
     open: Vec<String>,
+    /// Files that were read in by another one.
+    included: HashSet<String>,
     includes: usize,
     bytes: usize,
 }
 
 impl Loader<'_> {
     fn read(&mut self, source: &Source, depth: usize) -> Vec<Directive> {
-        let known = self.config.files.iter().position(|file| file.name == source.name);
+        let numbers = self.known.entry(source.name.clone()).or_default();
+        let known = numbers.iter().copied().find(|number| self.config.files[*number].text == source.text);
         let file = known.unwrap_or_else(|| {
+            numbers.push(self.config.files.len());
             self.config.files.push(source.clone());
             self.config.origins.push(Origin::new(self.config.origins.len(), &source.text));
             self.config.files.len() - 1
@@ -163,6 +212,7 @@ impl Loader<'_> {
             }
             self.config.complete = false;
         } else {
+            self.included.insert(source.name.clone());
             return self.read(source, depth + 1);
         }
         Vec::new()
@@ -176,9 +226,15 @@ impl Loader<'_> {
             return Vec::new();
         }
         let whole = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{}{pattern}", self.folder) };
-        let mut found: Vec<Source> = self.sources.iter().filter(|source| matches(&whole, &source.name)).cloned().collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
         let globs = pattern.contains(['*', '?', '[']);
+        let mut found: Vec<Source> = if globs {
+            let start = &whole[..whole.find(['*', '?', '[']).unwrap_or(whole.len())];
+            let fits = |source: &&Source| source.name.starts_with(start) && matches(&whole, &source.name);
+            self.sources.iter().filter(fits).cloned().collect()
+        } else {
+            self.by_name.get(whole.as_str()).into_iter().flatten().map(|at| self.sources[*at].clone()).collect()
+        };
+        found.sort_by(|a, b| a.name.cmp(&b.name));
         // A dump holds all that its patterns found.
         if !found.is_empty() || (globs && self.sources.len() > 1) {
             return found;

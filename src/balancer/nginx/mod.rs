@@ -14,6 +14,7 @@ pub mod lex;
 mod listen;
 pub mod load;
 mod parameters;
+mod parts;
 mod passes;
 mod patterns;
 mod pools;
@@ -27,26 +28,25 @@ pub mod tree;
 mod upstream;
 mod values;
 
-use self::catalogue::{Contexts, FOREIGN, HTTP, LOCATION, MAIN, SERVER, STREAM, UPSTREAM};
+use self::catalogue::MAIN;
 use self::check::Checker;
 use self::declared::Declared;
 use self::load::Config;
 use self::routes::Walker;
 use self::tree::{Body, Directive};
-use super::model::{Gravity, Mode, Model, Pool, Setting};
-use super::source::{Files, Place, Source};
+use super::model::{Mode, Model, Setting};
+use super::source::{Files, Source};
 use crate::balancer::maps::HashSet;
 use crate::domain::balancer::BalancerKind;
 
-/// Reads a config: the first of `sources` is the main file, the others are looked at where it includes something,
-/// and `files` is asked for the rest. `version` is the running nginx's, such as `1.22.1`, where it is known.
+/// Reads a config: of `sources` the first that opens `http` or its like is the main file, and `files` is asked for what
+/// they include and do not bring. Files that nothing includes are read as parts of it. `version` is the running nginx's, such as
+/// `1.22.1`, where it is known.
 pub fn parse(sources: &[Source], files: &mut dyn Files, version: Option<&str>) -> Model {
-    let (mut config, directives) = load::load(sources, files);
+    let (mut config, parts) = load::load(sources, files);
+    let directives = parts::joined(&mut config, parts);
     let declared = Declared::of(&directives, config.complete);
-    let top = top(&mut config, &directives);
-    if top != FOREIGN {
-        Checker { config: &mut config, declared: &declared }.block(&directives, top, None);
-    }
+    Checker { config: &mut config, declared: &declared }.block(&directives, MAIN, None);
     let mut model = Model {
         kind: BalancerKind::Nginx,
         version: version.map(|text| text.trim_start_matches("nginx/").to_owned()),
@@ -54,22 +54,15 @@ pub fn parse(sources: &[Source], files: &mut dyn Files, version: Option<&str>) -
     };
     process(&config, &directives, &mut model);
     // A part of a config does not say how many workers run; every packaged config starts several.
-    let workers = if top == MAIN { model.process.workers.as_ref().is_some_and(|workers| workers.value != 1) } else { true };
+    let workers = config.part || model.process.workers.as_ref().is_some_and(|workers| workers.value != 1);
     let mut walker = Walker::new(&mut config, &declared, &mut model, version.and_then(numbers));
-    match top {
-        HTTP => protocol(&mut walker, &directives, workers, false),
-        STREAM => protocol(&mut walker, &directives, workers, true),
-        MAIN => {
-            for directive in &directives {
-                match directive.name.text.as_str() {
-                    "http" => protocol(&mut walker, directive.block(), workers, false),
-                    "stream" => protocol(&mut walker, directive.block(), workers, true),
-                    "mail" => mail(&mut walker, directive),
-                    _ => {}
-                }
-            }
+    for directive in &directives {
+        match directive.name.text.as_str() {
+            "http" => protocol(&mut walker, directive.block(), workers, false),
+            "stream" => protocol(&mut walker, directive.block(), workers, true),
+            "mail" => mail(&mut walker, directive),
+            _ => {}
         }
-        _ => {}
     }
     model.files = config.names();
     config.notices.sort_by_key(|notice| (notice.place.file(), notice.place.span().start));
@@ -99,37 +92,6 @@ fn numbers(version: &str) -> Option<(u32, u32, u32)> {
     let digits = version.trim_start_matches(|c: char| !c.is_ascii_digit());
     let mut parts = digits.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next().and_then(Result::ok).unwrap_or(0)))
-}
-
-/// The context in which the main file's directives stand: a file that only `include` makes part of a config is read
-/// as what stands inside `http` or `stream`.
-fn top(config: &mut Config, directives: &[Directive]) -> Contexts {
-    let whole = |directive: &Directive| matches!(directive.name.text.as_str(), "events" | "http" | "stream" | "mail");
-    let fits = |context: Contexts| {
-        let stands = |directive: &Directive| {
-            let entries = catalogue::entries(&directive.name.text);
-            let block = matches!(directive.body, Body::Block(_));
-            entries.is_empty() || entries.iter().any(|entry| entry.contexts & context != 0 && entry.block == block)
-        };
-        let known = directives.iter().any(|directive| !catalogue::entries(&directive.name.text).is_empty());
-        known && directives.iter().all(stands)
-    };
-    if !directives.iter().any(whole) && !fits(MAIN) {
-        for context in [HTTP, STREAM, SERVER, LOCATION, UPSTREAM] {
-            if fits(context) {
-                let place = directives.first().map(|directive| config.at(directive)).unwrap_or_default();
-                let text =
-                    format!("this is a part of a config that stands inside {}: it is read so", catalogue::context_said(context));
-                config.tell(Gravity::Note, place, text);
-                return context;
-            }
-        }
-    }
-    if config.complete && !directives.iter().any(|directive| directive.is("events")) {
-        let text = "no events section: add events {} to the main file";
-        config.tell(Gravity::Error, Place::of_line(0, 1), text);
-    }
-    MAIN
 }
 
 fn process(config: &Config, directives: &[Directive], model: &mut Model) {
@@ -162,9 +124,8 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
         .collect();
     let resolver = directives.iter().any(|directive| directive.is("resolver"));
     let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
+    let taken: HashSet<String> = walker.model.pools.iter().map(|pool| pool.name.clone()).collect();
     let mut names: HashSet<String> = HashSet::default();
-    // Names are told apart within each; the pools of the other one are there already, or there are none.
-    let others = !walker.model.pools.is_empty();
     for directive in upstreams() {
         let mut pool = upstream::read(walker.config, &around, directive);
         let key = walker.key(&pool.name);
@@ -172,8 +133,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
             walker.config.error(directive, format!("duplicate upstream {:?}: give each its own name", pool.name));
             continue;
         }
-        let taken = |known: &Pool| known.mode != pool.mode && known.name == pool.name;
-        if others && walker.model.pools.iter().any(taken) {
+        if taken.contains(&pool.name) {
             pool.name = format!("{} (stream)", pool.name);
         }
         walker.pools.insert(key, walker.model.pools.len());
@@ -184,6 +144,12 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     listen::servers(walker.config, &servers, stream);
     for server in servers {
         walker.server(server, if stream { Mode::Tcp } else { Mode::Http });
+    }
+    for pool in &mut walker.model.pools {
+        if let Some(check) = walker.checks.remove(&pool.name) {
+            pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
+            pool.check = Some(check);
+        }
     }
     walker.levels.leave();
     walker.stream = false;

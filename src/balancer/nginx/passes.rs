@@ -74,6 +74,6 @@ pub fn refused(declared: &Declared, directive: &Directive, context: Contexts) ->
     }
     let needs_port = (stream || matches!(name, "fastcgi_pass" | "grpc_pass" | "memcached_pass" | "scgi_pass" | "uwsgi_pass"))
         && !url.address.host.starts_with("unix:");
-    (needs_port && url.address.port.is_none())
+    (needs_port && declared.complete && url.address.port.is_none())
         .then(|| (0, format!("no port in {text:?}, and no upstream has that name: add the port")))
 }

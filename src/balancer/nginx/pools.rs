@@ -1,19 +1,23 @@
 //! From a `proxy_pass` or its like to pools: those of upstreams, and those made of addresses written in place, with
 //! the timeouts and retries that hold there.
 
+use super::levels;
 use super::load::Config;
 use super::passes;
 use super::routes::{Walker, other};
 use super::tree::Directive;
 use super::upstream;
 use super::values;
-use crate::balancer::model::{Algorithm, Check, CheckKind, Family, Gravity, Mode, Pool, Resolution, Server, Target, Timeouts};
+use crate::balancer::model::{
+    Algorithm, Check, CheckKind, Family, Gravity, Mode, Own, Pool, Resolution, Server, Target, Timeouts,
+};
 
 impl<'a> Walker<'a> {
     /// Where a pass sends to; makes pools of addresses that are written in place.
     pub(super) fn target(&mut self, pass: &'a Directive) -> Target {
         let name = pass.name.text.as_str();
         let text = pass.argument(0).unwrap_or_default();
+        self.own = Own::default();
         self.trust(pass, text);
         let scheme_end = text.find("://").map_or(0, |at| at + 3);
         let host = text[scheme_end..].split('/').next().unwrap_or_default();
@@ -83,19 +87,22 @@ impl<'a> Walker<'a> {
             (false, false) => Resolution::AtStart,
         };
         let address = upstream::with_port(&url.address, pass.is("proxy_pass").then_some(port).filter(|_| !self.stream));
+        // A bare name is an upstream's that stands in what was not given, as far as one can tell.
+        let elsewhere = !self.config.complete && !url.address.literal && url.address.port.is_none() && !name.contains('.');
         let server = Server { name: name.clone(), address, resolution, place: place.clone(), ..Server::default() };
         Pool {
             name,
             mode: if self.stream { Mode::Tcp } else { Mode::Http },
             algorithm: Algorithm { family: Family::RoundRobin, ..Algorithm::default() },
             all_backups: true,
-            servers: vec![server],
+            discovered: elsewhere,
+            servers: if elsewhere { Vec::new() } else { vec![server] },
             place,
             ..Pool::default()
         }
     }
 
-    /// Lays timeouts, retries and TLS of this place into the pool; a second place that says otherwise is told.
+    /// Lays timeouts, retries and TLS of this place into the pool. What a second place says otherwise is its own.
     fn hold(&mut self, pass: &Directive, index: usize, tls: bool) {
         let protocol = pass.name.text.trim_end_matches("_pass");
         let timeouts = self.levels.server(self.config, protocol, self.stream);
@@ -103,15 +110,11 @@ impl<'a> Walker<'a> {
         let verified = self.levels.is_on(&format!("{protocol}_ssl_verify"));
         let tls = tls || (self.stream && self.levels.is_on("proxy_ssl") == Some(true));
         let again = !self.used.insert(index);
+        let stream = self.stream;
         let inert = self.inert_keepalive(protocol);
         let pool = &mut self.model.pools[index];
-        let kept = Timeouts { keepalive: None, queue: None, ..pool.timeouts.clone() };
-        if again && (kept != timeouts || pool.retry != retry) {
-            let text = format!(
-                "other timeouts or retries hold here than at the first place that uses {}: the model tells those of the first",
-                pool.name
-            );
-            self.config.note(pass, text);
+        if again {
+            levels::differing(pool, timeouts, retry, stream, &mut self.own);
         } else {
             pool.timeouts = Timeouts { keepalive: pool.timeouts.keepalive.take(), queue: pool.timeouts.queue.take(), ..timeouts };
             pool.retry = retry;
@@ -135,7 +138,7 @@ impl<'a> Walker<'a> {
 
     /// What idle connections lack here to be used again; none for nothing, and from 1.29.7 on.
     fn inert_keepalive(&self, protocol: &str) -> Option<&'static str> {
-        if self.stream || self.version.is_some_and(|version| version >= (1, 29, 7)) {
+        if self.stream || self.config.part || self.version.is_some_and(|version| version >= (1, 29, 7)) {
             return None;
         }
         match protocol {
@@ -153,7 +156,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// nginx Plus: `health_check` of a location, for the pool that it passes to.
+    /// nginx Plus: `health_check` of a location or of a stream server, for the pool that it passes to.
     pub(super) fn health_check(&mut self, directive: &Directive, target: &Target) {
         let given = |name: &str| {
             directive
@@ -165,25 +168,22 @@ impl<'a> Walker<'a> {
         let time = |name: &str| given(name).and_then(values::seconds).map(|seconds| seconds.saturating_mul(1000));
         let kind = match given("type") {
             Some("grpc") => CheckKind::Grpc,
+            _ if self.stream && given("match").is_some() => CheckKind::Protocol,
             _ if self.stream => CheckKind::Tcp,
             _ => CheckKind::Http,
         };
+        let timeout = if self.stream { self.levels.time(self.config, "health_check_timeout") } else { None };
         let check = Check {
             kind,
             request: given("uri").map(str::to_owned),
             expects: given("match").map(str::to_owned),
             interval_ms: time("interval"),
-            timeout_ms: None,
+            timeout_ms: timeout.map(|timeout| timeout.value),
             fall: given("fails").and_then(values::number),
             rise: given("passes").and_then(values::number),
             place: self.config.at(directive),
         };
-        for name in target.pools() {
-            if let Some(pool) = self.model.pools.iter_mut().find(|pool| pool.name == name) {
-                pool.check = Some(check.clone());
-                pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
-            }
-        }
+        self.checks.extend(target.pools().into_iter().map(|name| (name.to_owned(), check.clone())));
     }
 }
 

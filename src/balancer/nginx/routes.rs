@@ -6,15 +6,17 @@ use super::declared::Declared;
 use super::levels::Levels;
 use super::listen;
 use super::load::Config;
+use super::parts;
 use super::passes;
 use super::tree::{Body, Directive};
 use super::upstream;
 use crate::balancer::maps::{HashMap, HashSet};
-use crate::balancer::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Route, Target};
+use crate::balancer::model::{AdminSurface, Bind, Check, Gravity, Listener, Mode, Model, Own, Route, Target};
 
 /// Directives that answer a request without a pool.
-const ANSWERS: [&str; 13] = [
+const ANSWERS: [&str; 14] = [
     "return",
+    "try_files",
     "stub_status",
     "api",
     "status",
@@ -51,6 +53,10 @@ pub struct Walker<'a> {
     pub pools: HashMap<String, usize>,
     /// Pools that have their timeouts from a route.
     pub(super) used: HashSet<usize>,
+    /// Checks that locations ask for, by the pool's name.
+    pub checks: HashMap<String, Check>,
+    /// What the last pass says other than its pools.
+    pub(super) own: Own,
     listeners: HashMap<String, usize>,
     /// Whether the server that is read can be reached from this machine only.
     local: bool,
@@ -67,6 +73,8 @@ impl<'a> Walker<'a> {
             stream: false,
             pools: HashMap::default(),
             used: HashSet::default(),
+            checks: HashMap::default(),
+            own: Own::default(),
             listeners: HashMap::default(),
             local: false,
         }
@@ -103,20 +111,23 @@ impl<'a> Walker<'a> {
                 _ => {}
             }
         }
-        if listener.binds.is_empty() && mode == Mode::Http {
+        if listener.binds.is_empty() && mode == Mode::Http && !parts::is_put(server) {
             listener.binds.push(Bind { address: "*:80".to_owned(), place: self.config.at(server), ..Bind::default() });
         }
         if self.levels.one("ssl").is_some_and(|ssl| ssl.argument(0) == Some("on")) {
             listener.binds.iter_mut().for_each(|bind| bind.tls = true);
         }
-        self.certificate(server, &listener);
+        if !parts::is_put(server) {
+            self.certificate(server, &listener);
+        }
         if mode == Mode::Http {
             buffers::check(self.config, &self.levels, server, true);
         }
         let near = |bind: &Bind| ["127.", "[::1]", "unix:", "localhost"].iter().any(|start| bind.address.starts_with(start));
         self.local = !listener.binds.is_empty() && listener.binds.iter().all(near);
         listener.timeouts = self.levels.client(self.config);
-        listener.name = self.listener_name(&listener);
+        let part = parts::is_put(server).then(|| self.config.file_name(server.file));
+        listener.name = self.listener_name(&listener, part);
         let routes = if mode == Mode::Other { Vec::new() } else { self.server_routes(server) };
         let name = listener.name.clone();
         self.model.listeners.push(listener);
@@ -124,11 +135,12 @@ impl<'a> Walker<'a> {
         self.levels.leave();
     }
 
-    /// `first host on first address`, with a number where that is taken.
-    fn listener_name(&mut self, listener: &Listener) -> String {
-        let address = listener.binds.first().map_or("nowhere", |bind| bind.address.as_str());
+    /// `first host on first address`, or the name of the file that is read as part of one; with a number where that is
+    /// taken.
+    fn listener_name(&mut self, listener: &Listener, part: Option<String>) -> String {
+        let address = listener.binds.first().map(|bind| bind.address.clone()).or(part).unwrap_or_else(|| "nowhere".to_owned());
         let host = listener.hosts.iter().find(|host| !host.is_empty() && *host != "_");
-        let name = host.map_or_else(|| address.to_owned(), |host| format!("{host} on {address}"));
+        let name = host.map_or_else(|| address.clone(), |host| format!("{host} on {address}"));
         let count = self.listeners.entry(name.clone()).or_default();
         *count += 1;
         if *count == 1 { name } else { format!("{name}#{count}") }
@@ -167,8 +179,15 @@ impl<'a> Walker<'a> {
             match directive.name.text.as_str() {
                 "if" if !self.stream => routes.extend(self.inner(directive, said(directive))),
                 "return" => routes.push(self.route(directive, None, other(directive))),
+                "rewrite" if !self.stream => {
+                    let pattern = directive.argument(0).unwrap_or_default();
+                    routes.push(self.route(directive, Some(format!("rewrite {pattern}")), other(directive)));
+                }
                 "proxy_pass" if self.stream => {
                     let target = self.target(directive);
+                    if let Some(check) = server.block().iter().find(|directive| directive.is("health_check")) {
+                        self.health_check(check, &target);
+                    }
                     routes.push(self.route(directive, None, target));
                 }
                 "pass" if self.stream => routes.push(self.route(directive, None, other(directive))),
@@ -177,15 +196,20 @@ impl<'a> Walker<'a> {
         }
         routes.extend(self.locations(server.block()));
         let rest = routes.iter().any(|route| route.condition.is_none());
-        if !rest && !self.stream {
+        if !rest && !self.stream && !parts::is_put(server) {
             let files = self.levels.one("root").map_or_else(|| "files".to_owned(), said);
             routes.push(self.route(server, None, Target::Other { said: files }));
         }
         routes
     }
 
-    fn route(&self, directive: &Directive, condition: Option<String>, target: Target) -> Route {
-        Route { listener: String::new(), condition, target, place: self.config.at(directive), ..Route::default() }
+    fn route(&mut self, directive: &Directive, condition: Option<String>, target: Target) -> Route {
+        let own = Some(Box::new(std::mem::take(&mut self.own))).filter(|own| **own != Own::default());
+        let definitions = match &target {
+            Target::Dynamic { expression, .. } => self.declared.tables(expression),
+            _ => Vec::new(),
+        };
+        Route { condition, definitions, target, own, place: self.config.at(directive), ..Route::default() }
     }
 
     /// Routes of the locations of one block, in the order in which nginx tries them.
@@ -210,11 +234,10 @@ impl<'a> Walker<'a> {
             routes.extend(self.inner(directive, format!("{} {}", said(location), said(directive))));
         }
         routes.extend(self.locations(location.block()));
-        let place = self.config.at(location);
         let target = self
             .answer(location)
             .unwrap_or_else(|| Target::Other { said: self.levels.one("root").map_or_else(|| "files".to_owned(), said) });
-        routes.push(Route { listener: String::new(), condition, target, place, ..Route::default() });
+        routes.push(self.route(location, condition, target));
         self.surfaces(location);
         self.levels.leave();
         routes
@@ -248,6 +271,7 @@ impl<'a> Walker<'a> {
             .iter()
             .find(moved)
             .or_else(|| find(&|name| ANSWERS.contains(&name) || name.starts_with("content_by_lua")))
+            .or_else(|| find(&|name| name == "rewrite"))
             .map(other)
     }
 

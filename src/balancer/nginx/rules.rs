@@ -13,7 +13,7 @@ use super::passes;
 use super::patterns;
 use super::tree::Directive;
 use super::values;
-use crate::balancer::maps::{HashMap, HashSet};
+use crate::balancer::maps::HashMap;
 
 /// Directives in whose arguments, from the given one on, variables are put in.
 const INTERPOLATED: [(&str, usize); 35] = [
@@ -268,17 +268,17 @@ fn limit(declared: &Declared, directive: &Directive) -> Refused {
     }
     match zone {
         None => Some((0, format!("{} needs zone=NAME", directive.name.text))),
-        Some((index, zone)) => unknown(&declared.zones, zone, directive, index),
+        Some((index, zone)) => unknown(declared, zone, directive, index),
     }
 }
 
 fn cache(declared: &Declared, directive: &Directive) -> Refused {
     let zone = directive.argument(0)?;
-    if zone == "off" || zone.contains('$') { None } else { unknown(&declared.zones, zone, directive, 0) }
+    if zone == "off" || zone.contains('$') { None } else { unknown(declared, zone, directive, 0) }
 }
 
-fn unknown(zones: &HashSet<String>, zone: &str, directive: &Directive, index: usize) -> Refused {
-    (!zones.contains(zone)).then(|| {
+fn unknown(declared: &Declared, zone: &str, directive: &Directive, index: usize) -> Refused {
+    (declared.complete && !declared.zones.contains(zone)).then(|| {
         (
             index,
             format!("{} uses the zone {zone:?}, which is not declared: declare it at http or stream level", directive.name.text),
@@ -296,7 +296,8 @@ fn access_log(declared: &Declared, directive: &Directive, context: Contexts) -> 
             return Some((0, "access_log of stream needs the name of a log_format".to_owned()));
         }
         Some(format)
-            if !declared.formats.contains(format) || (format == "combined" && context & (STREAM | STREAM_SERVER) != 0) =>
+            if (declared.complete && !declared.formats.contains(format))
+                || (format == "combined" && context & (STREAM | STREAM_SERVER) != 0) =>
         {
             return Some((1, format!("unknown log format {format:?}: declare it with log_format")));
         }

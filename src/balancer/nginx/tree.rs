@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::lex::{self, Fault, Kind, Token};
+use crate::balancer::printable;
 
 /// Most blocks within each other; what stands deeper is left out with a fault.
 pub const DEPTH_MAX: usize = 200;
@@ -13,7 +14,7 @@ pub const DEPTH_MAX: usize = 200;
 /// A name or an argument.
 #[derive(Debug, Clone, Default)]
 pub struct Word {
-    /// As nginx reads it: without quotes, escapes read.
+    /// As nginx reads it: without quotes, escapes read. On one line: it becomes a name, or stands in a message.
     pub text: String,
     pub quoted: bool,
     /// Its bytes, the quotes included.
@@ -176,7 +177,8 @@ impl Builder<'_> {
                 self.fault(span, "a byte order mark before the first word, which nginx takes for a part of it: save the file as UTF-8 without BOM");
             }
             Kind::Word { quoted } => {
-                let text = lex::decoded(&self.text[span.clone()], quoted).into_owned();
+                let text = lex::decoded(&self.text[span.clone()], quoted);
+                let text = if text.contains(char::is_control) { printable(&text) } else { text.into_owned() };
                 self.words.push(Word { text, quoted, span });
             }
             Kind::Code => {

@@ -138,7 +138,7 @@ fn zone(config: &mut Config, around: &Around<'_>, directive: &Directive) {
         Some(None) => config.error_in(directive, 1, "zone takes a name and a size such as 64k"),
         // Eight pages of memory.
         Some(Some(size)) if size < 32 << 10 => config.error_in(directive, 1, "a zone needs at least 32k: make it greater"),
-        None if !around.zones.contains(name) => {
+        None if around.declared.complete && !around.zones.contains(name) => {
             config.error(directive, format!("the zone {name:?} has no size anywhere: write one after its name, such as 64k"));
         }
         _ => {}
@@ -235,7 +235,7 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
                 if !facts.zone {
                     config.error(directive, "resolve needs a zone in this upstream: add zone NAME 64k;");
                 }
-                if !facts.resolver {
+                if !facts.resolver && around.declared.complete {
                     config.error(directive, "resolve needs a resolver in this upstream or around it: add resolver ADDRESS;");
                 }
             }

@@ -170,6 +170,9 @@ impl Words<'_> {
         ];
         let span = self.tokens[index].span.clone();
         let raw = &self.line[span.clone()];
+        if !raw.contains('(') {
+            return;
+        }
         let mut hidden = Vec::new();
         for (name, wanted) in KEYED {
             for (at, _) in raw.match_indices(name) {

@@ -1,6 +1,9 @@
 //! Tokens of known services, by the prefix that they give to them so that scanners find them.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use super::patterns::run;
 
@@ -47,23 +50,27 @@ const SERVICES: [(&str, usize); 38] = [
     ("/api/webhooks/", 30),
 ];
 
+/// Looks for all of them at once.
+static PREFIXES: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(SERVICES.map(|(prefix, _)| prefix)).expect("a few short words fit an automaton"));
+
 pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
-    for (prefix, least) in SERVICES {
-        let mut done = 0;
-        for (at, _) in text.match_indices(prefix) {
-            let inside_word = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-            if at < done || (inside_word && !prefix.contains('/')) {
-                continue;
-            }
-            let (start, extra): (usize, &[u8]) = match prefix.contains('/') {
-                // The host stays readable, the path is the secret.
-                true => (at + prefix.len(), b"-_/"),
-                false => (at, b"-_."),
-            };
-            done = run(text, at + prefix.len(), extra);
-            if done - (at + prefix.len()) >= least {
-                found.push(start..done);
-            }
+    let mut done = [0; SERVICES.len()];
+    for hit in PREFIXES.find_overlapping_iter(text) {
+        let (prefix, least) = SERVICES[hit.pattern().as_usize()];
+        let done = &mut done[hit.pattern().as_usize()];
+        let inside_word = text[..hit.start()].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if hit.start() < *done || (inside_word && !prefix.contains('/')) {
+            continue;
+        }
+        let (start, extra): (usize, &[u8]) = match prefix.contains('/') {
+            // The host stays readable, the path is the secret.
+            true => (hit.end(), b"-_/"),
+            false => (hit.start(), b"-_."),
+        };
+        *done = run(text, hit.end(), extra);
+        if *done - hit.end() >= least {
+            found.push(start..*done);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::model::{AdminSurface, Bind, Gravity, Listener, Mode, Model, Notice, Route, Share, Target};
+use super::super::model::{AdminSurface, Bind, Gravity, Listener, Mirror, Mode, Model, Notice, Route, Share, Target};
 use super::super::source::Place;
 use super::middleware::Middleware;
 use super::router::Router;
@@ -15,6 +15,11 @@ use crate::balancer::maps::{HashMap, HashSet};
 const DEPTH_MAX: usize = 16;
 /// Most pools of one target.
 const SHARES_MAX: usize = 1_000;
+/// Most routes, the pools of their targets counted: each router may have all entry points, and each of its routes
+/// thousands of pools.
+const ROUTES_MAX: usize = 200_000;
+/// Most times that a middleware is laid onto a pool.
+const LAID_MAX: usize = 5_000_000;
 
 pub fn link(parts: Parts, model: &mut Model) {
     let Parts { process, entries, mut routers, services, middlewares, transports, notices, whole, .. } = parts;
@@ -64,20 +69,33 @@ pub fn link(parts: Parts, model: &mut Model) {
         index: entries.iter().enumerate().map(|(at, entry)| (entry.listener.name.clone(), at)).collect(),
         list: entries,
     };
-    let mut linker = Linker { over: &over, pools: &pools, known: HashMap::default(), notices: Vec::new() };
+    let mut linker =
+        Linker { over: &over, pools: &pools, known: HashMap::default(), mirrored: HashMap::default(), notices: Vec::new() };
     let index: HashMap<String, usize> = model.pools.iter().enumerate().map(|(at, pool)| (pool.name.clone(), at)).collect();
     let mut found: HashMap<String, Vec<Route>> = HashMap::default();
+    let mut known = Middlewares { all: &middlewares, index: &index, whole, seen: HashSet::default(), laid: 0 };
+    let mut room = ROUTES_MAX;
     for router in &routers {
         let listeners = listeners(router, &mut entries, model);
         let internal = router.service.ends_with("@internal");
         let mut guards = false;
+        known.seen.clear();
         let target = if internal { Target::Other { said: router.service.clone() } } else { linker.target(router, &http, whole) };
+        let copied = linker.mirrors(&(router.protocol, router.service.clone()), 0);
+        let name = |(key, percent): (Key, f64)| Mirror { pool: pool_name(&key, http.contains(key.1.as_str())), percent };
+        let mirrors: Vec<Mirror> = copied.into_iter().map(name).collect();
         for name in &listeners {
             let before = entries.get(name).map(|entry| entry.middlewares.clone());
             for middleware in before.iter().flatten().chain(&router.middlewares) {
-                guards |= apply(middleware, router, &Middlewares { all: &middlewares, index: &index, whole }, &target, model, 0);
+                guards |= apply(middleware, router, &mut known, &target, model, 0);
             }
         }
+        let Some(left) = room.checked_sub(listeners.len().saturating_mul(1 + target.pools().len())) else {
+            let text = format!("more than {ROUTES_MAX} routes: router {} and those after it are not looked at", router.name);
+            model.notices.push(Notice { gravity: Gravity::Note, text, place: router.place.clone() });
+            break;
+        };
+        room = left;
         for name in listeners {
             if internal {
                 surface(router, &name, guards, &entries, model);
@@ -89,6 +107,7 @@ pub fn link(parts: Parts, model: &mut Model) {
                 listener: name.clone(),
                 condition: router.condition.clone(),
                 target: target.clone(),
+                mirrors: mirrors.clone(),
                 place: router.place.clone(),
                 ..Route::default()
             };
@@ -170,6 +189,8 @@ struct Linker<'a> {
     pools: &'a BTreeMap<Key, usize>,
     /// What [`Linker::leaves`] found.
     known: HashMap<Key, Vec<(Key, u64)>>,
+    /// What [`Linker::mirrors`] found.
+    mirrored: HashMap<Key, Vec<(Key, f64)>>,
     notices: Vec<Notice>,
 }
 
@@ -180,7 +201,7 @@ impl Linker<'_> {
             pool: pool_name(&key, http.contains(key.1.as_str())),
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
         };
-        if let Some(Service::Other { said: "failover", services, .. }) = self.over.get(&key) {
+        if let Some(Service::Failover { services, .. }) = self.over.get(&key) {
             let leaves = services.iter().flat_map(|service| self.leaves(&(router.protocol, service.clone()), 0)).map(name);
             let candidates = leaves.map(|share| share.pool).collect();
             return Target::Dynamic { expression: format!("failover {}", services.join(", then ")), candidates };
@@ -206,6 +227,57 @@ impl Linker<'_> {
         Target::Weighted { pools: shares }
     }
 
+    /// The pools that get copies of the requests to a service, with percent of these; each service is looked at once.
+    fn mirrors(&mut self, key: &Key, depth: usize) -> Vec<(Key, f64)> {
+        if let Some(known) = self.mirrored.get(key) {
+            return known.clone();
+        }
+        let over = self.over;
+        let child = |name: &String| (key.0, name.clone());
+        let mut copies: &[(String, f64)] = &[];
+        // Services that get the requests, with their part of them.
+        let inner: Vec<(Key, f64)> = match over.get(key) {
+            _ if depth >= DEPTH_MAX => return Vec::new(),
+            Some(Service::Weighted { shares, .. }) => {
+                let total: f64 = shares.iter().map(|(_, weight)| f64::from(*weight)).sum();
+                let part = |weight: u32| if total > 0.0 { f64::from(weight) / total } else { 0.0 };
+                shares.iter().map(|(name, weight)| (child(name), part(*weight))).collect()
+            }
+            // While the first works.
+            Some(Service::Failover { services, .. }) => services.first().map(|name| (child(name), 1.0)).into_iter().collect(),
+            Some(Service::Mirroring { service, mirrors, .. }) => {
+                copies = mirrors;
+                service.iter().map(|name| (child(name), 1.0)).collect()
+            }
+            Some(Service::Balancer { .. }) | None => return Vec::new(),
+        };
+        // A service that leads to itself copies nothing more.
+        self.mirrored.insert(key.clone(), Vec::new());
+        let mut all: Vec<(Key, f64)> = Vec::new();
+        for (service, part) in inner {
+            all.extend(self.mirrors(&service, depth + 1).into_iter().map(|(pool, percent)| (pool, percent * part)));
+        }
+        for (name, percent) in copies {
+            let leaves = self.leaves(&child(name), depth + 1);
+            if let (true, Some(Service::Mirroring { place, .. })) = (leaves.is_empty(), over.get(key)) {
+                let text = format!("service {} sends copies to {name}, which is not there", key.1);
+                self.tell(Gravity::Warning, text, place.clone());
+            }
+            let total: f64 = leaves.iter().map(|(_, weight)| *weight as f64).sum();
+            all.extend(leaves.into_iter().map(|(pool, weight)| (pool, percent * weight as f64 / total.max(1.0))));
+        }
+        let mut found: Vec<(Key, f64)> = Vec::new();
+        for (pool, percent) in all {
+            match found.iter().position(|(known, _)| *known == pool) {
+                Some(at) => found[at].1 += percent,
+                None if found.len() < SHARES_MAX => found.push((pool, percent)),
+                None => {}
+            }
+        }
+        self.mirrored.insert(key.clone(), found.clone());
+        found
+    }
+
     /// The pools that a service leads to in the end, each once, with shares of the whole as whole numbers.
     fn leaves(&mut self, key: &Key, depth: usize) -> Vec<(Key, u64)> {
         if self.pools.contains_key(key) {
@@ -219,9 +291,10 @@ impl Linker<'_> {
             Some(Service::Weighted { shares, place, .. }) => {
                 (shares.iter().map(|(name, weight)| (name.clone(), u64::from(*weight))).collect(), place)
             }
-            Some(Service::Other { services, place, .. }) => {
+            Some(Service::Failover { services, place }) => {
                 (services.first().map(|name| (name.clone(), 1)).into_iter().collect(), place)
             }
+            Some(Service::Mirroring { service, place, .. }) => (service.iter().map(|name| (name.clone(), 1)).collect(), place),
             _ => return Vec::new(),
         };
         if depth >= DEPTH_MAX {
@@ -284,11 +357,15 @@ struct Middlewares<'a> {
     /// Pools by name.
     index: &'a HashMap<String, usize>,
     whole: bool,
+    /// Those of the router that is looked at: chains may name one again and again.
+    seen: HashSet<&'a str>,
+    /// How often one was laid onto a pool.
+    laid: usize,
 }
 
 /// Lays a middleware onto the pools of a router; whether it guards who comes in.
-fn apply(name: &str, router: &Router, known: &Middlewares<'_>, target: &Target, model: &mut Model, depth: usize) -> bool {
-    let Some(middleware) = known.all.get(&(router.protocol, name.to_owned())) else {
+fn apply(name: &str, router: &Router, known: &mut Middlewares<'_>, target: &Target, model: &mut Model, depth: usize) -> bool {
+    let Some(((_, own), middleware)) = known.all.get_key_value(&(router.protocol, name.to_owned())) else {
         if !known.whole && !name.contains('@') {
             let text =
                 format!("router {} uses middleware {name}, which is not there: Traefik leaves the router out", router.name);
@@ -296,7 +373,11 @@ fn apply(name: &str, router: &Router, known: &Middlewares<'_>, target: &Target, 
         }
         return false;
     };
+    if !known.seen.insert(own) || known.laid > LAID_MAX {
+        return false;
+    }
     for at in target.pools().into_iter().filter_map(|name| known.index.get(name)) {
+        known.laid += 1;
         let pool = &mut model.pools[*at];
         if let Some(retry) = &middleware.retry {
             pool.retry = retry.clone();

@@ -41,7 +41,13 @@ pub fn router(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>) 
         Some(priority) => priority,
     };
     let rest = ["", "PathPrefix(`/`)", "PathPrefix(\"/\")", "HostSNI(`*`)", "HostSNI(\"*\")", "ClientIP(`0.0.0.0/0`)"];
-    let condition = (!rest.contains(&rule)).then(|| super::super::printable(rule));
+    // `tls: {}` and, in YAML, `tls:` alone.
+    let tls = fields.entry("tls").is_some_and(|tls| tls.bool() != Some(false));
+    let condition = match (!rest.contains(&rule)).then(|| super::super::printable(rule)) {
+        Some(rule) if tls => Some(format!("{rule} over TLS")),
+        None if tls => Some("over TLS".to_owned()),
+        condition => condition,
+    };
     let service = fields.text("service").unwrap_or_default();
     if service.is_empty() {
         reader.warn(node, format!("router {} lacks `service`", plain(name)));
@@ -55,8 +61,7 @@ pub fn router(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>) 
         priority,
         service: meant(service, name),
         middlewares: names(fields.list("middlewares")).iter().map(|other| meant(other, name)).collect(),
-        // `tls: {}` and, in YAML, `tls:` alone.
-        tls: fields.entry("tls").is_some_and(|tls| tls.bool() != Some(false)),
+        tls,
         place: reader.place(node),
     };
     fields.done();

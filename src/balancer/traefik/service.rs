@@ -24,10 +24,15 @@ pub enum Service {
         sticky: bool,
         place: Place,
     },
-    /// The first that works (`failover`), or the main one of `mirroring`.
-    Other {
-        said: &'static str,
+    /// The first that works.
+    Failover {
         services: Vec<String>,
+        place: Place,
+    },
+    /// One that answers, and those that get copies of so many percent of the requests.
+    Mirroring {
+        service: Option<String>,
+        mirrors: Vec<(String, f64)>,
         place: Place,
     },
 }
@@ -66,14 +71,25 @@ pub fn service(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>)
         Service::Weighted { shares, sticky, place }
     } else if let Some(failover) = fields.get("failover") {
         let services = [named(failover, "service"), named(failover, "fallback")].into_iter().flatten().collect();
-        Service::Other { said: "failover", services, place }
+        let own = Fields::new(reader, failover, "failover");
+        own.skip(&["service", "fallback", "healthCheck", "errors"]);
+        own.done();
+        Service::Failover { services, place }
     } else if let Some(mirroring) = fields.get("mirroring") {
-        let mirrors = mirroring.get("mirrors").map(Node::items).unwrap_or_default();
-        let told: Vec<_> = mirrors.iter().filter_map(|mirror| named(mirror, "name")).collect();
-        if !told.is_empty() {
-            reader.note(mirroring, format!("copies of requests go to {}", told.join(", ")));
+        let own = Fields::new(reader, mirroring, "mirroring");
+        own.skip(&["service", "mirrorBody", "maxBodySize", "healthCheck"]);
+        let mut mirrors = Vec::new();
+        for mirror in own.list("mirrors") {
+            // Nothing written is 0, and no copy is sent (`loadbalancer/mirror`).
+            let percent = mirror.get("percent").map_or(Some(0), Node::i64).filter(|percent| (0..=100).contains(percent));
+            match (named(mirror, "name"), percent) {
+                (Some(name), Some(percent)) => mirrors.push((name, percent as f64)),
+                (None, _) => reader.warn(mirror, "a mirror lacks `name`"),
+                (_, None) => reader.warn(mirror, "`percent` of a mirror has to be from 0 to 100"),
+            }
         }
-        Service::Other { said: "mirroring", services: named(mirroring, "service").into_iter().collect(), place }
+        own.done();
+        Service::Mirroring { service: named(mirroring, "service"), mirrors, place }
     } else {
         let balancer = fields.get("loadBalancer");
         if balancer.is_none() {

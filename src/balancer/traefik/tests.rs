@@ -213,6 +213,23 @@ fn configs_of_others_are_not_taken_for_traefiks() {
     }
 }
 
+#[test]
+fn chains_of_chains_are_followed_once_and_routes_do_not_multiply() {
+    let mut text = "http:\n  services:\n    s: {loadBalancer: {servers: [{url: 'http://10.0.0.1'}]}}\n".to_owned();
+    text.push_str("  routers:\n    r: {rule: 'Host(`a`)', service: s, middlewares: [m0]}\n  middlewares:\n    m40: {retry: {attempts: 4}}\n");
+    (0..15).for_each(|n| text += &format!("    m{n}: {{chain: {{middlewares: [m{0}, m{0}, m{0}, m{0}, m40]}}}}\n", n + 1));
+    let model = read(&[("a.yml", &text)]);
+    assert_eq!(model.pools[0].retry.count.as_ref().map(|count| count.value), Some(3));
+
+    let mut text = "entryPoints:\n".to_owned();
+    (0..600).for_each(|n| text += &format!("  e{n}: {{address: ':{n}'}}\n"));
+    text.push_str("http:\n  routers:\n");
+    (0..600).for_each(|n| text += &format!("    r{n}: {{rule: 'Host(`a{n}`)', service: s}}\n"));
+    let model = read(&[("a.yml", &text)]);
+    assert_eq!(model.routes.len(), 166 * 600);
+    assert_eq!(told(&model, Gravity::Note).iter().filter(|text| text.contains("routes")).count(), 1);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,300}") {
@@ -231,4 +248,30 @@ proptest! {
             state(&damaged).ok();
         }
     }
+}
+
+#[test]
+fn copies_have_their_share_of_all_requests() {
+    let text = |percent: &str| {
+        format!(
+            "http:\n  routers: {{ all: {{ rule: \"PathPrefix(`/`)\", service: top, entryPoints: [web] }} }}\n  services:\n\
+             \x20   top: {{ weighted: {{ services: [ {{ name: main, weight: 1 }}, {{ name: copied, weight: 3 }} ] }} }}\n\
+             \x20   copied: {{ mirroring: {{ service: main, mirrors: [ {{ name: both, percent: {percent} }}, {{ name: gone, percent: 1 }} ] }} }}\n\
+             \x20   both: {{ weighted: {{ services: [ {{ name: main }}, {{ name: audit }} ] }} }}\n\
+             \x20   main: {{ loadBalancer: {{ servers: [ {{ url: \"http://10.0.0.1\" }} ] }} }}\n\
+             \x20   audit: {{ loadBalancer: {{ servers: [ {{ url: \"http://10.0.0.2\" }} ] }} }}\n"
+        )
+    };
+    let parse = |percent: &str| parse(&[Source::new("dynamic.yml", text(percent))], &mut NoFiles, None);
+    let model = parse("40");
+    let mirrors: Vec<_> = model.routes[0].mirrors.iter().map(|mirror| (mirror.pool.as_str(), mirror.percent)).collect();
+    assert_eq!(mirrors, [("main", 15.0), ("audit", 15.0)], "40 % of three quarters, to two pools alike");
+    assert!(model.notices.iter().any(|notice| notice.text.contains("sends copies to gone")), "{:?}", model.notices);
+    let changes = crate::balancer::diff::diff(&model, &parse("80"));
+    let said: Vec<_> = changes.iter().map(|change| change.sentence.as_str()).collect();
+    assert_eq!(
+        said,
+        ["listener web: copies of the default route to main (weight 4) main (15 %), audit (15 %) → main (30 %), audit (30 %)"]
+    );
+    assert!(parse("101").notices.iter().any(|notice| notice.text.contains("from 0 to 100")));
 }

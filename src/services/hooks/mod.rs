@@ -53,7 +53,7 @@ pub struct Outcome {
     pub dedup_key: String,
     /// `fired`, `repeated`, `resolved` or `ignored`.
     pub action: &'static str,
-    /// Reference of the incident.
+    /// Reference of the incident; null for a restricted one.
     pub incident: Option<String>,
 }
 

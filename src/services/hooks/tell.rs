@@ -17,7 +17,8 @@ use crate::store;
 use crate::store::alerts;
 
 /// Writes what people should read: one entry for all that fired, one when nothing fires any more; repeats
-/// only count. Returns the references of the incidents that were touched.
+/// only count. Returns the references of the incidents that were touched and that everybody may know of: a sender
+/// sees no restricted one.
 pub(super) async fn tell(
     app: &App,
     unit: &mut Unit<'_>,
@@ -34,7 +35,9 @@ pub(super) async fn tell(
     for (id, pairs) in by_incident {
         let incident = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
         let Some(incident) = incident else { continue };
-        references.insert(id, incident.reference.to_string());
+        if !incident.fields.is_restricted() {
+            references.insert(id, incident.reference.to_string());
+        }
         let of =
             |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
         let (fired, resolved) = (of(Action::Fired), of(Action::Resolved));

@@ -10,8 +10,8 @@ mod open;
 mod query;
 
 pub use error::Error;
-pub use open::Durability;
-pub use query::{Query, Row, Value, json};
+pub use open::{Durability, Folder};
+pub use query::{Name, Query, Row, Value, json};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

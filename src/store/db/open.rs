@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
 
-use super::{Db, Error, Result};
+use super::{Db, Dialect, Error, Result};
 
 /// How hard a commit tries. Incident data is always `Full`: a 2xx means on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,42 +78,89 @@ impl Db {
         Ok(Self::Postgres(pool))
     }
 
-    /// Brings the schema up to date with the files of `folder` (`""` or `"samples"`). Safe to run from
-    /// several processes at once. A schema newer than this binary is refused.
-    pub async fn migrate(&self, folder: &str) -> Result<()> {
-        let dialect = match self {
-            Self::Sqlite { .. } => "sqlite",
-            Self::Postgres(_) => "postgres",
-        };
-        let prefix = if folder.is_empty() { format!("{dialect}/") } else { format!("{dialect}/{folder}/") };
-        let mut migrations = Vec::new();
-        for path in Files::iter() {
-            let Some(name) = path.strip_prefix(&prefix).filter(|name| !name.contains('/')) else { continue };
-            let Some((version, description)) = name.strip_suffix(".sql").and_then(|stem| stem.split_once('_')) else { continue };
-            let number: i64 = version.parse().map_err(|_| Error::Unusable(format!("the migration {path} has no number")))?;
-            let number = if folder.is_empty() { number } else { FOLDER_STEP + number };
-            let text = Files::get(&path).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
-            let text = AssertSqlSafe(text).into_sql_str();
-            migrations.push(Migration::new(number, description.to_owned().into(), MigrationType::Simple, text, false));
+    /// The number of the newest migration of `folder` that this database has; none in a database without tables.
+    pub async fn schema(&self, folder: Folder) -> Result<Option<i64>> {
+        let mut conn = self.read().await?;
+        let known = conn.per_dialect(
+            "select count(*) from sqlite_master where name = '_sqlx_migrations'",
+            "select count(*) from pg_class where oid = to_regclass('_sqlx_migrations')",
+        );
+        if conn.query(known).value::<i64>().await? == Some(0) {
+            return Ok(None);
         }
-        let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
-        let mut migrator = Migrator::with_migrations(migrations);
-        // The other folder's migrations may be there too; a newer schema is found below.
+        let found: Option<i64> = conn
+            .query("select max(version) from _sqlx_migrations where version >= $1 and version < $2")
+            .bind(folder.first())
+            .bind(folder.first() + FOLDER_STEP)
+            .maybe(|row| row.at::<Option<i64>>(0))
+            .await?
+            .flatten();
+        Ok(found.map(|version| version - folder.first()))
+    }
+
+    /// Brings the schema up to the migration `until` of `folder`, or to the newest. Safe to run from several processes
+    /// at once. A schema newer than this binary is refused before anything is touched.
+    pub async fn migrate(&self, folder: Folder, until: Option<i64>) -> Result<()> {
+        let known = migrations(self.dialect(), folder)?;
+        if let Some(found) = self.schema(folder).await?.filter(|found| *found > newest(&known, folder)) {
+            let detail = "start that version, or restore a backup made by this one";
+            return Err(Error::Unusable(format!("this database was written by a newer afterload (schema {found}); {detail}")));
+        }
+        let wanted =
+            known.into_iter().filter(|migration| until.is_none_or(|until| migration.version <= folder.first() + until)).collect();
+        let mut migrator = Migrator::with_migrations(wanted);
+        // The other folder's migrations may be there too.
         migrator.set_ignore_missing(true);
         let outcome = match self {
             Self::Sqlite { write, .. } => migrator.run(write).await,
             Self::Postgres(pool) => migrator.run(pool).await,
         };
-        outcome.map_err(|fault| Error::Unusable(format!("the database could not be brought up to date: {fault}")))?;
-        let below = if folder.is_empty() { FOLDER_STEP } else { 2 * FOLDER_STEP };
-        let mut conn = self.read().await?;
-        let found: Option<i64> =
-            conn.query("select max(version) from _sqlx_migrations where version < $1").bind(below).value().await?;
-        if found.is_some_and(|found| found > newest) {
-            let found = found.unwrap_or_default();
-            let detail = "start that version, or restore a backup made by this one";
-            return Err(Error::Unusable(format!("this database was written by a newer afterload (schema {found}); {detail}")));
-        }
-        Ok(())
+        outcome.map_err(|fault| Error::Unusable(format!("the database could not be brought up to date: {fault}")))
     }
+}
+
+/// Which of the two schemas. On PostgreSQL both live in one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    Main,
+    Samples,
+}
+
+impl Folder {
+    /// Where its numbers begin in the table of migrations.
+    fn first(self) -> i64 {
+        match self {
+            Self::Main => 0,
+            Self::Samples => FOLDER_STEP,
+        }
+    }
+
+    /// The number of the newest migration that this binary carries.
+    pub fn newest(self, dialect: Dialect) -> Result<i64> {
+        Ok(newest(&migrations(dialect, self)?, self))
+    }
+}
+
+fn newest(migrations: &[Migration], folder: Folder) -> i64 {
+    migrations.iter().map(|migration| migration.version - folder.first()).max().unwrap_or(0)
+}
+
+fn migrations(dialect: Dialect, folder: Folder) -> Result<Vec<Migration>> {
+    let prefix = match (dialect, folder) {
+        (Dialect::Sqlite, Folder::Main) => "sqlite/",
+        (Dialect::Sqlite, Folder::Samples) => "sqlite/samples/",
+        (Dialect::Postgres, Folder::Main) => "postgres/",
+        (Dialect::Postgres, Folder::Samples) => "postgres/samples/",
+    };
+    let mut found = Vec::new();
+    for path in Files::iter() {
+        let Some(name) = path.strip_prefix(prefix).filter(|name| !name.contains('/')) else { continue };
+        let Some((version, description)) = name.strip_suffix(".sql").and_then(|stem| stem.split_once('_')) else { continue };
+        let number: i64 = version.parse().map_err(|_| Error::Unusable(format!("the migration {path} has no number")))?;
+        let text = Files::get(&path).map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+        let text = AssertSqlSafe(text).into_sql_str();
+        let kind = MigrationType::Simple;
+        found.push(Migration::new(folder.first() + number, description.to_owned().into(), kind, text, false));
+    }
+    Ok(found)
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use futures_util::{Stream, TryStreamExt};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, ColumnIndex, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type};
@@ -61,6 +62,15 @@ impl Query<'_> {
         self
     }
 
+    /// Appends the name of a table or column, quoted.
+    pub fn push_name(mut self, name: &Name) -> Self {
+        let text = self.text.to_mut();
+        text.push('"');
+        text.push_str(&name.0);
+        text.push('"');
+        self
+    }
+
     /// Appends literal text, then the next `$n` bound to `value`.
     pub fn push_bind<'v, T: Value<'v>>(self, text: &'static str, value: T) -> Self {
         let mut query = self.bind(value);
@@ -109,6 +119,26 @@ impl Query<'_> {
     /// All rows, each mapped by `read`.
     pub async fn all<T>(self, read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
         self.rows().await?.iter().map(read).collect()
+    }
+
+    /// Hands rows to `take` as they come, so that a table of any size passes through little memory.
+    pub async fn each(self, mut take: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+        let (conn, text, arguments) = self.finish()?;
+        match (conn, arguments) {
+            (Conn::Sqlite(c), Arguments::Sqlite(a)) => {
+                pass(sqlx::query_with(text, a).fetch(&mut **c), Row::Sqlite, &mut take).await
+            }
+            (Conn::SqliteTransaction(c), Arguments::Sqlite(a)) => {
+                pass(sqlx::query_with(text, a).fetch(&mut **c), Row::Sqlite, &mut take).await
+            }
+            (Conn::Postgres(c), Arguments::Postgres(a)) => {
+                pass(sqlx::query_with(text, a).fetch(&mut **c), Row::Postgres, &mut take).await
+            }
+            (Conn::PostgresTransaction(c), Arguments::Postgres(a)) => {
+                pass(sqlx::query_with(text, a).fetch(&mut **c), Row::Postgres, &mut take).await
+            }
+            _ => unreachable!("a query is made for the connection that it holds"),
+        }
     }
 
     async fn rows(self) -> Result<Vec<Row>> {
@@ -175,6 +205,37 @@ impl<'c> Query<'c> {
             Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
         };
         Ok((self.conn, text, self.arguments))
+    }
+}
+
+async fn pass<R>(
+    mut rows: impl Stream<Item = sqlx::Result<R>> + Unpin,
+    wrap: fn(R) -> Row,
+    take: &mut impl FnMut(&Row) -> Result<()>,
+) -> Result<()> {
+    while let Some(row) = rows.try_next().await? {
+        take(&wrap(row))?;
+    }
+    Ok(())
+}
+
+/// The name of a table or column that was read from the database's own catalogue: safe to stand in a statement.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(String);
+
+impl Name {
+    /// # Errors
+    /// When it is not made of `a-z`, `0-9` and `_` alone, as all of ours are.
+    pub fn new(text: String) -> Result<Self> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if text.is_empty() || !text.chars().all(fits) {
+            return Err(Error::Unusable(format!("“{text}” is not a table or column of Afterload")));
+        }
+        Ok(Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

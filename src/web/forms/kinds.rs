@@ -42,12 +42,11 @@ const fn field(path: &'static str, label: &'static str, kind: Kind) -> Field {
     Field { path, label, kind }
 }
 
-pub static INCIDENT: [Field; 33] = [
+pub static INCIDENT: [Field; 32] = [
     field("title", "Title", Kind::Line),
     field("severity", "Severity", Kind::Word),
     field("status", "Status", Kind::Word),
     field("kind", "Kind", Kind::Word),
-    field("visibility", "Visible to", Kind::Word),
     field("services", "Services", Kind::Lines),
     field("labels", "Labels", Kind::Pairs),
     field("roles/commander", "Commander", Kind::Word),

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::domain::error::FieldErrors;
 use crate::domain::id::Reference;
 use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::search::Search;
 use crate::domain::time::{self, Timestamp};
 use crate::services::incidents::IncidentFilter;
 use crate::services::{self, Page as Rows};
@@ -74,7 +75,7 @@ async fn show(
     {
         return Ok(see(&format!("/incidents/{reference}")));
     }
-    let filter = read(&mut sent, shell.zone());
+    let filter = read(&mut sent, shell.zone(), app.now());
     let seq = services::events::latest(&app).await?;
     let cursor = Some(sent.value("cursor").to_owned()).filter(|cursor| !cursor.is_empty());
     let page = services::incidents::list(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
@@ -87,11 +88,12 @@ async fn show(
 }
 
 /// The filter that the address asks for; what cannot be read is left out and said.
-fn read(sent: &mut Sent, zone: Zone) -> IncidentFilter {
+fn read(sent: &mut Sent, zone: Zone, now: Timestamp) -> IncidentFilter {
     let mut errors = FieldErrors::default();
     let word = |name: &str| Some(sent.value(name).trim()).filter(|word| !word.is_empty()).map(str::to_owned);
     let (status, severity, kind) = (word("status"), word("severity"), word("kind"));
-    let (service, q) = (word("service"), word("q"));
+    let service = word("service");
+    let q = word("q").map(|q| Search::parse(&q, now, zone.minutes).by_beginnings());
     let mut day = |name: &str| {
         let text = word(name)?;
         let at = time::parse_date(name, &text).and_then(|day| time::parse_local(name, &format!("{day}T00:00"), zone.minutes));
@@ -127,7 +129,11 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_reader_and_both_ends_count() {
-        let filter = read(&mut sent(&[("from", "2026-11-21"), ("to", "2026-11-21")]), Zone { minutes: 60, year: 0 });
+        let filter = read(
+            &mut sent(&[("from", "2026-11-21"), ("to", "2026-11-21")]),
+            Zone { minutes: 60, year: 0 },
+            Timestamp::UNIX_EPOCH,
+        );
         let at = |text: &str| Some(text.parse::<Timestamp>().expect("time"));
         assert_eq!((filter.from, filter.to), (at("2026-11-20T23:00:00Z"), at("2026-11-21T23:00:00Z")));
     }
@@ -135,7 +141,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_said_and_hides_nothing() {
         let mut sent = sent(&[("status", "open"), ("severity", "sev9"), ("from", "soon"), ("kind", "drill")]);
-        let filter = read(&mut sent, Zone::default());
+        let filter = read(&mut sent, Zone::default(), Timestamp::UNIX_EPOCH);
         assert_eq!((filter.open, filter.severity, filter.kind), (Some(true), None, Some(IncidentKind::Drill)));
         assert!(sent.error("severity").is_some_and(|said| said.contains("sev9")) && sent.error("from").is_some());
     }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::domain;
 use crate::domain::access::Permission;
 use crate::domain::error::FieldErrors;
-use crate::domain::incident::{IncidentFields, IncidentKind, Milestones, Severity, Status};
+use crate::domain::incident::{IncidentFields, IncidentKind, Milestones, Severity, Status, Visibility};
 use crate::domain::time::{self, Timestamp};
 use crate::services;
 use crate::web::error::Result;
@@ -34,7 +34,7 @@ struct New {
 impl New {
     /// Whether the fields under "more" hold something that must be seen.
     fn is_detailed(&self) -> bool {
-        ["summary", "services", "started", "resolved", "over"].iter().any(|name| !self.sent.value(name).is_empty())
+        ["summary", "services", "started", "resolved", "over", "visibility"].iter().any(|name| !self.sent.value(name).is_empty())
             || self.sent.errors().iter().any(|error| error.pointer != "/title")
     }
 }
@@ -109,6 +109,7 @@ fn fields(sent: &Sent) -> Result<IncidentFields, domain::Error> {
         status: if over { Status::Resolved } else { Status::default() },
         summary: sent.value("summary").to_owned(),
         services: sent.value("services").split([',', '\n']).map(|name| name.trim().to_owned()).collect(),
+        visibility: if sent.holds("visibility", "restricted") { Visibility::Restricted } else { Visibility::default() },
         milestones,
         utc_offset_minutes: zone.minutes,
         ..IncidentFields::default()

@@ -9,9 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::attachment::Attachment;
-use crate::domain::incident::{
-    Durations, ImpactFigures, Incident, IncidentKind, Milestones, Severity, Status, Visibility, Warning,
-};
+use crate::domain::incident::{Durations, ImpactFigures, Incident, IncidentKind, Milestones, Severity, Status, Warning};
 use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::task::{Priority, Recurrence, Task, TaskKind, TaskStatus};
 use crate::domain::time::{Timestamp, rfc3339, shorten};

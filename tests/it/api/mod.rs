@@ -6,6 +6,7 @@ pub mod events;
 mod findings;
 mod hooks;
 mod incidents;
+mod metrics;
 mod postmortems;
 mod timeline;
 
@@ -24,7 +25,7 @@ use crate::world::World;
 /// A program with a token, or without one.
 #[derive(Clone)]
 pub struct Client {
-    router: Router,
+    pub router: Router,
     pub token: Option<String>,
 }
 

@@ -29,6 +29,11 @@ fn notices(told: &Value) -> String {
     all.iter().map(|notice| format!("{}: {}\n", notice["gravity"], notice["text"])).collect()
 }
 
+/// The line of a hole, from 1.
+fn wrong_line(text: &str, hole: &str) -> u64 {
+    text.lines().position(|line| line.contains(hole)).map_or(0, |at| at as u64 + 1)
+}
+
 #[test]
 fn verdicts_of_the_programs_themselves() {
     let nginx = "error_log stderr;\npid nginx.pid;\nevents {}\nhttp { access_log off; upstream web { server 10.0.0.1:80 WEIGHT; server 10.0.0.2:80; } }\n";
@@ -50,6 +55,15 @@ fn verdicts_of_the_programs_themselves() {
         write(wrong);
         let (code, told) = check(dir.path(), &[file, "--validate"]);
         assert!(code == 2 && notices(&told).contains("refuses the config"), "{file}: {code} {}", notices(&told));
+        // Envoy and Caddy name no line of what they could read and do not like.
+        let placed = |notice: &&Value| notice["text"].as_str().is_some_and(|text| text.contains("refuses the config"));
+        let all = told["notices"].as_array().expect("notices");
+        let lines: Vec<_> = all.iter().filter(placed).map(|notice| notice["place"]["line"].as_u64().unwrap_or(0)).collect();
+        let line = wrong_line(text, hole);
+        match file {
+            "a.cfg" | "nginx.conf" => assert!(lines.contains(&line), "{file}: {lines:?} {}", notices(&told)),
+            _ => assert_eq!(lines, [0], "{file}"),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Running, free_port, get, get_soon, program};
 
 /// A model without what a file and a dump of it say differently: names of files, order, what was not looked at, and
 /// whether a default is spelled out.
-fn essence(mut model: Model) -> Model {
+pub fn essence(mut model: Model) -> Model {
     model.files.clear();
     model.version = None;
     model.notices.clear();
@@ -25,7 +25,7 @@ fn essence(mut model: Model) -> Model {
     model
 }
 
-fn errors(model: &Model) -> Vec<&str> {
+pub fn errors(model: &Model) -> Vec<&str> {
     model.notices.iter().filter(|notice| notice.gravity == Gravity::Error).map(|notice| notice.text.as_str()).collect()
 }
 
@@ -133,7 +133,7 @@ static_resources:
     load_assignment: { cluster_name: random, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9006 } } } } ] } ] }
 "#;
 
-fn start(folder: &std::path::Path, config: &str) -> Running {
+pub fn start(folder: &std::path::Path, config: &str) -> Running {
     let path = folder.join("envoy.yaml");
     std::fs::write(&path, config).expect("config");
     let child = Command::new(program("envoy"))

@@ -5,9 +5,11 @@
 mod caddy;
 mod commands;
 mod envoy;
+mod envoy_ways;
 mod haproxy;
 mod haproxy_configs;
 pub mod nginx;
+mod nginx_parts;
 mod rules;
 mod traefik;
 

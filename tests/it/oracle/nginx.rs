@@ -423,7 +423,7 @@ fn verdicts_are_those_of_nginx() {
 }
 
 /// The tree in crossplane's form.
-fn as_crossplane(directives: &[Directive]) -> Value {
+pub fn as_crossplane(directives: &[Directive]) -> Value {
     let one = |directive: &Directive| {
         let words: Vec<_> = directive.arguments.iter().map(|word| word.text.as_str()).collect();
         let mut value = serde_json::json!({ "directive": directive.name.text, "args": words });
@@ -449,7 +449,7 @@ fn cleaned(value: &mut Value) {
     }
 }
 
-fn crossplane_reads(folder: &Path, text: &str) -> Value {
+pub fn crossplane_reads(folder: &Path, text: &str) -> Value {
     let file = folder.join("crossplane.conf");
     std::fs::write(&file, text).expect("a config");
     let output =

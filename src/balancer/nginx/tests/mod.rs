@@ -42,11 +42,11 @@ fn words(text: &str) -> Vec<String> {
 
 #[test]
 fn words_are_read_as_nginx_reads_them() {
-    assert_eq!(words(r#"a "b c" 'd"e' f"g h\;i \"j\n\\k;"#), ["a", "b c", "d\"e", "f\"g", "h\\;i", "\"j\n\\k"]);
+    assert_eq!(words(r#"a "b c" 'd"e' f"g h\;i \"j\n\\k;"#), ["a", "b c", "d\"e", "f\"g", "h\\;i", "\"j\u{fffd}\\k"]);
     assert_eq!(words("a ${b}c${{d;"), ["a", "${b}c${{d"]);
     assert_eq!(words("a b#c # d\n e;"), ["a", "b#c", "e"]);
     assert_eq!(words("if ($a = \"b\") x;"), ["if", "($a", "=", "b", ")", "x"]);
-    assert_eq!(words("a \"multi\r\nline\\\" x\";\r\nb;"), ["a", "multi\r\nline\" x", "b"]);
+    assert_eq!(words("a \"multi\r\nline\\\" x\";\r\nb;"), ["a", "multi\u{fffd}\u{fffd}line\" x", "b"]);
     assert_eq!(words("a \"x\\\\\";"), ["a", "x\\"]);
 }
 
@@ -107,6 +107,26 @@ fn kinds_of_tokens() {
     let quoted = Kind::Word { quoted: true };
     let expected = [word, Kind::Space, Kind::Comment, Kind::Space, Kind::Open, word, Kind::Space, quoted, Kind::End, Kind::Close];
     assert_eq!(kinds, expected);
+}
+
+#[test]
+fn two_files_of_one_name_have_their_own_places() {
+    let dump = "# configuration file /a:\ninclude /b;\n# configuration file /b:\n\n# configuration file /b:\nnonsense on;\n";
+    let model = parse(&Source::split("x", dump), &mut NoFiles, None);
+    assert_eq!(model.files, ["/a", "/b", "/b"]);
+    let place = &model.notices.iter().find(|notice| notice.place.raw().contains("nonsense")).expect("it is told").place;
+    assert_eq!((place.file(), place.line(), place.column()), (2, 1, 1));
+}
+
+#[test]
+fn control_characters_do_not_get_into_names() {
+    let text =
+        "http { upstream a\0b { server \"c\nd:80\"; } server { server_name \u{1b}e; location / { proxy_pass http://a\0b; } } }";
+    let model = parse(&[Source::new("x", text)], &mut NoFiles, None);
+    let pool = &model.pools[0];
+    assert_eq!((pool.name.as_str(), pool.servers[0].name.as_str()), ("a\u{fffd}b", "c\u{fffd}d:80"));
+    assert_eq!(model.listeners[0].name, "\u{fffd}e on *:80");
+    assert_eq!(model.routes[0].target.pools(), ["a\u{fffd}b"]);
 }
 
 proptest! {

@@ -244,3 +244,153 @@ fn the_state_of_nginx_plus() {
     assert_eq!(told, expected);
     assert!(state::state("[]").is_err());
 }
+
+/// The whole of what a text gives, as `file.conf`.
+fn part(text: &str) -> Model {
+    parse(&[Source::new("conf.d/file.conf", text)], &mut NoFiles, None)
+}
+
+fn told(model: &Model) -> Vec<(&str, Option<&str>, String)> {
+    let target = |target: &Target| match target {
+        Target::Other { said } => format!("“{said}”"),
+        target => target.pools().join(","),
+    };
+    model.routes.iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), target(&r.target))).collect()
+}
+
+#[test]
+fn parts_below_a_server_give_routes_and_pools() {
+    let model =
+        part("location /a { proxy_pass http://10.0.0.1:81; proxy_read_timeout 5s; }\nlocation / { proxy_pass http://web; }");
+    assert_eq!(errors(&model), [""; 0]);
+    let all = [("file.conf", Some("location /a"), "10.0.0.1:81".to_owned()), ("file.conf", None, "web".to_owned())];
+    assert_eq!(told(&model), all);
+    assert_eq!(model.pool("10.0.0.1:81").and_then(|pool| pool.timeouts.server.as_ref()).map(|time| time.value), Some(5000));
+    let web = model.pool("web").expect("web");
+    assert_eq!((web.discovered, web.servers.len()), (true, 0), "the upstream is elsewhere");
+    assert_eq!((model.listeners.len(), model.listeners[0].binds.len(), model.listeners[0].place.line()), (1, 0, 1));
+    assert!(model.notices[0].text.contains("stands inside server"), "{:?}", model.notices);
+
+    let model = part("proxy_pass https://api.example;\nproxy_next_upstream error timeout http_503;");
+    assert_eq!((errors(&model), told(&model)), (Vec::new(), vec![("file.conf", None, "api.example".to_owned())]));
+    let api = model.pool("api.example").expect("api");
+    assert_eq!((api.retry.on.len(), api.servers[0].address.as_str()), (3, "api.example:443"));
+
+    let model = part("least_conn;\nserver 10.0.0.1 weight=3;\nserver 10.0.0.2 backup;");
+    let pool = model.pool("file.conf").expect("the file's own");
+    assert_eq!((errors(&model), pool.servers.len(), pool.algorithm.family), (Vec::new(), 2, Family::LeastConnections));
+    assert_eq!((pool.place.line(), pool.servers[0].place.line()), (1, 2));
+
+    let model = part("upstream db { server 10.0.0.1:5432; }\nserver { listen 5432; proxy_pass db; proxy_timeout 1h; }");
+    assert_eq!((errors(&model), told(&model)), (Vec::new(), vec![("*:5432", None, "db".to_owned())]));
+    assert_eq!(model.pool("db").map(|pool| pool.mode), Some(Mode::Tcp));
+    let model = part("listen 5432;\nproxy_pass db:5432;");
+    assert_eq!((errors(&model), told(&model)), (Vec::new(), vec![("*:5432", None, "db:5432".to_owned())]));
+
+    let mixed = part("upstream web { server 10.0.0.1; server 10.0.0.2; }\nlocation /x { proxy_pass http://web; }");
+    assert_eq!((errors(&mixed), told(&mixed)), (Vec::new(), vec![("file.conf", Some("location /x"), "web".to_owned())]));
+    assert_eq!(mixed.pool("web").map(|pool| pool.servers.len()), Some(2));
+}
+
+#[test]
+fn a_part_is_not_blamed_for_what_stands_around_it() {
+    let text = "limit_req zone=api burst=5; access_log /var/log/a.log main; proxy_cache pages; set $x $connection_upgrade;\n\
+                location / { proxy_pass http://web; }";
+    assert_eq!(errors(&part(text)), [""; 0]);
+    let whole = http(&format!("server {{ listen 80; {text} }}"));
+    assert_eq!(errors(&whole).len(), 4, "{:?}", errors(&whole));
+    assert!(!errors(&part("location / { proxy_pas http://web; }")).is_empty());
+    assert!(!errors(&part("server { listen 80; location / { weight 3; } }")).is_empty());
+}
+
+#[test]
+fn files_of_one_folder_are_one_config() {
+    let sources = |names: &[(&str, &str)]| names.iter().map(|(name, text)| Source::new(*name, *text)).collect::<Vec<_>>();
+    let parts = [
+        ("d/routes.conf", "location / { proxy_pass http://web; }"),
+        ("d/servers", "server 10.0.0.1;"),
+        ("d/site.conf", "server { listen 80; include routes.conf; }"),
+        ("d/web.conf", "upstream web { include servers; }"),
+    ];
+    let model = parse(&sources(&parts), &mut NoFiles, None);
+    assert_eq!((errors(&model), told(&model)), (Vec::new(), vec![("*:80", None, "web".to_owned())]));
+    assert_eq!(model.pool("web").map(|pool| (pool.discovered, pool.servers.len())), Some((false, 1)));
+    assert_eq!((model.pools.len(), model.files.len()), (1, 4));
+
+    // The main file need not come first, and what it does not include is read too.
+    let with_main = [parts[2], parts[3], ("d/nginx.conf", "events {}\nhttp {\n  include web.conf;\n}"), parts[0], parts[1]];
+    let model = parse(&sources(&with_main), &mut NoFiles, None);
+    assert_eq!((errors(&model), told(&model)), (Vec::new(), vec![("*:80", None, "web".to_owned())]));
+    let notes: Vec<_> = model.notices.iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(notes, ["nothing includes d/site.conf: it is read as if it stood inside http"]);
+}
+
+#[test]
+fn a_second_place_with_other_times_says_so_itself() {
+    let two = |second: &str| {
+        http(&format!(
+            "upstream a {{ server 10.0.0.1; server 10.0.0.2; }} server {{ location / {{ proxy_pass http://a; proxy_read_timeout 30s; }}\n\
+             location /slow {{ proxy_pass http://a; {second} }} }}"
+        ))
+    };
+    let own = |model: &Model| model.routes.iter().find(|route| route.condition.is_some()).and_then(|route| route.own.clone());
+    let same = two("proxy_read_timeout 30000ms; proxy_connect_timeout 60s; proxy_next_upstream timeout error;");
+    assert_eq!(own(&same), None, "spelled otherwise, and the same");
+    let slow = two("proxy_read_timeout 5m; proxy_next_upstream error timeout non_idempotent;");
+    let said = own(&slow).expect("its own");
+    assert_eq!(said.timeouts.server.as_ref().map(|time| (time.value, time.place.line())), Some((300_000, 2)));
+    assert_eq!((said.timeouts.connect.is_none(), said.retry.as_ref().map(|retry| retry.non_idempotent)), (true, Some(true)));
+    assert_eq!(slow.pool("a").and_then(|pool| pool.timeouts.server.as_ref()).map(|time| time.value), Some(30_000));
+    // Nothing written there means nginx's default, not what the other place says.
+    assert_eq!(own(&two("")).and_then(|own| own.timeouts.server.clone()).map(|time| time.value), Some(60_000));
+
+    let sentences =
+        |old: &Model, new: &Model| crate::balancer::diff::diff(old, new).into_iter().map(|c| c.sentence).collect::<Vec<_>>();
+    assert_eq!(
+        sentences(&slow, &two("proxy_read_timeout 10m; proxy_next_upstream error timeout non_idempotent;")),
+        ["listener *:80: server timeout of route “location /slow” 5 min → 10 min"]
+    );
+    assert_eq!(
+        sentences(&same, &two("proxy_read_timeout 5m;")),
+        ["listener *:80: server timeout of route “location /slow” the pool's → 5 min"]
+    );
+    let found = |model: &Model, rule: &str| {
+        let case = crate::balancer::audit::Case { model, has_state: false, before: None };
+        let all = crate::balancer::audit::audit(&case, &std::collections::BTreeMap::new());
+        all.into_iter().filter(|finding| finding.rule == rule).map(|finding| finding.message).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&slow, "LB021"), ["Pool a waits 5 min for a server (location /slow)."]);
+    assert_eq!((found(&slow, "LB028").len(), found(&same, "LB028").len()), (1, 0));
+}
+
+#[test]
+fn answers_of_a_server_and_checks_of_stream() {
+    let model = http(
+        "upstream a { server 10.0.0.1; } server { if ($host = x) { return 403; } rewrite ^/old/(.*) /new/$1 permanent; \
+         location / { proxy_pass http://a; } location /t { try_files $uri @b; } location /r { rewrite ^ /x last; } return 503; }",
+    );
+    assert_eq!(errors(&model), [""; 0]);
+    let said: Vec<_> =
+        told(&model).into_iter().map(|(_, condition, target)| (condition.unwrap_or("-").to_owned(), target)).collect();
+    let expected = [
+        ("if ($host = x)", "“return 403”"),
+        ("rewrite ^/old/(.*)", "“rewrite ^/old/(.*) /new/$1 permanent”"),
+        ("-", "“return 503”"),
+        ("location /t", "“try_files $uri @b”"),
+        ("location /r", "“rewrite ^ /x last”"),
+        ("-", "a"),
+    ];
+    assert_eq!(said, expected.map(|(condition, target)| (condition.to_owned(), target.to_owned())));
+
+    let stream = model_of_stream(
+        "upstream s { zone s 64k; server 10.0.0.1:53; server 10.0.0.2:53; } server { listen 53; proxy_pass s; \
+                                  health_check interval=3s fails=2 passes=4 match=dns; health_check_timeout 2s; }",
+    );
+    let check = stream.pool("s").and_then(|pool| pool.servers[0].check.clone()).expect("a check");
+    assert_eq!((check.kind, check.interval_ms, check.fall, check.rise), (CheckKind::Protocol, Some(3000), Some(2), Some(4)));
+    assert_eq!((check.timeout_ms, check.expects.as_deref()), (Some(2000), Some("dns")));
+}
+
+fn model_of_stream(text: &str) -> Model {
+    model(&format!("events {{}} stream {{ match dns {{ send x; expect ~ y; }} {text} }}"))
+}
