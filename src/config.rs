@@ -78,6 +78,9 @@ pub struct Config {
     /// Most connections at once
     #[arg(long, env = "AFTERLOAD_MAX_CONNECTIONS", default_value_t = 2000, value_name = "N")]
     pub max_connections: usize,
+    /// Whether this is `afterload demo`: pages say so, and its cookie is its own.
+    #[arg(skip)]
+    pub demo: bool,
 }
 
 impl Config {
@@ -92,6 +95,7 @@ impl Config {
             keep_deliveries_days: 30,
             reopen_minutes: 30,
             max_connections: 1,
+            demo: false,
         }
     }
 

@@ -24,13 +24,15 @@
 //! | `api` | JSON over HTTP | app, services, domain, balancer, metrics, signal, text |
 //! | `web` | pages over HTTP | app, services, domain, balancer, signal, text |
 //! | `server` | routes, listener, limits, shutdown | app, api, domain, metrics, services, web |
-//! | `cli` | one file a subcommand; puts the parts together | api, app, balancer, config, domain, jobs, record, server, services, store |
+//! | `demo` | the throw-away installation of `afterload demo`: its stories, its traffic, its balancers | app, balancer, config, domain, services, signal, store |
+//! | `cli` | one file a subcommand; puts the parts together | api, app, balancer, config, demo, domain, jobs, record, server, services, store |
 
 pub mod api;
 pub mod app;
 pub mod balancer;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod ingest;
 pub mod jobs;

@@ -123,7 +123,7 @@ fn outside_words_stay_in_their_room() {
     let rules: [(&str, &[&str]); 5] = [
         ("sqlx::", &["store"]),
         ("axum::", &["web", "api", "server"]),
-        ("tokio::", &["app", "services", "record", "jobs", "live", "server", "web", "api", "cli"]),
+        ("tokio::", &["app", "services", "record", "jobs", "live", "server", "web", "api", "demo", "cli"]),
         ("reqwest::", &["app", "record"]),
         ("askama::", &["web"]),
     ];

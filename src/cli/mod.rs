@@ -6,6 +6,7 @@ mod backup;
 mod balancer;
 mod check;
 mod configs;
+mod demo;
 mod diff;
 mod doctor;
 mod export;
@@ -65,6 +66,8 @@ enum ConfigCommand {
 enum AppCommand {
     /// Serve pages, API and hooks, and record (the default)
     Serve(Box<Config>),
+    /// Show everything on a made-up year of incidents, in a temporary folder that is removed at the end
+    Demo,
     /// Write an incident as Markdown: afterload export INC-42
     Export(export::Export),
     /// API tokens: create, list, revoke
@@ -164,6 +167,7 @@ async fn run(command: AppCommand) -> anyhow::Result<ExitCode> {
         // Its exit status is an answer.
         AppCommand::Doctor(command) => return doctor::run(command).await,
         AppCommand::Serve(config) => serve::run(*config).await,
+        AppCommand::Demo => demo::run().await,
         AppCommand::Export(command) => export::run(command).await,
         AppCommand::Token(command) => token::run(command).await,
         AppCommand::Integration(command) => integration::run(command).await,

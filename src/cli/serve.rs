@@ -15,7 +15,7 @@ use crate::store::{Store, db::Dialect};
 use crate::{jobs, server, services};
 
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    start_log();
+    start_log("info,sqlx=warn");
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; is another program using it? choose another address with --listen", config.listen)
     })?;
@@ -66,8 +66,8 @@ async fn announce(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start_log() {
-    let filter = EnvFilter::try_from_env("AFTERLOAD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+pub(super) fn start_log(usual: &str) {
+    let filter = EnvFilter::try_from_env("AFTERLOAD_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second start in one process (tests) keeps the first log.
     let _ = if std::env::var("AFTERLOAD_LOG_FORMAT").is_ok_and(|format| format == "json") {
@@ -86,7 +86,7 @@ pub(super) fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
     Ok(file)
 }
 
-async fn wait_for_signal() {
+pub(super) async fn wait_for_signal() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(_) => return std::future::pending().await,

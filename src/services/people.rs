@@ -22,6 +22,7 @@ const SESSION_DAYS: i64 = 7;
 const SESSION_IDLE_HOURS: i64 = 12;
 const SETUP_MINUTES: i64 = 60;
 const SETUP_CODE: &str = "setup_code";
+const LOGIN_CODE: &str = "login_code";
 
 fn pass_gate(app: &App, handle: &str, peer: Option<IpAddr>) -> Result<()> {
     if app.sign_in_gate().pass(handle, peer) { Ok(()) } else { Err(Error::Throttled { seconds: 6 }.into()) }
@@ -37,8 +38,7 @@ pub async fn new_setup_code(app: &App) -> Result<Option<String>> {
     }
     let code = secrets::generate(app, "");
     let until = (app.now() + Duration::minutes(SETUP_MINUTES)).timestamp();
-    let hash: String = secrets::hash(&code).iter().map(|byte| format!("{byte:02x}")).collect();
-    settings::set(&mut conn, SETUP_CODE, &format!("{until} {hash}")).await?;
+    settings::set(&mut conn, SETUP_CODE, &format!("{until} {}", hex_hash(&code))).await?;
     conn.commit().await?;
     Ok(Some(code))
 }
@@ -58,8 +58,7 @@ pub async fn claim_setup(app: &App, code: &str, new: NewPerson, user_agent: &str
     }
     let stored = settings::get(&mut unit.conn, SETUP_CODE).await?.unwrap_or_default();
     let (until, hash) = stored.split_once(' ').unwrap_or_default();
-    let given: String = secrets::hash(code.trim()).iter().map(|byte| format!("{byte:02x}")).collect();
-    if given != hash || until.parse::<i64>().unwrap_or(0) < unit.now.timestamp() {
+    if hex_hash(code) != hash || until.parse::<i64>().unwrap_or(0) < unit.now.timestamp() {
         let detail = "this setup link is not valid any more; restart the server, it prints a fresh one";
         return Err(Error::invalid("code", "invalid", detail).into());
     }
@@ -70,6 +69,42 @@ pub async fn claim_setup(app: &App, code: &str, new: NewPerson, user_agent: &str
     let secret = open_session(app, &mut unit, &person, user_agent).await?;
     unit.commit().await?;
     Ok((person, secret))
+}
+
+/// Makes a one-time code that signs this person in, for whoever holds the machine; the one before ends.
+pub async fn new_login_code(app: &App, person: PersonId) -> Result<String> {
+    let code = secrets::generate(app, "");
+    let until = (app.now() + Duration::minutes(SETUP_MINUTES)).timestamp();
+    let mut conn = app.store().begin().await?;
+    settings::set(&mut conn, LOGIN_CODE, &format!("{until} {} {person}", hex_hash(&code))).await?;
+    conn.commit().await?;
+    Ok(code)
+}
+
+/// Signs in with a one-time code. Of two at once exactly one wins.
+pub async fn claim_login(app: &App, code: &str, user_agent: &str) -> Result<(Person, String)> {
+    let mut unit = Unit::begin(app, &Actor::Console).await?;
+    let stored = settings::get(&mut unit.conn, LOGIN_CODE).await?.unwrap_or_default();
+    let mut parts = stored.split(' ');
+    let (until, hash, person) = (parts.next().unwrap_or_default(), parts.next(), parts.next().unwrap_or_default());
+    let live = hash == Some(hex_hash(code).as_str()) && until.parse::<i64>().unwrap_or(0) >= unit.now.timestamp();
+    let person = match person.parse() {
+        Ok(id) if live => people::find(&mut unit.conn, id).await?.filter(|person| person.disabled_at.is_none()),
+        _ => None,
+    };
+    let Some(person) = person else {
+        let detail = "this link was used or is too old; sign in with handle and password";
+        return Err(Error::invalid("code", "invalid", detail).into());
+    };
+    settings::remove(&mut unit.conn, LOGIN_CODE).await?;
+    unit.act_as(&person.actor());
+    let secret = open_session(app, &mut unit, &person, user_agent).await?;
+    unit.commit().await?;
+    Ok((person, secret))
+}
+
+fn hex_hash(code: &str) -> String {
+    secrets::hash(code.trim()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn insert(app: &App, unit: &mut Unit<'_>, new: &NewPerson, password_hash: &str) -> Result<Person> {

@@ -104,10 +104,18 @@ impl Store {
     /// Opens what `url` names (`postgres://…`, `sqlite:PATH`), or `afterload.db` in `data` when there is none,
     /// and brings the schema up to date. SQLite files that are there are copied first ([`Upgrade`]).
     pub async fn open(url: Option<&str>, data: &Path) -> Result<Self> {
-        let store = Self::connect(url, data).await?;
-        store.upgrade().await?;
-        search::fill(&store.main).await?;
-        Ok(store)
+        Self::connect(url, data).await?.ready().await
+    }
+
+    /// SQLite in `data` that waits for no disk: for data that is thrown away when the program ends.
+    pub async fn open_throw_away(data: &Path) -> Result<Self> {
+        Self::open_files(&data.join("afterload.db"), Durability::Off).await?.ready().await
+    }
+
+    async fn ready(self) -> Result<Self> {
+        self.upgrade().await?;
+        search::fill(&self.main).await?;
+        Ok(self)
     }
 
     /// As [`Self::open`], with the schema as it stands. SQLite files that are not there are made, and empty.
@@ -117,11 +125,11 @@ impl Store {
                 let main = Db::open_postgres(url).await?;
                 Ok(Self { samples: main.clone(), main, files: None })
             }
-            Location::Files(path) => Self::open_files(&path).await,
+            Location::Files(path) => Self::open_files(&path, Durability::Full).await,
         }
     }
 
-    async fn open_files(path: &Path) -> Result<Self> {
+    async fn open_files(path: &Path, durability: Durability) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
         }
@@ -129,8 +137,8 @@ impl Store {
         for file in [path, &samples_path] {
             make_file(file).map_err(|fault| Error::Unusable(format!("{} cannot be opened: {fault}", file.display())))?;
         }
-        let main = Db::open_sqlite(path, Durability::Full).await?;
-        let samples = Db::open_sqlite(&samples_path, Durability::Normal).await?;
+        let main = Db::open_sqlite(path, durability).await?;
+        let samples = Db::open_sqlite(&samples_path, durability.max(Durability::Normal)).await?;
         Ok(Self { main, samples, files: Some([path.to_owned(), samples_path]) })
     }
 

@@ -14,8 +14,12 @@ use crate::domain;
 use crate::domain::access::Actor;
 use crate::services;
 
-/// The name of the session cookie. Over HTTPS it is bound to the host by its prefix.
+/// The name of the session cookie. Over HTTPS it is bound to the host by its prefix. Browsers tell no ports apart: a demo
+/// beside a real server on the same address must not sign anybody out there.
 pub fn session_cookie(app: &App) -> &'static str {
+    if app.config().demo {
+        return "afterload_demo_session";
+    }
     if app.config().secure_cookies() { "__Host-afterload_session" } else { "afterload_session" }
 }
 

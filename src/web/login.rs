@@ -33,11 +33,23 @@ struct Login {
 struct Asked {
     #[serde(default)]
     next: String,
+    /// Of a one-time link.
+    #[serde(default)]
+    code: String,
 }
 
-async fn show(State(app): State<App>, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
+async fn show(State(app): State<App>, shell: Shell, headers: HeaderMap, Query(asked): Query<Asked>) -> Result<Response> {
     if shell.actor().is_some() {
         return Ok(see(own_path(&asked.next).unwrap_or("/")));
+    }
+    if !asked.code.is_empty() {
+        return match services::people::claim_login(&app, &asked.code, user_agent(&headers)).await {
+            Ok((_, secret)) => Ok(with_session(&app, &secret, see("/"))),
+            Err(error) => {
+                let sent = Sent::default().refuse(error)?;
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(Login { shell, sent, newborn: false })).into_response())
+            }
+        };
     }
     let newborn = services::people::setup_open(&app).await?;
     let sent = Sent::default().with("next", asked.next);

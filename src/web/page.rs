@@ -33,6 +33,7 @@ struct Inner {
     here: String,
     request_id: String,
     fragment: bool,
+    demo: bool,
 }
 
 impl Shell {
@@ -86,6 +87,11 @@ impl Shell {
         self.0.fragment
     }
 
+    /// Whether everything here is made up and gone when the program ends.
+    pub fn is_demo(&self) -> bool {
+        self.0.demo
+    }
+
     /// The address of an embedded file.
     pub fn asset(&self, name: &str) -> String {
         assets::url(name)
@@ -135,7 +141,7 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
         Ok(actor) => (actor, None),
         Err(failure) => (None, Some(failure)),
     };
-    let shell = Shell(Arc::new(Inner { actor, theme, zone, here, request_id, fragment }));
+    let shell = Shell(Arc::new(Inner { actor, theme, zone, here, request_id, fragment, demo: app.config().demo }));
     request.extensions_mut().insert(shell.clone());
     let mut response = match failure {
         Some(failure) => failure.into_response(),

@@ -4,6 +4,7 @@ mod api;
 mod away;
 mod canary;
 mod check;
+mod demo;
 mod fuzz;
 mod hooks;
 mod incidents;

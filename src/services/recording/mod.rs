@@ -30,8 +30,8 @@ use taking::{Captured, Compared, compare, take};
 pub(super) use taking::{Moment, changes, unpack};
 pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use upkeep::freeze_soon;
-pub use upkeep::{expire, freeze, freeze_all, pack_frames};
-pub use window::{BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
+pub use upkeep::{expire, freeze, freeze_all, keep_series, pack_frames};
+pub use window::{AFTER_MINUTES, BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
 pub(super) use window::{link_window, series};
 
 /// Largest config text that is kept, in bytes.

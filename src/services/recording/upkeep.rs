@@ -101,6 +101,17 @@ pub async fn pack_frames(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// Keeps what was measured before now, in one transaction: into the rolling store, from which incidents freeze it.
+pub async fn keep_series(app: &App, balancer: BalancerId, series: Vec<Series>) -> Result<()> {
+    let mut conn = app.store().samples().begin().await?;
+    for Series { key, points } in series.into_iter().filter(|series| !series.points.is_empty()) {
+        let chunk = chunk::encode(&points);
+        let row = samples::ChunkRow { key, from: chunk.from, to: chunk.to, bytes: chunk.bytes };
+        samples::insert_chunk(&mut conn, balancer, &row).await?;
+    }
+    Ok(conn.commit().await?)
+}
+
 /// Drops what is older than the settings allow.
 pub async fn expire(app: &App) -> Result<()> {
     let now = app.now();

@@ -11,11 +11,13 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
 use super::{Db, Dialect, Error, Result};
 
 /// How hard a commit tries. Incident data is always `Full`: a 2xx means on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     Full,
     /// For samples: a power cut may cost the last seconds, never consistency.
     Normal,
+    /// For what is thrown away: a power cut may cost all of it.
+    Off,
 }
 
 #[derive(rust_embed::RustEmbed)]
@@ -38,6 +40,7 @@ impl Db {
             .synchronous(match durability {
                 Durability::Full => SqliteSynchronous::Full,
                 Durability::Normal => SqliteSynchronous::Normal,
+                Durability::Off => SqliteSynchronous::Off,
             })
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
