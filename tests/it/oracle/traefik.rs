@@ -104,8 +104,11 @@ fn files_say_what_the_running_traefik_says() {
     let _running = Running(command.spawn().expect("traefik"));
     let mut raw = get_soon(api, "/api/rawdata");
     for _ in 0..100 {
-        // Each check of a server has been tried once when it is down.
-        if raw.contains("more@file") && raw.contains("wrr@file") && raw.contains("DOWN") {
+        // Each check of a server has been tried once when this one is down.
+        let down = traefik::state(&raw).is_ok_and(|state| {
+            state.pool("wrr").and_then(|pool| pool.servers.first()).is_some_and(|server| server.health == Some(Health::Down))
+        });
+        if raw.contains("more@file") && raw.contains("wrr@file") && down {
             break;
         }
         std::thread::sleep(Duration::from_millis(100));
