@@ -4,6 +4,7 @@
 //! that they are working on is theirs to take back, and each change of it is in the log of changes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -77,6 +78,9 @@ async fn line_of(unit: &mut Unit<'_>, incident: IncidentId, handle: &str) -> Res
     Ok(lines.into_iter().find(|line| line.handle == handle))
 }
 
+/// How long a page waits until it is written down that it is open.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// One open page in the room of an incident. Dropping it gives the seat up.
 pub struct Seat {
     app: App,
@@ -89,22 +93,31 @@ impl Seat {
         Self { app: app.clone(), id: app.uuid(), taken: false }
     }
 
-    /// Shows the actor as here until [`HERE_FOR`] is over.
+    /// Shows the actor as here until [`HERE_FOR`] is over. Returns after [`PATIENCE`] at the latest: where one connection
+    /// writes for all, the row may come later, and no page waits for it.
     ///
     /// # Errors
     /// Not found once they do not see the incident any more.
     pub async fn keep(&mut self, actor: &Actor, incident: IncidentId) -> Result<()> {
-        let now = self.app.now();
-        let mut conn = self.app.store().begin().await?;
-        load_live(&mut conn, actor, IncidentRef::Id(incident), Permission::ReadIncidents).await?;
-        if !self.taken {
-            presence::clear_seats(&mut conn, now).await?;
+        let first = !std::mem::replace(&mut self.taken, true);
+        let writing = tokio::spawn(sit(self.app.clone(), self.id, actor.clone(), incident, first));
+        match tokio::time::timeout(PATIENCE, writing).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(broken)) => Err(anyhow::Error::new(broken).into()),
+            Err(_) => Ok(()),
         }
-        presence::sit(&mut conn, self.id, incident, &actor.owner(), now + HERE_FOR, now + LINE_FOR).await?;
-        conn.commit().await?;
-        self.taken = true;
-        Ok(())
     }
+}
+
+async fn sit(app: App, seat: Uuid, actor: Actor, incident: IncidentId, first: bool) -> Result<()> {
+    let mut conn = app.store().begin().await?;
+    load_live(&mut conn, &actor, IncidentRef::Id(incident), Permission::ReadIncidents).await?;
+    let now = app.now();
+    if first {
+        presence::clear_seats(&mut conn, now).await?;
+    }
+    presence::sit(&mut conn, seat, incident, &actor.owner(), now + HERE_FOR, now + LINE_FOR).await?;
+    Ok(conn.commit().await?)
 }
 
 impl Drop for Seat {

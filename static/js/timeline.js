@@ -4,6 +4,8 @@ import { $, all, ask, busy, morph, say } from "./dom.js";
 import { days, write } from "./time.js";
 
 let room, waiting = [], read, newest, mayRead;
+// Until when what comes is what was missed: the tab was hidden, or the server away.
+let missedUntil = 0;
 // Entries that were told of and are still on their way, with the events that added them.
 const coming = new Map();
 
@@ -55,9 +57,10 @@ export function place(fresh, own = false) {
       return newer();
     }
     // What comes in under somebody's eyes is not new to them.
-    if (others && !document.hidden) delete fresh.dataset.unread;
+    const missed = document.hidden || Date.now() < missedUntil;
+    if (others && !missed) delete fresh.dataset.unread;
     add(fresh);
-    fresh.scrollIntoView({ block: "nearest", behavior: "instant" });
+    if (own || !missed) fresh.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
   reading();
 }
@@ -200,8 +203,12 @@ export function timeline(within) {
     if (waiting.length && atEnd()) showWaiting();
     reading();
   }, { passive: true });
-  document.addEventListener("visibilitychange", reading);
-  addEventListener("afterload:online", reading);
+  const back = () => {
+    missedUntil = Date.now() + 3000;
+    reading();
+  };
+  document.addEventListener("visibilitychange", back);
+  addEventListener("afterload:online", back);
   $("#newer")?.addEventListener("click", () => {
     const first = waiting.reduce((a, b) => (below(a, b) ? b : a)).id;
     showWaiting();

@@ -211,10 +211,11 @@ test('several people in a room', async (t) => {
     await mk.keyboard.press('t');
     await until('the time to have the focus', async () => (await active()) === 'occurred_at');
     await mk.getByRole('link', { name: 'Cancel' }).click();
-    await entry(mk, 'The cache is cold').focus();
+    await until('the entry to have the focus again', async () => /^entry-/.test(await active()));
     await mk.keyboard.press('m');
     await mk.getByLabel('Why it looked right').waitFor();
     await mk.getByRole('link', { name: 'Cancel' }).click();
+    await until('the entry to have the focus again', async () => /^entry-/.test(await active()));
     await mk.keyboard.press('!');
     assert.equal(await active(), 'severity');
     await isSound(mk, { shift: false });
