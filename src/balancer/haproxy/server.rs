@@ -355,13 +355,14 @@ impl Reader<'_> {
             let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
             let base = given.check.check();
             server.check =
-                Some(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base });
+                Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));
         } else if let Some(agent) = draft.agent.filter(|agent| agent.kind == CheckKind::Agent) {
-            server.check = Some(*agent);
+            server.check = Some(agent);
         }
         if let Some(place) = draft.observe {
             // 10 failures unless it says otherwise (src/server.c).
-            server.passive = Some(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() });
+            server.passive =
+                Some(Box::new(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() }));
         }
         server.resolution = match (draft.named, &draft.resolvers) {
             (false, _) => Resolution::Literal,

@@ -132,6 +132,17 @@ impl Notices {
         }
     }
 
+    /// Whether all that `more` tells can be listed as well, as if it had been told here.
+    pub fn have_room(&self, more: &Self) -> bool {
+        self.notes + more.notes < MAX_NOTES && self.faults + more.faults < MAX_FAULTS
+    }
+
+    pub fn extend(&mut self, more: Self) {
+        self.list.extend(more.list);
+        self.notes += more.notes;
+        self.faults += more.faults;
+    }
+
     fn push(&mut self, gravity: Gravity, place: Place, text: String) {
         self.list.push(Notice { gravity, text: printable(&text), place });
     }
