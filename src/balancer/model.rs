@@ -558,13 +558,15 @@ impl Model {
 
 impl Target {
     /// Names of the pools that it can be.
-    pub fn pools(&self) -> Vec<&str> {
-        match self {
-            Self::Pool { name } => vec![name],
-            Self::Weighted { pools } => pools.iter().map(|share| share.pool.as_str()).collect(),
-            Self::Dynamic { candidates, .. } => candidates.iter().map(String::as_str).collect(),
-            Self::Other { .. } => Vec::new(),
-        }
+    pub fn pools(&self) -> impl Iterator<Item = &str> + Clone {
+        let (one, shares, candidates): (_, &[Share], &[String]) = match self {
+            Self::Pool { name } => (Some(name), &[], &[]),
+            Self::Weighted { pools } => (None, pools, &[]),
+            Self::Dynamic { candidates, .. } => (None, &[], candidates),
+            Self::Other { .. } => (None, &[], &[]),
+        };
+        let shared = shares.iter().map(|share| share.pool.as_str());
+        one.into_iter().map(String::as_str).chain(shared).chain(candidates.iter().map(String::as_str))
     }
 }
 

@@ -138,13 +138,12 @@ impl Reader<'_> {
         if let Some(text) = address::port_fault(&found, false).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
-        server.port =
-            found.socket || words.variable(at) || super::units::leading(&found.port) > 0 && !found.port.starts_with('+');
+        server.port = found.socket || words.variable(at) || super::units::leading(found.port) > 0 && !found.port.starts_with('+');
         if let Some(text) = address::fault(words.get(at), &found).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
         server.named = found.is_name() && !words.variable(at);
-        server.server.address = crate::balancer::printable(&found.shown());
+        server.server.address = crate::balancer::printable(found.shown());
     }
 
     /// Reads the parameters from word `at` on.

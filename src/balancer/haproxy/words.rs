@@ -44,8 +44,14 @@ impl<'a> Words<'a> {
 
     pub fn join(&self, range: Range<usize>) -> String {
         let tokens = self.tokens.get(range.start..range.end.min(self.len())).unwrap_or_default();
-        let words: Vec<&str> = tokens.iter().map(|token| &*token.text).collect();
-        printable(&words.join(" "))
+        let mut joined = String::with_capacity(tokens.iter().map(|token| token.text.len() + 1).sum());
+        for (number, token) in tokens.iter().enumerate() {
+            if number > 0 {
+                joined.push(' ');
+            }
+            joined.push_str(&token.text);
+        }
+        printable(joined)
     }
 
     pub fn rest(&self, from: usize) -> String {
