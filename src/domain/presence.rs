@@ -45,7 +45,11 @@ impl WorkingOn {
         let text = errors.line("text", &self.text);
         let length = text.chars().count();
         if length > LINE_MAX {
-            errors.push("text", "too_long", format!("{length} characters; {LINE_MAX} fit beside a name, the rest is a timeline entry"));
+            errors.push(
+                "text",
+                "too_long",
+                format!("{length} characters; {LINE_MAX} fit beside a name, the rest is a timeline entry"),
+            );
         }
         errors.into_result()?;
         Ok(Self { text })

@@ -1,9 +1,9 @@
 //! How far somebody has read an incident: where they go on. Kept on the server, so that it is the same in every tab and
 //! on every machine; nobody else is told, and the log of changes holds nothing of it.
 
+use super::Result;
 use super::lookup::load_live;
 use super::timeline::LIST_MAX;
-use super::Result;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::id::{IncidentId, IncidentRef};

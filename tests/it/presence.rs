@@ -31,7 +31,8 @@ async fn somebody(world: &World, handle: &str, role: Role) -> (Browser, Client) 
 async fn who(client: &Client) -> Vec<String> {
     let list = client.get(PRESENCE).await.is(200);
     let list = list["items"].as_array().expect("a list").clone();
-    let said = |one: &Value| format!("{}{}", one["handle"].as_str().expect("a handle"), if one["here"] == true { "" } else { "!" });
+    let said =
+        |one: &Value| format!("{}{}", one["handle"].as_str().expect("a handle"), if one["here"] == true { "" } else { "!" });
     list.iter().map(said).collect()
 }
 
@@ -252,12 +253,14 @@ fn sign_in(address: &str, handle: &str) -> String {
     );
     let mut answer = String::new();
     ask(address, &request).read_to_string(&mut answer).expect("an answer");
-    let cookie = answer.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie:").then(|| line[11..].trim().to_owned()));
+    let cookie =
+        answer.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie:").then(|| line[11..].trim().to_owned()));
     cookie.unwrap_or_else(|| panic!("no cookie: {answer}")).split(';').next().unwrap_or_default().to_owned()
 }
 
 fn shown(address: &str, token: &str) -> String {
-    let request = format!("GET {PRESENCE} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {PRESENCE} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
     ask(address, &request).read_to_string(&mut answer).expect("an answer");
     answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned()

@@ -47,7 +47,14 @@ impl People {
         let own = own.unwrap_or(Presence { handle: me, here: true, working_on: None, working_since: None });
         let line = own.working_on.clone().zip(own.working_since);
         people.insert(0, Presence { here: true, ..own });
-        Ok(Self { shell: shell.clone(), reference: incident.reference.to_string(), people, own: line, now: app.now(), refused: None })
+        Ok(Self {
+            shell: shell.clone(),
+            reference: incident.reference.to_string(),
+            people,
+            own: line,
+            now: app.now(),
+            refused: None,
+        })
     }
 
     fn is_me(&self, index: &usize) -> bool {
