@@ -1,6 +1,5 @@
 //! `/incidents/{ref}/presence`, `…/working-on` and `…/reading`: the people of a room.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -9,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Result;
-use super::extract::{Body, Caller, List, Path};
+use super::extract::{Body, Caller, Json, List, Path};
 use crate::app::App;
 use crate::domain::id::IncidentRef;
 use crate::domain::presence::{Presence, WorkingOn};
