@@ -1,12 +1,8 @@
 // What a person does on the pages, by the words that stand there.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { PASSWORD, screenshots, until } from './world.mjs';
-
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 export async function signIn(page, handle, password = PASSWORD) {
   await page.goto('/login');
@@ -80,13 +76,3 @@ export const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mPgzj5NEmIY1TCqYfhqAADnxkEQWCBeIQAAAABJRU5ErkJggg==',
   'base64',
 );
-
-/** What axe finds. The order of headings within what people write in Markdown is theirs. */
-export async function findings(page) {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
-  const { violations } = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, rules: { 'heading-order': { enabled: false } } }), TAGS);
-  return violations.map(({ id, help, nodes }) => {
-    const where = nodes.slice(0, 4).map((node) => `    ${node.html.slice(0, 160)}\n      ${node.failureSummary?.replace(/\s+/g, ' ').slice(0, 260)}`);
-    return `${id} (${help}), ${nodes.length} times:\n${where.join('\n')}`;
-  });
-}

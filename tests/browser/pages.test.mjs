@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
-import { PNG, findings, isSound, picture, signIn } from './actions.mjs';
+import { PNG, isSound, picture, signIn } from './actions.mjs';
+import { findings, wide } from './looks.mjs';
 import { Rest } from './rest.mjs';
 import { PASSWORD, World, until } from './world.mjs';
 
@@ -88,15 +89,6 @@ async function fill(world, api) {
     },
   };
 }
-
-/** What is wider than the window, innermost first; nothing when the page does not scroll sideways. */
-const wide = (page) =>
-  page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    const over = [...document.body.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > width + 1);
-    return over.slice(-4).map((one) => one.outerHTML.slice(0, 140));
-  });
 
 test('every page', async (t) => {
   const world = await World.make();
