@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::error::Result;
 use super::extract::{Path, Query, Session, cookie, session_cookie};
 use crate::app::App;
+use crate::domain::Error;
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
 use crate::domain::id::{IncidentId, IncidentRef};
@@ -61,6 +62,7 @@ struct Follower {
     seq: i64,
     waiting: std::vec::IntoIter<Event>,
     bus: tokio::sync::watch::Receiver<i64>,
+    _slot: tokio::sync::OwnedSemaphorePermit,
 }
 
 async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &HeaderMap, asked: &Asked) -> Result<Response> {
@@ -69,9 +71,10 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
         Some(seq) => seq,
         None => services::events::latest(&app).await?,
     };
+    let slot = app.stream_slot().ok_or_else(|| Error::Unavailable("too many pages are open and live; this one is not".into()))?;
     let bus = app.bus().subscribe();
     let secret = cookie(headers, session_cookie(&app)).unwrap_or_default().to_owned();
-    let follower = Follower { app, secret, actor, incident, seq, waiting: Vec::new().into_iter(), bus };
+    let follower = Follower { app, secret, actor, incident, seq, waiting: Vec::new().into_iter(), bus, _slot: slot };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
