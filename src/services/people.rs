@@ -30,7 +30,7 @@ fn pass_gate(app: &App, handle: &str, peer: Option<IpAddr>) -> Result<()> {
 
 /// Makes a fresh one-time setup code while nobody has an account; `None` once somebody has.
 pub async fn new_setup_code(app: &App) -> Result<Option<String>> {
-    let mut conn = app.store().begin().await?;
+    let mut conn = app.store().begin_urgent().await?;
     if people::count(&mut conn).await? > 0 {
         settings::remove(&mut conn, SETUP_CODE).await?;
         conn.commit().await?;

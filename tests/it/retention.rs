@@ -170,7 +170,6 @@ on_both!(a_legal_hold_keeps_everything_of_its_incident, world => {
     balancers::delete(app, &admin(), edge.id).await.expect("a balancer is not of the incident");
 
     world.clock.advance_seconds(500 * DAY);
-    world.incident("Later").await;
     retention::expire(app).await.expect("clean-up");
     assert_eq!(deliveries(world).await, 1, "only the held one's");
     assert_eq!(snapshots::of_incident(app, &admin(), which).await.expect("snapshots").len(), 1);
