@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -37,6 +37,8 @@ struct Inner {
     http: reqwest::Client,
     shutdown: CancellationToken,
     hash_slots: tokio::sync::Semaphore,
+    hash_line: tokio::sync::Semaphore,
+    streams: Arc<tokio::sync::Semaphore>,
     sign_in_gate: SignInGate,
     redaction_key: RedactionKey,
 }
@@ -44,6 +46,16 @@ struct Inner {
 /// The address of who asks, found in a request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// The network of one client: a provider lets it choose among all the addresses of a /64.
+    pub fn network(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        }
+    }
+}
 
 /// The machine's own clock.
 pub struct SystemClock;
@@ -94,6 +106,7 @@ impl App {
     fn with(config: Config, store: Store, clock: Box<dyn Clock>, ids: Box<dyn IdSource>, redaction_key: RedactionKey) -> Self {
         // A second call in the same process finds the provider in place, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let streams = config.max_connections.div_ceil(2).max(STREAMS_LEAST);
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -113,7 +126,9 @@ impl App {
             away_since: AtomicI64::new(0),
             http,
             shutdown: CancellationToken::new(),
-            hash_slots: tokio::sync::Semaphore::new(2),
+            hash_slots: tokio::sync::Semaphore::new(HASHES),
+            hash_line: tokio::sync::Semaphore::new(HASHES + HASHES_WAITING),
+            streams: Arc::new(tokio::sync::Semaphore::new(streams)),
             sign_in_gate: SignInGate::default(),
             redaction_key,
         }))
@@ -182,6 +197,16 @@ impl App {
         &self.0.hash_slots
     }
 
+    /// A place in front of them; none when so many wait that the last would give up.
+    pub fn hash_line(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.0.hash_line.try_acquire().ok()
+    }
+
+    /// A place for one endless answer, held as long as it lasts; none when half of all connections are such.
+    pub fn stream_slot(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        self.0.streams.clone().try_acquire_owned().ok()
+    }
+
     pub fn sign_in_gate(&self) -> &SignInGate {
         &self.0.sign_in_gate
     }
@@ -200,21 +225,36 @@ fn key_bytes(hex: &str) -> [u8; 32] {
     bytes
 }
 
-/// Slows guessing: tries per account and address, ten a minute.
-pub struct SignInGate(DefaultKeyedRateLimiter<(String, Option<IpAddr>)>);
+/// Password hashes at once, 19 MiB each, and those that may wait for their turn.
+const HASHES: usize = 2;
+const HASHES_WAITING: usize = 32;
+/// Endless answers at once, also where few connections are allowed.
+const STREAMS_LEAST: usize = 64;
+
+/// Slows guessing: ten tries a minute per account and address, sixty per address.
+pub struct SignInGate {
+    by_account: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
+    by_address: DefaultKeyedRateLimiter<IpAddr>,
+}
 
 impl Default for SignInGate {
     fn default() -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(10).expect("ten is not zero"))))
+        let a_minute = |tries| Quota::per_minute(NonZeroU32::new(tries).expect("both numbers are constants above zero"));
+        Self { by_account: RateLimiter::keyed(a_minute(10)), by_address: RateLimiter::keyed(a_minute(60)) }
     }
 }
 
 impl SignInGate {
     /// Whether another try may be made now.
     pub fn pass(&self, handle: &str, peer: Option<IpAddr>) -> bool {
-        if self.0.len() > 10_000 {
-            self.0.retain_recent();
+        if self.by_account.len() > 10_000 {
+            self.by_account.retain_recent();
         }
-        self.0.check_key(&(handle.to_owned(), peer)).is_ok()
+        if self.by_address.len() > 10_000 {
+            self.by_address.retain_recent();
+        }
+        let network = peer.map(|address| Peer(address).network());
+        network.is_none_or(|network| self.by_address.check_key(&network).is_ok())
+            && self.by_account.check_key(&(handle.to_owned(), network)).is_ok()
     }
 }

@@ -1,10 +1,11 @@
 //! The settings of the server: one struct; every flag has an environment name.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ipnet::IpNet;
 
 /// Where the data is; shared by the server and the administration commands.
 #[derive(Clone, Args)]
@@ -53,6 +54,18 @@ impl fmt::Debug for DataConfig {
     }
 }
 
+/// As many as a clock can count back.
+fn days() -> clap::builder::RangedI64ValueParser {
+    clap::value_parser!(i64).range(0..=36_500)
+}
+
+/// One address, or all that begin alike.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    text.parse().ok().or_else(one).ok_or_else(|| "write an address (192.0.2.7) or a network (192.0.2.0/24)".to_owned())
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     #[command(flatten)]
@@ -67,17 +80,32 @@ pub struct Config {
     #[arg(long, env = "AFTERLOAD_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
     /// Days for which recorded samples outside incidents are kept
-    #[arg(long, env = "AFTERLOAD_KEEP_SAMPLES_DAYS", default_value_t = 14, value_name = "DAYS")]
+    #[arg(long, env = "AFTERLOAD_KEEP_SAMPLES_DAYS", default_value_t = 14, value_name = "DAYS", value_parser = days())]
     pub keep_samples_days: i64,
     /// Days for which the raw bodies of alert deliveries are kept
-    #[arg(long, env = "AFTERLOAD_KEEP_DELIVERIES_DAYS", default_value_t = 30, value_name = "DAYS")]
+    #[arg(long, env = "AFTERLOAD_KEEP_DELIVERIES_DAYS", default_value_t = 30, value_name = "DAYS", value_parser = days())]
     pub keep_deliveries_days: i64,
+    /// Days for which deleted incidents and entries can be brought back; then they are erased. 0 for ever
+    #[arg(long, env = "AFTERLOAD_KEEP_DELETED_DAYS", default_value_t = 30, value_name = "DAYS", value_parser = days())]
+    pub keep_deleted_days: i64,
+    /// Days for which the log of changes is kept; 0 for ever
+    #[arg(long, env = "AFTERLOAD_KEEP_EVENTS_DAYS", default_value_t = 400, value_name = "DAYS", value_parser = days())]
+    pub keep_events_days: i64,
     /// Minutes within which a returning alert re-opens the incident that it came from
     #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES")]
     pub reopen_minutes: i64,
     /// Most connections at once
     #[arg(long, env = "AFTERLOAD_MAX_CONNECTIONS", default_value_t = 2000, value_name = "N")]
     pub max_connections: usize,
+    /// MiB of disk that are held back beside the SQLite files, so that people can go on when the disk is full; 0 for none
+    #[arg(long, env = "AFTERLOAD_RESERVE_MIB", default_value_t = 16, value_name = "MIB", value_parser = clap::value_parser!(u64).range(0..=65_536))]
+    pub reserve_mib: u64,
+    /// Requests a minute for each API token, and for each address that brings none; 0 for any number. Hooks do not count
+    #[arg(long, env = "AFTERLOAD_API_PER_MINUTE", default_value_t = 600, value_name = "N")]
+    pub api_per_minute: u32,
+    /// Proxies whose X-Forwarded-For is believed: addresses or networks such as 10.0.0.0/8, with commas between
+    #[arg(long, env = "AFTERLOAD_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether this is `afterload demo`: pages say so, and its cookie is its own.
     #[arg(skip)]
     pub demo: bool,
@@ -93,8 +121,13 @@ impl Config {
             metrics_listen: None,
             keep_samples_days: 14,
             keep_deliveries_days: 30,
+            keep_deleted_days: 30,
+            keep_events_days: 400,
             reopen_minutes: 30,
             max_connections: 1,
+            reserve_mib: 0,
+            api_per_minute: 0,
+            trusted_proxies: Vec::new(),
             demo: false,
         }
     }

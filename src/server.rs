@@ -1,37 +1,27 @@
-//! The HTTP server: routes put together, the listener with its limits, and an orderly end.
+//! The HTTP server: routes put together, and what every request passes through. The listener is in [`listener`].
 
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+mod client;
+mod listener;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, Predicate, predicate::DefaultPredicate, predicate::NotForContentType};
 use tower_http::csrf::CsrfLayer;
 use uuid::Uuid;
 
 use crate::app::{App, Peer};
+use crate::domain;
 use crate::domain::access::Actor;
 use crate::metrics;
 use crate::services::hooks::Intake;
 use crate::{api, services, web};
 
-/// A client has this long for its request head; half-sent ones are cut.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is in flight at shutdown has this long.
-const DRAIN: Duration = Duration::from_secs(10);
+pub use listener::serve;
 
 /// Name of the header that carries the request id, on every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,7 +37,7 @@ pub fn router(app: &App) -> Router {
         .merge(pages)
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .merge(api::routes(intake))
+        .merge(api::routes(app, intake))
         .layer(CompressionLayer::new().compress_when(compress))
         .layer(middleware::from_fn(headers))
         .layer(CatchPanicLayer::custom(on_panic))
@@ -61,7 +51,11 @@ async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response
         Ok(()) => "ready\n".into_response(),
         Err(fault) => {
             tracing::warn!(%fault, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "the database cannot be written\n").into_response()
+            let why = match fault {
+                services::Error::Domain(domain::Error::Full) => "the disk is full\n",
+                _ => "the database cannot be written\n",
+            };
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], why).into_response()
         }
     }
 }
@@ -87,6 +81,10 @@ async fn identify(axum::extract::State(app): axum::extract::State<App>, mut requ
     // Error pages show the same id; what a client sent under this name is replaced.
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         request.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(Peer(peer)) = request.extensions().get().copied() {
+        let asks = client::address(peer, request.headers(), &app.config().trusted_proxies);
+        request.extensions_mut().insert(Peer(asks));
     }
     let method = request.method().clone();
     // Keys of hooks and codes of setup links are secrets: only the first part of the path is logged.
@@ -134,57 +132,4 @@ fn on_panic(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!(cause = text.unwrap_or("unknown"), "a handler panicked");
     let body = "Something broke on our side. Nothing that was saved before is lost. The server's log has the details.";
     (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
-}
-
-/// Serves until the app's shutdown, then lets what is in flight finish.
-///
-/// # Errors
-/// When the listener breaks for good.
-pub async fn serve(app: App, listener: TcpListener, router: Router) -> io::Result<()> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30))).max_concurrent_streams(256);
-    let builder = Arc::new(builder);
-    let connections = Arc::new(Semaphore::new(app.config().max_connections));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let permit = tokio::select! {
-            permit = connections.clone().acquire_owned() => permit.map_err(io::Error::other)?,
-            () = app.shutdown().cancelled() => break,
-        };
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(fault) => {
-                    // Out of file handles, or a peer that left: neither ends the server.
-                    tracing::warn!(%fault, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = app.shutdown().cancelled() => break,
-        };
-        // Small answers should not wait for more to send.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer.ip()));
-            router.clone().oneshot(request)
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(fault) = connection.await {
-                tracing::debug!(%fault, "a connection ended early");
-            }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests did not finish in time"),
-    }
-    Ok(())
 }

@@ -20,7 +20,8 @@ use crate::domain::error::FieldError;
             Times out are RFC 3339 in UTC; any offset is taken in, times without one are refused. Lists are \
             `{items, next_cursor}` with a `Link` to the next page. Failing answers are problem documents (RFC 9457). \
             A change names the version that it is meant for: `If-Match` takes the `ETag` of what was read; PATCH bodies \
-            are merge patches (RFC 7396)."
+            are merge patches (RFC 7396). Requests are counted for each token; `RateLimit-Policy` and `RateLimit` say how \
+            many are left, and 429 with `Retry-After` that there are none (hooks are not counted)."
     ),
     components(schemas(Problem, FieldError)),
     security(("token" = [])),
@@ -76,7 +77,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             }
             operation.operation_id = Some(id);
             name_parameters(path, operation);
-            add_problems(path, operation);
+            add_problems(method, path, operation);
         }
     }
     document
@@ -131,7 +132,7 @@ fn name_parameters(path: &str, operation: &mut Operation) {
     }
 }
 
-fn add_problems(path: &str, operation: &mut Operation) {
+fn add_problems(method: &str, path: &str, operation: &mut Operation) {
     let parameters: Vec<&Parameter> = operation
         .parameters
         .iter()
@@ -146,7 +147,10 @@ fn add_problems(path: &str, operation: &mut Operation) {
     let hook = path.starts_with("/hooks");
     let mut statuses = vec![StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE, StatusCode::FORBIDDEN];
     if !hook {
-        statuses.push(StatusCode::UNAUTHORIZED);
+        statuses.extend([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS]);
+    }
+    if !hook && method != "get" {
+        statuses.push(StatusCode::INSUFFICIENT_STORAGE);
     }
     if path.contains('{') {
         statuses.push(StatusCode::NOT_FOUND);

@@ -58,6 +58,8 @@ struct Failure {
 
 /// Seconds after which a request that met an overload or an absent database is worth repeating.
 const RETRY_SECONDS: u64 = 5;
+/// The same where somebody has to make room first.
+const FULL_RETRY_SECONDS: u64 = 60;
 
 impl Error {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -71,6 +73,13 @@ impl Error {
 
     pub fn unsupported(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    /// Asked too often; `seconds` until the next request is answered.
+    pub fn throttled(seconds: u64, detail: impl Into<String>) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        error.0.retry_after = Some(seconds);
+        error
     }
 
     pub fn not_acceptable(detail: impl Into<String>) -> Self {
@@ -137,11 +146,12 @@ impl From<domain::Error> for Error {
                 error.0.retry_after = Some(RETRY_SECONDS);
                 error
             }
-            D::Throttled { seconds } => {
-                let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
-                error.0.retry_after = Some(seconds);
+            D::Full => {
+                let mut error = Self::new(StatusCode::INSUFFICIENT_STORAGE, detail);
+                error.0.retry_after = Some(FULL_RETRY_SECONDS);
                 error
             }
+            D::Throttled { seconds } => Self::throttled(seconds, detail),
             D::PreconditionRequired(_) => Self::new(StatusCode::PRECONDITION_REQUIRED, detail),
         }
     }
@@ -235,7 +245,8 @@ pub fn said(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "This kind of body is not understood here"),
         StatusCode::UNPROCESSABLE_ENTITY => ("invalid", "Something in the request needs another look"),
         StatusCode::PRECONDITION_REQUIRED => ("precondition-required", "Say which version is meant"),
-        StatusCode::TOO_MANY_REQUESTS => ("throttled", "Too many tries"),
+        StatusCode::TOO_MANY_REQUESTS => ("throttled", "Too many requests"),
+        StatusCode::INSUFFICIENT_STORAGE => ("disk-full", "The server's disk is full"),
         StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Not possible right now"),
         _ => ("fault", "Something broke on the server"),
     }

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
 const PING: Duration = Duration::from_secs(15);
 /// Another replica's changes wake nobody here: they are found this late.
 const LOOK: Duration = Duration::from_secs(2);
+const CROWDED: &str = "as many follow the changes as the server takes; ask for single pages, or come back in a while";
 /// Events fetched at once.
 const BATCH: i64 = 200;
 
@@ -63,6 +64,7 @@ async fn follow(
         None => None,
     };
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
+    let slot = app.stream_slot().ok_or_else(|| Error::Unavailable(CROWDED.into()))?;
     let wake = app.bus().subscribe();
     let seq = match seen {
         Some(seq) => seq,
@@ -71,7 +73,7 @@ async fn follow(
     // What the token may not read is said now, as an answer, and not by a stream that ends at once.
     events::after(&app, &actor, seq, incident, 1).await?;
     let token = bearer(&headers).unwrap_or_default().to_owned();
-    let reader = Reader { app, token, incident, seq, wake, waiting: VecDeque::new() };
+    let reader = Reader { app, token, incident, seq, wake, waiting: VecDeque::new(), _slot: slot };
     Ok(Sse::new(stream::unfold(reader, Reader::next)).keep_alive(KeepAlive::new().interval(PING)))
 }
 
@@ -83,6 +85,7 @@ struct Reader {
     seq: i64,
     wake: watch::Receiver<i64>,
     waiting: VecDeque<Event>,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Reader {

@@ -19,10 +19,16 @@ use crate::domain::search::Search;
 use crate::domain::time::{Timestamp, parse_rfc3339};
 use crate::domain::{Error, patch};
 use crate::services::Page;
+use crate::services::holds;
 use crate::services::incidents::{self, IncidentFilter};
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, declare)).routes(routes!(show, edit, delete)).routes(routes!(restore))
+    OpenApiRouter::new()
+        .routes(routes!(list, declare))
+        .routes(routes!(show, edit, delete))
+        .routes(routes!(restore))
+        .routes(routes!(hold))
+        .routes(routes!(lift))
 }
 
 /// An incident with what follows from its milestones.
@@ -176,7 +182,8 @@ async fn edit(
 
 /// Take an incident out of every list
 ///
-/// Nothing is lost: `restore` brings it back whole.
+/// `restore` brings it back whole, as long as the server keeps what was deleted (30 days unless set otherwise). 403 while
+/// it is under legal hold.
 #[utoipa::path(delete, path = "/api/v1/incidents/{ref}", tag = "incidents", params(MayMatch), responses((status = 204)))]
 async fn delete(
     State(app): State<App>,
@@ -199,5 +206,55 @@ async fn delete(
 )]
 async fn restore(State(app): State<App>, Caller(actor): Caller, Path(which): Path<IncidentRef>) -> Result<Tagged<IncidentView>> {
     let incident = incidents::restore(&app, &actor, which).await?;
+    Ok(view(&app, incident))
+}
+
+/// Why a legal hold is set or lifted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HoldReason {
+    /// One line, plain text.
+    reason: String,
+}
+
+/// Set a legal hold, or give the one there is another reason
+///
+/// While it stands nothing of the incident is deleted: entries, files, recordings, links to snapshots and raw deliveries
+/// stay, whatever their age, and deleting them answers 403. Set and lifted by the incident's commander, by who opened it
+/// and by administrators who see it; others get 403. `hold` of the incident shows it.
+#[utoipa::path(
+    put,
+    path = "/api/v1/incidents/{ref}/hold",
+    tag = "incidents",
+    request_body = HoldReason,
+    responses((status = 200, body = IncidentView, headers(("ETag" = String))))
+)]
+async fn hold(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(which): Path<IncidentRef>,
+    Body(body): Body<HoldReason>,
+) -> Result<Tagged<IncidentView>> {
+    let incident = holds::place(&app, &actor, which, &body.reason).await?;
+    Ok(view(&app, incident))
+}
+
+/// Lift a legal hold
+///
+/// Deleting is possible again, and what is too old goes with the next clean-up.
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents/{ref}/hold/lift",
+    tag = "incidents",
+    request_body = HoldReason,
+    responses((status = 200, body = IncidentView, headers(("ETag" = String))))
+)]
+async fn lift(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(which): Path<IncidentRef>,
+    Body(body): Body<HoldReason>,
+) -> Result<Tagged<IncidentView>> {
+    let incident = holds::lift(&app, &actor, which, &body.reason).await?;
     Ok(view(&app, incident))
 }

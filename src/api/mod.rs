@@ -15,6 +15,7 @@ mod findings;
 mod hooks;
 mod incidents;
 mod integrations;
+mod limits;
 mod metrics;
 mod people;
 mod postmortems;
@@ -28,7 +29,7 @@ mod timeline;
 mod tokens;
 
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -44,7 +45,7 @@ pub use error::Problem;
 const BODY_MAX: usize = 4 * 1024 * 1024;
 
 /// Everything under `/api` and `/hooks`.
-pub fn routes(intake: Intake) -> Router<App> {
+pub fn routes(app: &App, intake: Intake) -> Router<App> {
     let (router, document) = described().split_for_parts();
     let document = axum::body::Bytes::from(document::complete(document).to_json().unwrap_or_default());
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
@@ -56,6 +57,7 @@ pub fn routes(intake: Intake) -> Router<App> {
     everything
         .method_not_allowed_fallback(error::no_method)
         .layer(Extension(intake))
+        .layer(from_fn_with_state(limits::Limits::new(app), limits::meter))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(error::finish))
 }

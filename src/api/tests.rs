@@ -50,6 +50,8 @@ fn the_routes_are_a_contract() {
     /api/v1/incidents/{ref} patch
     /api/v1/incidents/{ref}/alerts get
     /api/v1/incidents/{ref}/export get
+    /api/v1/incidents/{ref}/hold put
+    /api/v1/incidents/{ref}/hold/lift post
     /api/v1/incidents/{ref}/postmortem get
     /api/v1/incidents/{ref}/presence get
     /api/v1/incidents/{ref}/reading get

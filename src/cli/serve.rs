@@ -11,8 +11,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::store::{Store, db::Dialect};
-use crate::{jobs, server, services};
+use crate::store::space::Space;
+use crate::store::{Location, Store, db::Dialect};
+use crate::{jobs, server, services, store};
 
 pub async fn run(config: Config) -> anyhow::Result<()> {
     start_log("info,sqlx=warn");
@@ -22,6 +23,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let config = Config { listen: address, ..config };
     let url = config.data.url()?;
+    if let Location::Files(path) = store::location(url.as_deref(), &config.data.data)?
+        && let Err(fault) = Space::of(&path).make_way()
+    {
+        tracing::debug!(%fault, "the disk tells nothing yet");
+    }
     let store = Store::open(url.as_deref(), &config.data.data).await?;
     let _lock = match store.dialect() {
         Dialect::Sqlite => Some(lock(&config.data.folder()?)?),
@@ -29,6 +35,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let app = App::open(config, store).await?;
     services::postmortems::remember_base_url(&app).await?;
+    // The reserve is there before the first write of others.
+    if let Err(fault) = services::space::look(&app) {
+        tracing::warn!(%fault, "the reserve for a full disk could not be made; it is tried again");
+    }
     jobs::start(&app);
     announce(&app).await?;
     let stopping = app.clone();

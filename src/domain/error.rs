@@ -24,6 +24,10 @@ pub enum Error {
     TooLarge(String),
     #[error("{0}")]
     Unavailable(String),
+    #[error(
+        "the disk of the server is full: reading goes on, this could not be saved; who runs it makes room, then send it again"
+    )]
+    Full,
     #[error("too many tries; wait {seconds} s")]
     Throttled { seconds: u64 },
     #[error("{0}")]

@@ -17,6 +17,8 @@ pub enum EventKind {
     IncidentChanged,
     #[serde(rename = "incident.deleted")]
     IncidentDeleted,
+    #[serde(rename = "incident.erased")]
+    IncidentErased,
     #[serde(rename = "timeline.added")]
     TimelineAdded,
     #[serde(rename = "timeline.changed")]
@@ -56,6 +58,7 @@ impl EventKind {
             Self::IncidentOpened => "incident.opened",
             Self::IncidentChanged => "incident.changed",
             Self::IncidentDeleted => "incident.deleted",
+            Self::IncidentErased => "incident.erased",
             Self::TimelineAdded => "timeline.added",
             Self::TimelineChanged => "timeline.changed",
             Self::TimelineDeleted => "timeline.deleted",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::{Error, FieldErrors, Result};
+use super::hold::Hold;
 use super::id::{IncidentId, Reference};
 use super::time::{Timestamp, is_meant, to_micros};
 
@@ -230,6 +231,8 @@ pub struct Incident {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub deleted_at: Option<DateTime<Utc>>,
+    /// The legal hold: while there is one, nothing of the incident is deleted.
+    pub hold: Option<Hold>,
     /// Grows with every save; the ETag.
     pub version: i64,
 }

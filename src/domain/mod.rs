@@ -11,6 +11,7 @@ pub mod composer;
 pub mod error;
 pub mod event;
 pub mod finding;
+pub mod hold;
 pub mod id;
 pub mod incident;
 pub mod integration;

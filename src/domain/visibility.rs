@@ -127,6 +127,7 @@ mod tests {
             created_at: at,
             updated_at: at,
             deleted_at: None,
+            hold: None,
             version: 1,
         }
     }

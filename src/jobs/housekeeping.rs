@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
-use crate::services::recording;
+use crate::services::{recording, retention};
 
 pub async fn run(app: App) {
     let mut minute = interval(Duration::from_secs(60));
@@ -18,7 +18,7 @@ pub async fn run(app: App) {
                 report("freezing the recordings of incidents", recording::freeze_all(&app).await);
                 report("packing samples", recording::pack_frames(&app).await);
             }
-            _ = hour.tick() => report("dropping what is too old", recording::expire(&app).await),
+            _ = hour.tick() => report("dropping what is too old", retention::expire(&app).await),
             () = app.shutdown().cancelled() => return,
         }
     }

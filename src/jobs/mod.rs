@@ -5,6 +5,7 @@
 mod housekeeping;
 mod leader;
 mod recorder;
+mod space;
 
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,6 +17,7 @@ pub fn start(app: &App) {
     // They end by themselves.
     drop(supervised(app, "leader", leader::run));
     drop(supervised(app, "listening to other servers", leader::listen));
+    drop(supervised(app, "watching the disk", space::run));
 }
 
 /// Starts a task again when it broke: a fault in one incident must not end recording for all.

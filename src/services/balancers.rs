@@ -105,6 +105,8 @@ pub async fn edit(app: &App, actor: &Actor, id: BalancerId, expected_version: i6
 /// Forgets the balancer, its samples, and the snapshots that no incident keeps.
 pub async fn delete(app: &App, actor: &Actor, id: BalancerId) -> Result<()> {
     actor.may(Permission::WriteBalancers)?;
+    // What was measured up to now goes into the incidents that need it.
+    recording::freeze_all(app).await?;
     let mut unit = Unit::begin(app, actor).await?;
     let balancer = load(&mut unit.conn, id).await?;
     balancers::remove(&mut unit.conn, id, unit.now).await?;

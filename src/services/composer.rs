@@ -21,7 +21,7 @@ pub struct Also {
 pub async fn compose(app: &App, actor: &Actor, which: IncidentRef, new: NewEntry, also: Also) -> Result<(Entry, bool)> {
     let new = NewEntry { fields: new.fields.checked()?, ..new };
     let task = also.task.map(TaskFields::checked).transpose()?;
-    let mut unit = Unit::begin(app, actor).await?;
+    let mut unit = Unit::urgent(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
     let (entry, fresh) = timeline::add_within(app, &mut unit, &incident, new).await?;
     if !fresh {

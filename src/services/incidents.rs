@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::lookup::{load, load_live};
-use super::{Page, Paged, Result, Unit, recording, timeline};
+use super::{Page, Paged, Result, Unit, recording, retention, timeline};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
@@ -24,7 +24,7 @@ pub async fn declare(app: &App, actor: &Actor, id: Option<Uuid>, fields: Inciden
     actor.may(Permission::WriteIncidents)?;
     let mut fields = fields.checked()?;
     let fresh = visibility::settle(actor, None, &mut fields)?;
-    let mut unit = Unit::begin(app, actor).await?;
+    let mut unit = Unit::urgent(app, actor).await?;
     know(&mut unit.conn, &fresh).await?;
     // Taking the number makes declarations wait for each other, so that of two with one id the second
     // finds the first. A unit that is dropped gives its number back.
@@ -62,7 +62,17 @@ async fn insert(
         milestones.started = milestones.started.or(milestones.detected).or(Some(now));
         milestones.detected = milestones.detected.or(Some(now));
     }
-    let incident = Incident { id, reference, fields, created_by, created_at: now, updated_at: now, deleted_at: None, version: 1 };
+    let incident = Incident {
+        id,
+        reference,
+        fields,
+        created_by,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        hold: None,
+        version: 1,
+    };
     incidents::insert(&mut unit.conn, &incident).await?;
     recording::link_window(app, unit, &incident).await?;
     let data = json!({"reference": incident.reference, "severity": incident.fields.severity, "title": incident.fields.title});
@@ -96,7 +106,7 @@ pub async fn list(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page
 /// Beside the fields it takes `status_reason`, which a re-opening needs. Changes of status and severity
 /// become timeline entries.
 pub async fn edit(app: &App, actor: &Actor, which: IncidentRef, expected_version: i64, patch: &Value) -> Result<Incident> {
-    let mut unit = Unit::begin(app, actor).await?;
+    let mut unit = Unit::urgent(app, actor).await?;
     let before = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
     if before.version != expected_version {
         return Err(conflict(&before).into());
@@ -191,7 +201,7 @@ fn conflict(current: &Incident) -> Error {
     Error::Conflict { what: "the incident", current: Box::new(serde_json::to_value(current).unwrap_or_default()) }
 }
 
-/// Takes the incident out of every list; [`restore`] brings it back whole.
+/// Takes the incident out of every list; [`restore`] brings it back whole until its time is over. A held one stays.
 pub async fn delete(app: &App, actor: &Actor, which: IncidentRef) -> Result<()> {
     set_deleted(app, actor, which, true).await.map(drop)
 }
@@ -205,6 +215,11 @@ async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, deleted: bool
     let before = load(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
     if before.deleted_at.is_some() == deleted {
         return Ok(before);
+    }
+    if deleted {
+        before.lets_go_of("the incident")?;
+    } else {
+        retention::still_there(app, before.deleted_at)?;
     }
     let after =
         Incident { deleted_at: deleted.then_some(unit.now), updated_at: unit.now, version: before.version + 1, ..before.clone() };

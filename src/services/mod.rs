@@ -13,6 +13,7 @@ pub mod events;
 pub mod findings;
 pub mod flight;
 pub mod health;
+pub mod holds;
 pub mod hooks;
 pub mod incidents;
 pub mod integrations;
@@ -24,9 +25,11 @@ pub mod presence;
 pub mod readings;
 pub mod recording;
 pub mod replicas;
+pub mod retention;
 pub mod search;
 mod secrets;
 pub mod snapshots;
+pub mod space;
 pub mod tasks;
 pub mod timeline;
 pub mod tokens;
@@ -64,9 +67,7 @@ impl From<store::Error> for Error {
             store::Error::Unavailable(_) => Self::Domain(domain::Error::Unavailable(
                 "the database does not answer; nothing was saved, try again in a moment".into(),
             )),
-            store::Error::Full(_) => Self::Domain(domain::Error::Unavailable(
-                "the disk is full: reading still works, nothing can be saved until space is made".into(),
-            )),
+            store::Error::Full(_) => Self::Domain(domain::Error::Full),
             other => Self::Store(other),
         }
     }

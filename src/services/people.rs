@@ -19,7 +19,7 @@ use crate::domain::{Error, FieldErrors};
 use crate::store::{Conn, people, sessions, settings};
 
 const SESSION_DAYS: i64 = 7;
-const SESSION_IDLE_HOURS: i64 = 12;
+pub(super) const SESSION_IDLE_HOURS: i64 = 12;
 const SETUP_MINUTES: i64 = 60;
 const SETUP_CODE: &str = "setup_code";
 const LOGIN_CODE: &str = "login_code";
@@ -30,7 +30,7 @@ fn pass_gate(app: &App, handle: &str, peer: Option<IpAddr>) -> Result<()> {
 
 /// Makes a fresh one-time setup code while nobody has an account; `None` once somebody has.
 pub async fn new_setup_code(app: &App) -> Result<Option<String>> {
-    let mut conn = app.store().begin().await?;
+    let mut conn = app.store().begin_urgent().await?;
     if people::count(&mut conn).await? > 0 {
         settings::remove(&mut conn, SETUP_CODE).await?;
         conn.commit().await?;
@@ -155,23 +155,44 @@ pub async fn sign_in(
     let right = verify_password(app, password.to_owned(), stored).await?;
     match person.filter(|person| right && person.disabled_at.is_none()) {
         Some(person) => {
-            let mut unit = Unit::begin(app, &person.actor()).await?;
-            let secret = open_session(app, &mut unit, &person, user_agent).await?;
-            unit.commit().await?;
+            let first = begin_session(app, &person, user_agent).await;
+            let secret = match (first, app.store().space()) {
+                // Fuller than was seen last: signing in is what the reserve is for.
+                (Err(super::Error::Domain(Error::Full)), Some(space)) => {
+                    space.release().map_err(anyhow::Error::from)?;
+                    begin_session(app, &person, user_agent).await?
+                }
+                (first, _) => first?,
+            };
             Ok((person, secret))
         }
         None => {
-            let mut unit = Unit::begin(app, &Actor::Console).await?;
-            let tried = crate::domain::time::shorten(&handle, 40);
-            unit.event(NewEvent::new(EventKind::SessionRefused).data(json!({"handle": tried, "peer": peer})));
-            unit.commit().await?;
+            match note_refused(app, &handle, peer).await {
+                // The answer is the same on a full disk.
+                Ok(()) | Err(super::Error::Domain(Error::Full)) => {}
+                Err(fault) => return Err(fault),
+            }
             Err(Error::invalid("password", "wrong", "handle or password is wrong").into())
         }
     }
 }
 
+async fn begin_session(app: &App, person: &Person, user_agent: &str) -> Result<String> {
+    let mut unit = Unit::urgent(app, &person.actor()).await?;
+    let secret = open_session(app, &mut unit, person, user_agent).await?;
+    unit.commit().await?;
+    Ok(secret)
+}
+
+async fn note_refused(app: &App, handle: &str, peer: Option<IpAddr>) -> Result<()> {
+    let mut unit = Unit::begin(app, &Actor::Console).await?;
+    let tried = crate::domain::time::shorten(handle, 40);
+    unit.event(NewEvent::new(EventKind::SessionRefused).data(json!({"handle": tried, "peer": peer})));
+    unit.commit().await
+}
+
 pub async fn sign_out(app: &App, secret: &str) -> Result<()> {
-    let mut conn = app.store().begin().await?;
+    let mut conn = app.store().begin_urgent().await?;
     sessions::remove(&mut conn, &secrets::hash(secret)).await?;
     Ok(conn.commit().await?)
 }
@@ -318,6 +339,8 @@ async fn verify_password(app: &App, password: String, stored: Option<String>) ->
 }
 
 async fn on_hash_slot<T: Send + 'static>(app: &App, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let crowded = || Error::Unavailable("too many people sign in at this moment; try again in a few seconds".into());
+    let _place = app.hash_line().ok_or_else(crowded)?;
     let _slot = app.hash_slots().acquire().await.map_err(anyhow::Error::from)?;
     Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }

@@ -51,7 +51,7 @@ pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Do
 
 /// Keeps the server's public address beside the data: `afterload export` writes the same bytes as the page.
 pub async fn remember_base_url(app: &App) -> Result<()> {
-    let mut conn = app.store().begin().await?;
+    let mut conn = app.store().begin_urgent().await?;
     match &app.config().base_url {
         Some(_) => settings::set(&mut conn, settings::BASE_URL, &app.config().public_url()).await?,
         None => drop(settings::remove(&mut conn, settings::BASE_URL).await?),

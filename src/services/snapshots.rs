@@ -118,6 +118,7 @@ pub async fn link(app: &App, actor: &Actor, which: IncidentRef, id: SnapshotId, 
 pub async fn unlink(app: &App, actor: &Actor, which: IncidentRef, id: SnapshotId) -> Result<()> {
     let mut unit = Unit::begin(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    incident.lets_go_of("the snapshot")?;
     if !snapshots::unlink(&mut unit.conn, incident.id, id).await? {
         return Err(SnapshotId::not_found().into());
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lookup::load_live;
-use super::{Page, Paged, Result, Unit};
+use super::{Page, Paged, Result, Unit, retention};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
@@ -47,7 +47,7 @@ pub async fn find(app: &App, actor: &Actor, which: IncidentRef, id: EntryId) -> 
 /// repeated POST is harmless and gets the first answer again.
 pub async fn add(app: &App, actor: &Actor, which: IncidentRef, new: NewEntry) -> Result<(Entry, bool)> {
     let new = NewEntry { fields: new.fields.checked()?, ..new };
-    let mut unit = Unit::begin(app, actor).await?;
+    let mut unit = Unit::urgent(app, actor).await?;
     let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
     let (entry, fresh) = add_within(app, &mut unit, &incident, new).await?;
     if fresh {
@@ -210,6 +210,12 @@ async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, id: EntryId, 
     let before = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
     if before.deleted_at.is_some() == deleted {
         return Ok(before);
+    }
+    let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
+    if deleted {
+        incident.lets_go_of("the entry")?;
+    } else if incident.hold.is_none() {
+        retention::still_there(app, before.deleted_at)?;
     }
     let at = deleted.then_some(unit.now);
     let kind = if deleted { EventKind::TimelineDeleted } else { EventKind::TimelineChanged };

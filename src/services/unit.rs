@@ -20,7 +20,20 @@ pub struct Unit<'a> {
 impl<'a> Unit<'a> {
     pub async fn begin(app: &'a App, actor: &Actor) -> Result<Self> {
         let conn = app.store().begin().await?;
-        Ok(Self { app, conn, now: app.now(), actor: actor.to_string(), source: source(actor), events: Vec::new() })
+        Ok(Self::on(app, actor, conn))
+    }
+
+    /// The same for what a person cannot wait with when the disk is full; machines can.
+    pub async fn urgent(app: &'a App, actor: &Actor) -> Result<Self> {
+        let conn = match actor {
+            Actor::Person { .. } => app.store().begin_urgent().await?,
+            _ => app.store().begin().await?,
+        };
+        Ok(Self::on(app, actor, conn))
+    }
+
+    fn on(app: &'a App, actor: &Actor, conn: Conn) -> Self {
+        Self { app, conn, now: app.now(), actor: actor.to_string(), source: source(actor), events: Vec::new() }
     }
 
     /// The name shown beside what is done in this unit.

@@ -95,7 +95,7 @@ pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result
 }
 
 /// Everything in these texts that looks like an id.
-fn ids(texts: &Value, found: &mut Vec<Uuid>) {
+pub(super) fn ids(texts: &Value, found: &mut Vec<Uuid>) {
     match texts {
         Value::String(text) => {
             found.extend(text.as_bytes().windows(36).filter(|w| w[8] == b'-').filter_map(|w| Uuid::try_parse_ascii(w).ok()))

@@ -7,8 +7,7 @@ use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
 use crate::domain::search::{Document, Found, Search};
 use crate::domain::time::Timestamp;
 
-const COLUMNS: &str =
-    "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.version from incidents i ";
+const COLUMNS: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version from incidents i ";
 
 fn incident(row: &Row) -> Result<Incident> {
     Ok(Incident {
@@ -19,6 +18,7 @@ fn incident(row: &Row) -> Result<Incident> {
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         deleted_at: row.get("deleted_at")?,
+        hold: row.maybe_json("hold")?,
         version: row.get("version")?,
     })
 }
@@ -61,7 +61,7 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
     let changed = conn
         .query(
             "update incidents set title = $3, kind = $4, severity = $5, status = $6, visibility = $7, began_at = $8, fields = $9,
-                updated_at = $10, deleted_at = $11, version = $12
+                updated_at = $10, deleted_at = $11, version = $12, hold = $13
              where id = $1 and version = $2",
         )
         .bind(incident.id.0)
@@ -76,6 +76,7 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
         .bind(incident.updated_at)
         .bind(incident.deleted_at)
         .bind(incident.version)
+        .bind(incident.hold.as_ref().map(json).transpose()?)
         .execute()
         .await?;
     if changed == 1 {

@@ -143,7 +143,3 @@ pub async fn deliveries(
         })
         .await
 }
-
-pub async fn remove_deliveries_before(conn: &mut Conn, before: Timestamp) -> Result<u64> {
-    conn.query("delete from deliveries where received_at < $1").bind(before).execute().await
-}

@@ -20,20 +20,24 @@ pub mod people;
 pub mod portable;
 pub mod presence;
 pub mod readings;
+pub mod retention;
 pub mod samples;
 pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod snapshots;
+pub mod space;
 pub mod tasks;
 pub mod timeline;
 pub mod tokens;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use db::{Conn, Error, Result};
 use db::{Db, Durability};
 use serde::{Deserialize, Serialize};
+use space::{Level, Space};
 
 /// The databases of one installation: incident data, and samples kept apart from it (a second file on
 /// SQLite, own tables on PostgreSQL), so that recording never waits behind a person or the reverse.
@@ -43,6 +47,8 @@ pub struct Store {
     samples: Db,
     /// The SQLite files of `main` and `samples`.
     files: Option<[PathBuf; 2]>,
+    /// The disk below them.
+    space: Option<Arc<Space>>,
 }
 
 /// The numbers of the newest migrations of both kinds of data.
@@ -125,7 +131,7 @@ impl Store {
         match location(url, data)? {
             Location::Postgres(url) => {
                 let main = Db::open_postgres(url).await?;
-                Ok(Self { samples: main.clone(), main, files: None })
+                Ok(Self { samples: main.clone(), main, files: None, space: None })
             }
             Location::Files(path) => Self::open_files(&path, Durability::Full).await,
         }
@@ -141,7 +147,8 @@ impl Store {
         }
         let main = Db::open_sqlite(path, durability).await?;
         let samples = Db::open_sqlite(&samples_path, durability.max(Durability::Normal)).await?;
-        Ok(Self { main, samples, files: Some([path.to_owned(), samples_path]) })
+        let space = Some(Arc::new(Space::of(path)));
+        Ok(Self { main, samples, files: Some([path.to_owned(), samples_path]), space })
     }
 
     /// Brings both schemas up to date. A newer schema is refused before anything is touched.
@@ -198,8 +205,25 @@ impl Store {
         self.main.snapshot().await
     }
 
+    /// A transaction that writes.
+    ///
+    /// # Errors
+    /// `Full` at once while the disk is full, so that nothing but [`Self::begin_urgent`] uses the reserve.
     pub async fn begin(&self) -> Result<Conn> {
+        if self.space.as_ref().is_some_and(|space| space.level() == Level::Full) {
+            return Err(Error::Full("only what people cannot do without is written".to_owned()));
+        }
         self.main.begin().await
+    }
+
+    /// The same for what people cannot do without during an outage, as long as the reserve lasts.
+    pub async fn begin_urgent(&self) -> Result<Conn> {
+        self.main.begin().await
+    }
+
+    /// The disk below the files; none on PostgreSQL.
+    pub fn space(&self) -> Option<&Space> {
+        self.space.as_deref()
     }
 
     pub fn samples(&self) -> &Db {

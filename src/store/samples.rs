@@ -86,11 +86,6 @@ pub async fn chunks(conn: &mut Conn, balancer: BalancerId, window: Window) -> Re
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Drops chunks that end before `before`.
-pub async fn expire(conn: &mut Conn, before: Timestamp) -> Result<u64> {
-    conn.query("delete from chunks where to_at < $1").bind(before).execute().await
-}
-
 /// Forgets a balancer that was deleted. What incidents froze stays.
 pub async fn remove_balancer(conn: &mut Conn, balancer: BalancerId) -> Result<()> {
     conn.query("delete from frames where balancer_id = $1").bind(balancer.0).execute().await?;

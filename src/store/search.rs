@@ -19,6 +19,22 @@ pub const RANKED_MAX: i64 = 1_000;
 /// Rows read at once while the index is made.
 const BATCH: i64 = 500;
 
+/// Rewrites a part of the index without what was deleted from it, which else stands in it until its next large merge;
+/// false when there was nothing left to do. `first` begins it anew. (fts5.html, 6.8: the merge command.)
+pub async fn purge_step(conn: &mut Conn, first: bool) -> Result<bool> {
+    if conn.dialect() == Dialect::Postgres {
+        return Ok(false);
+    }
+    const CHANGES: &str = "select total_changes()";
+    let before: Option<i64> = conn.query(CHANGES).value().await?;
+    let pages = if first { -PURGE_PAGES } else { PURGE_PAGES };
+    conn.query("insert into search_words (search_words, rank) values ('merge', $1)").bind(pages).execute().await?;
+    let after: Option<i64> = conn.query(CHANGES).value().await?;
+    Ok(after > before.map(|before| before + 1))
+}
+
+const PURGE_PAGES: i64 = 500;
+
 /// Adds what can be found, or replaces what was kept of it before.
 pub async fn keep(conn: &mut Conn, document: &Document) -> Result<()> {
     let dialect = conn.dialect();

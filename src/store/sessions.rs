@@ -63,6 +63,13 @@ pub async fn remove_of(conn: &mut Conn, person: PersonId, except: Option<&[u8]>)
         .map(drop)
 }
 
-pub async fn remove_expired(conn: &mut Conn, now: Timestamp) -> Result<u64> {
-    conn.query("delete from sessions where expires_at < $1").bind(now).execute().await
+/// Those that ended by `now`, or that were last used before `idle_since`; some at once.
+pub async fn remove_expired(conn: &mut Conn, now: Timestamp, idle_since: Timestamp) -> Result<u64> {
+    conn.query(
+        "delete from sessions where secret_hash in (select secret_hash from sessions where expires_at < $1 or last_seen_at < $2 limit 500)",
+    )
+    .bind(now)
+    .bind(idle_since)
+    .execute()
+    .await
 }

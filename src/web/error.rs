@@ -129,6 +129,10 @@ impl From<domain::Error> for Error {
                 retry_after: Some(5),
                 ..Shown::new(StatusCode::SERVICE_UNAVAILABLE, "Not possible right now", sentence(&detail), KEPT)
             },
+            D::Full => Shown {
+                retry_after: Some(60),
+                ..Shown::new(StatusCode::INSUFFICIENT_STORAGE, "The disk is full", sentence(&detail), KEPT)
+            },
             D::Throttled { seconds } => Shown {
                 retry_after: Some(seconds),
                 ..Shown::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", sentence(&detail), UNTOUCHED)

@@ -19,6 +19,7 @@ use super::error::Result;
 use super::extract::{Path, Query, Session, cookie, session_cookie};
 use super::incidents::presence::Beside;
 use crate::app::App;
+use crate::domain::Error;
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
 use crate::domain::id::{IncidentId, IncidentRef};
@@ -68,6 +69,7 @@ struct Follower {
     looked: Instant,
     /// What these people did and the stream has yet to say.
     aside: std::vec::IntoIter<(&'static str, serde_json::Value)>,
+    _slot: tokio::sync::OwnedSemaphorePermit,
 }
 
 async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &HeaderMap, asked: &Asked) -> Result<Response> {
@@ -76,6 +78,7 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
         Some(seq) => seq,
         None => services::events::latest(&app).await?,
     };
+    let slot = app.stream_slot().ok_or_else(|| Error::Unavailable("too many pages are open and live; this one is not".into()))?;
     let bus = app.bus().subscribe();
     let secret = cookie(headers, session_cookie(&app)).unwrap_or_default().to_owned();
     let beside = match incident {
@@ -83,7 +86,8 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
         None => None,
     };
     let (waiting, aside) = (Vec::new().into_iter(), Vec::new().into_iter());
-    let follower = Follower { app, secret, actor, incident, seq, waiting, bus, beside, looked: Instant::now(), aside };
+    let looked = Instant::now();
+    let follower = Follower { app, secret, actor, incident, seq, waiting, bus, beside, looked, aside, _slot: slot };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))

@@ -41,6 +41,7 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(incidents::room::routes())
         .merge(incidents::access::routes())
         .merge(incidents::presence::routes())
+        .merge(incidents::hold::routes())
         .merge(attachments::routes())
         .merge(live::routes())
         .merge(incidents::list::routes())

@@ -16,6 +16,7 @@ use super::{assets, extract};
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::time::second;
+use crate::services::space::{self, Level};
 
 /// No inline script, no inline style, nothing from elsewhere.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -34,6 +35,8 @@ struct Inner {
     request_id: String,
     fragment: bool,
     demo: bool,
+    /// How much room the server's disk has.
+    disk: Level,
 }
 
 impl Shell {
@@ -92,6 +95,16 @@ impl Shell {
         self.0.demo
     }
 
+    /// Whether only what cannot wait is saved.
+    pub fn is_disk_full(&self) -> bool {
+        self.0.disk == Level::Full
+    }
+
+    /// Whether the recorder waits for room.
+    pub fn is_disk_low(&self) -> bool {
+        self.0.disk == Level::Low
+    }
+
     /// The address of an embedded file.
     pub fn asset(&self, name: &str) -> String {
         assets::url(name)
@@ -141,7 +154,8 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
         Ok(actor) => (actor, None),
         Err(failure) => (None, Some(failure)),
     };
-    let shell = Shell(Arc::new(Inner { actor, theme, zone, here, request_id, fragment, demo: app.config().demo }));
+    let (demo, disk) = (app.config().demo, space::level(&app));
+    let shell = Shell(Arc::new(Inner { actor, theme, zone, here, request_id, fragment, demo, disk }));
     request.extensions_mut().insert(shell.clone());
     let mut response = match failure {
         Some(failure) => failure.into_response(),

@@ -399,6 +399,9 @@ fn config_print_tells_where_each_value_comes_from() {
     assert_eq!(printed("--reopen-minutes"), ["7", "environment", "AFTERLOAD_REOPEN_MINUTES"]);
     assert_eq!(printed("--data"), ["data", "default", "-"]);
     assert_eq!(printed("--base-url"), ["-", "unset", "-"]);
+    assert_eq!(printed("--api-per-minute"), ["600", "default", "-"]);
+    assert_eq!(printed("--trusted-proxies"), ["-", "unset", "-"]);
+    assert_eq!(printed("--reserve-mib"), ["16", "default", "-"]);
     assert_eq!(printed("AFTERLOAD_LOG"), ["info,sqlx=warn", "default", "-"]);
     assert_eq!(printed("--database-url"), ["postgres://afterload:•••@db.example/afterload", "file", text(&secret)]);
     let printed = run("DATABASE_URL", "postgres://afterload:canary-pass@db.example/afterload");

@@ -8,7 +8,7 @@ use afterload::domain::time::Timestamp;
 use afterload::domain::timeline::EntryKind;
 use afterload::services::flight::{self, SeriesQuery};
 use afterload::services::snapshots::{self, PushedSnapshot};
-use afterload::services::{Page, balancers, incidents, postmortems, recording, timeline};
+use afterload::services::{Page, balancers, incidents, postmortems, recording, retention, timeline};
 use afterload::signal::chunk::encode_frame;
 use afterload::signal::series::{Metric, Sample, SeriesKey};
 use afterload::store::samples;
@@ -188,7 +188,7 @@ on_both!(an_incidents_window_outlives_packing_retention_and_the_balancer, world 
     incidents::edit(&world.app, &responder(), which, 1, &json!({"status": "resolved"})).await.expect("resolved");
     recording::freeze(&world.app, incident.id).await.expect("frozen");
     world.clock.advance_seconds(30 * 86_400);
-    recording::expire(&world.app).await.expect("expired");
+    retention::expire(&world.app).await.expect("expired");
     balancers::delete(&world.app, &admin(), edge.id).await.expect("deleted");
     assert_eq!(rates().await, before, "the frozen window outlives everything");
 });

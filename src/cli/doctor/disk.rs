@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::FsWord;
 
 use super::{Finding, failed, ok, warning};
+use crate::store::space::reserve_path;
 
 /// Writes that are timed, and how long that may take altogether.
 const WRITES: usize = 200;
@@ -31,6 +32,7 @@ pub fn examine(database: &Path, findings: &mut Vec<Finding>) {
         }
     }
     findings.push(space(folder));
+    findings.push(reserve(database));
     modes(database, folder, findings);
 }
 
@@ -133,6 +135,23 @@ fn judge_space(free: u64, all: u64) -> Finding {
         () if free < FREE_LEAST => failed("free space", measured, remedy),
         () if part < FREE_PART => warning("free space", measured, remedy),
         () => ok("free space", measured),
+    }
+}
+
+/// What is held back for a full disk.
+fn reserve(database: &Path) -> Finding {
+    match std::fs::metadata(reserve_path(database)).map(|found| found.len()) {
+        Ok(0) => failed(
+            "reserve",
+            "it was given back: the disk is full, or was and has too little room for it",
+            "make room; the server makes it again by itself",
+        ),
+        Ok(held) => ok("reserve", format!("{} MiB are held back for a full disk", held >> 20)),
+        Err(_) => warning(
+            "reserve",
+            "nothing is held back for a full disk",
+            "start the server, which makes it (AFTERLOAD_RESERVE_MIB; at most an eighth of the disk)",
+        ),
     }
 }
 

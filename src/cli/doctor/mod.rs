@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{list, say};
 use crate::app::App;
 use crate::config::Config;
+use crate::services;
 use crate::store::{self, Location, Schema, Store};
 
 #[derive(Args)]
@@ -113,7 +114,13 @@ async fn examine(config: Config, findings: &mut Vec<Finding>) {
     if data::examine(&store, findings).await {
         match App::open(config, store.clone()).await {
             Ok(app) => {
-                findings.push(ok("write", "a write reaches the database"));
+                findings.push(match services::health::ready(&app).await {
+                    Ok(()) => ok("write", "a write reaches the database"),
+                    Err(fault) => {
+                        let remedy = "look at the log of the server and at the disk: reading goes on, nothing is saved";
+                        failed("write", format!("the database takes no write ({fault})"), remedy)
+                    }
+                });
                 network::examine(&app, findings).await;
             }
             Err(fault) => {

@@ -14,6 +14,7 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use serde_json::json;
 
+use super::space::{self, Level};
 use super::{Result, Unit, timeline};
 use crate::app::App;
 use crate::domain::access::Actor;
@@ -30,7 +31,7 @@ use taking::{Captured, Compared, compare, take};
 pub(super) use taking::{Moment, changes, unpack};
 pub use taking::{PushedSnapshot, take_pushed};
 pub(super) use upkeep::freeze_soon;
-pub use upkeep::{expire, freeze, freeze_all, keep_series, pack_frames};
+pub use upkeep::{freeze, freeze_all, keep_series, pack_frames};
 pub use window::{AFTER_MINUTES, BEFORE_MINUTES, Recorded, of_incident, settled_window, window};
 pub(super) use window::{link_window, series};
 
@@ -96,6 +97,10 @@ async fn keep(app: &App, balancer: &Balancer, reading: Reading) -> Result<()> {
 }
 
 async fn keep_samples(app: &App, balancer: &Balancer, at: Timestamp, read: &[Sample]) -> Result<()> {
+    // What people write needs the room that is left.
+    if space::level(app) != Level::Plenty {
+        return Ok(());
+    }
     let mut conn = app.store().samples().begin().await?;
     samples::insert_frame(&mut conn, balancer.id, at, &chunk::encode_frame(read)).await?;
     Ok(conn.commit().await?)

@@ -111,16 +111,3 @@ pub async fn keep_series(app: &App, balancer: BalancerId, series: Vec<Series>) -
     }
     Ok(conn.commit().await?)
 }
-
-/// Drops what is older than the settings allow.
-pub async fn expire(app: &App) -> Result<()> {
-    let now = app.now();
-    let config = app.config();
-    let mut conn = app.store().samples().begin().await?;
-    samples::expire(&mut conn, now - Duration::days(config.keep_samples_days)).await?;
-    conn.commit().await?;
-    let mut conn = app.store().begin().await?;
-    crate::store::integrations::remove_deliveries_before(&mut conn, now - Duration::days(config.keep_deliveries_days)).await?;
-    crate::store::sessions::remove_expired(&mut conn, now).await?;
-    Ok(conn.commit().await?)
-}

@@ -13,7 +13,7 @@ pub use error::Error;
 pub use open::{Durability, Folder};
 pub use query::{Name, Query, Row, Value, json};
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -75,6 +75,19 @@ impl Db {
                 Conn::PostgresTransaction(pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
+    }
+
+    /// Moves what the write-ahead log holds into the database and empties the log, so that nothing which was deleted
+    /// stands there any more; false when somebody still reads an older state. Nothing to do on PostgreSQL.
+    pub async fn empty_log(&self) -> Result<bool> {
+        let Self::Sqlite { write, .. } = self else { return Ok(true) };
+        let mut conn = write.acquire().await?;
+        // Most of it without holding up anybody; then writers wait for a tenth of a second at most.
+        sqlx::query("pragma wal_checkpoint(passive)").execute(&mut *conn).await?;
+        sqlx::query("pragma busy_timeout = 100").execute(&mut *conn).await?;
+        let outcome = sqlx::query("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn).await;
+        sqlx::query("pragma busy_timeout = 5000").execute(&mut *conn).await?;
+        Ok(outcome?.try_get::<i64, _>(0)? == 0)
     }
 
     pub async fn close(&self) {

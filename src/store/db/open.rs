@@ -45,6 +45,8 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("journal_size_limit", "67108864")
+            // What is deleted is overwritten, not only unlinked.
+            .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF")
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-16000");

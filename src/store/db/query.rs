@@ -268,6 +268,13 @@ impl Row {
         serde_json::from_value(value.0).map_err(|fault| Error::Corrupt(format!("{name}: {fault}")))
     }
 
+    /// A JSON column that may be null.
+    pub fn maybe_json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let value: Option<sqlx::types::Json<serde_json::Value>> = self.get(name)?;
+        let read = value.map(|value| serde_json::from_value(value.0)).transpose();
+        read.map_err(|fault| Error::Corrupt(format!("{name}: {fault}")))
+    }
+
     /// A word column as the enum that it stands for.
     pub fn word<T: std::str::FromStr>(&self, name: &str) -> Result<T> {
         let text: String = self.get(name)?;

@@ -76,6 +76,10 @@ fn summary(page: &mut Page<'_>) {
         let roles: Vec<_> = fields.roles.iter().map(|(role, handle)| format!("{} {}", plain(role), plain(handle))).collect();
         facts.push(fact("Roles", &roles.join(", ")));
     }
+    if let Some(hold) = &doc.incident.hold {
+        // Without the reason: a write-up goes to more people than a legal matter.
+        facts.push(fact("Legal hold", &format!("since {}", minute(hold.at))));
+    }
     if doc.alerts.count > 0 {
         let titles = if doc.alerts.titles.is_empty() { String::new() } else { format!(": {}", list(&doc.alerts.titles)) };
         facts.push(fact("Alerts", &format!("{}{titles}", grouped(doc.alerts.count))));

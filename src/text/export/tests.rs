@@ -87,6 +87,7 @@ fn incident(fields: IncidentFields) -> Incident {
         created_at: at("10:02"),
         updated_at: at("15:00"),
         deleted_at: None,
+        hold: None,
         version: 7,
     }
 }

@@ -4,6 +4,7 @@
 pub mod access;
 mod edit;
 mod entries;
+pub mod hold;
 pub mod list;
 pub mod new;
 mod parts;

@@ -6,6 +6,7 @@ pub mod events;
 mod findings;
 mod hooks;
 mod incidents;
+mod limits;
 mod metrics;
 mod postmortems;
 mod timeline;

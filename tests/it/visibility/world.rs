@@ -71,6 +71,8 @@ pub struct Caller {
     pub administers: bool,
     /// Whether restricted incidents are seen.
     pub named: bool,
+    /// Holds the rights of the machine: has no maker, and decides within its scopes.
+    pub machine: bool,
     nobody: bool,
 }
 
@@ -98,7 +100,8 @@ impl<'a> Scene<'a> {
     /// Roles with pages and with tokens, named and not; tokens of the command line; nobody.
     pub async fn callers(&self) -> Vec<Caller> {
         let world = self.world;
-        let nobody = |name, via| Caller { name, via, writes: false, administers: false, named: false, nobody: true };
+        let nobody =
+            |name, via| Caller { name, via, writes: false, administers: false, named: false, machine: false, nobody: true };
         let mut callers = vec![
             nobody("a stranger's program", Via::Program(Client::anonymous(world))),
             nobody("a stranger's browser", Via::Page(Browser::new(world))),
@@ -121,13 +124,15 @@ impl<'a> Scene<'a> {
                     writes: role > Role::Viewer,
                     administers: role == Role::Admin,
                     named,
+                    machine: false,
                     nobody: false,
                 });
             }
         }
         let scopes = [Scope::IncidentsWrite, Scope::TasksWrite];
         let plain = Via::Program(Client::with(world, &scopes).await);
-        let machine = |name, via, named| Caller { name, via, writes: true, administers: named, named, nobody: false };
+        let machine =
+            |name, via, named| Caller { name, via, writes: true, administers: named, named, machine: true, nobody: false };
         callers.push(machine("a token of the command line", plain, false));
         callers.push(machine("an admin token of the command line", Via::Program(Client::admin(world).await), true));
         callers
