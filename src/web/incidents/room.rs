@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::TimeDelta;
@@ -23,6 +24,7 @@ use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::services;
 use crate::web::error::{Error, Result};
 use crate::web::extract::{Path, Query, Session};
+use crate::web::fresh;
 use crate::web::page::{Page, Shell};
 
 /// Three polls.
@@ -149,6 +151,7 @@ async fn show(
     session: Session,
     shell: Shell,
     Path(which): Path<IncidentRef>,
+    headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response> {
     let actor = &session.actor;
@@ -158,13 +161,17 @@ async fn show(
     if incident.deleted_at.is_some() {
         return Ok(Page(Deleted { shell, incident }).into_response());
     }
+    let tag = tag(&app, &shell, &incident).await?;
+    if let Some(answer) = tag.as_ref().and_then(|tag| fresh::known(&headers, tag)) {
+        return Ok(answer);
+    }
     let entries = services::timeline::list(&app, actor, which, true).await?;
     let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
     let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
     let total = taken.len();
     let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(SHOWN) };
     let items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
-    Ok(Page(Room {
+    let page = Page(Room {
         head: Head::new(&shell, &incident, app.now()),
         recorder: recorder(&app, actor, &shell, which).await?,
         side: side(&app, actor, &shell, &incident).await?,
@@ -179,7 +186,25 @@ async fn show(
         shell,
         incident,
     })
-    .into_response())
+    .into_response();
+    Ok(match tag {
+        Some(tag) if page.status() == StatusCode::OK => fresh::tagged(page, tag),
+        _ => page,
+    })
+}
+
+/// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
+/// page leaves an event of the incident when it changes, but for the recording, which may grow for a while after the
+/// end, and for days on which tasks fall due.
+async fn tag(app: &App, shell: &Shell, incident: &Incident) -> Result<Option<HeaderValue>> {
+    if incident.is_open() {
+        return Ok(None);
+    }
+    let now = app.now();
+    let settled = now - incident.updated_at > TimeDelta::hours(2);
+    let at = now.timestamp() / if settled { 3_600 } else { 60 };
+    let newest = services::events::latest_of(app, incident.id).await?;
+    Ok(Some(fresh::tag(shell, &[incident.id.to_string(), incident.version.to_string(), newest.to_string(), format!("{settled} {at}")])))
 }
 
 /// Entries with the names and types of their files.
