@@ -46,7 +46,9 @@ fn write_up() -> String {
     let mut source = String::from("# Postmortem\n\n## Timeline\n\n");
     for number in 0..ENTRIES {
         let body = match number % 4 {
-            0 => format!("p99 of `checkout` is at **{number} ms**, see [the panel](https://graphs.example/d/{number}), as in INC-{number}."),
+            0 => format!(
+                "p99 of `checkout` is at **{number} ms**, see [the panel](https://graphs.example/d/{number}), as in INC-{number}."
+            ),
             1 => format!("- drained `web-{}`\n- waited for 30 s\n- put it back with weight {}", number % 9, number % 100),
             2 => format!("| server | weight |\n|---|--:|\n| web-1 | {number} |\n| web-2 | 100 |"),
             _ => format!("> upstream timed out after {} s\n\nis in the log of *{} of 12* servers.", number % 40, number % 12),

@@ -34,7 +34,15 @@ pub struct Told {
 impl<'a> Unit<'a> {
     pub async fn begin(app: &'a App, actor: &Actor) -> Result<Self> {
         let conn = app.store().begin().await?;
-        Ok(Self { app, conn, now: app.now(), actor: actor.to_string(), source: source(actor), events: Vec::new(), told: HashMap::new() })
+        Ok(Self {
+            app,
+            conn,
+            now: app.now(),
+            actor: actor.to_string(),
+            source: source(actor),
+            events: Vec::new(),
+            told: HashMap::new(),
+        })
     }
 
     /// The name shown beside what is done in this unit.

@@ -9,8 +9,7 @@ use crate::domain::time::Timestamp;
 
 const COLUMNS: &str =
     "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.version from incidents i ";
-const COLUMNS_OF_SERVICE: &str =
-    "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.version from incident_services s cross join incidents i ";
+const COLUMNS_OF_SERVICE: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.version from incident_services s cross join incidents i ";
 
 fn incident(row: &Row) -> Result<Incident> {
     Ok(Incident {
@@ -107,6 +106,15 @@ async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
             .bind(incident.id.0)
             .bind(handle)
+            .execute()
+            .await?;
+    }
+    conn.query("delete from incident_services where incident_id = $1").bind(incident.id.0).execute().await?;
+    for service in &incident.fields.services {
+        conn.query("insert into incident_services (incident_id, service, began_at) values ($1, $2, $3) on conflict do nothing")
+            .bind(incident.id.0)
+            .bind(service)
+            .bind(incident.beginning())
             .execute()
             .await?;
     }

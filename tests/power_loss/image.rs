@@ -28,56 +28,82 @@ impl Disk {
         }
     }
 
-    /// After these steps and a cut: what was synced, and of the rest whatever chance leaves.
-    pub fn after(&self, steps: &[Step], chance: &mut Chance) -> Self {
-        let mut disk = self.clone();
-        let mut pending: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
-        for step in steps {
+    /// This disk and, of what was not synced, whatever chance leaves.
+    fn cut(mut self, pending: &BTreeMap<&str, Vec<&Step>>, chance: &mut Chance) -> Self {
+        // A disk writes whole sectors; old ones have 512 bytes, new ones 4,096.
+        let sector = if chance.below(2) == 0 { 512 } else { 4_096 };
+        for step in pending.values().flatten() {
+            match chance.below(3) {
+                0 => {}
+                1 => self.apply(step),
+                _ => self.tear(step, sector, chance),
+            }
+        }
+        self
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Write { file, at, bytes } => self.put(file, *at, bytes),
+            Step::Truncate { file, length } => self.0.entry(file.clone()).or_default().resize(*length, 0),
+            Step::Unlink(file) => drop(self.0.remove(file)),
+            Step::Sync(_) | Step::Acknowledge(_) => {}
+        }
+    }
+
+    /// Of a write some sectors; anything else is done or not.
+    fn tear(&mut self, step: &Step, sector: usize, chance: &mut Chance) {
+        let Step::Write { file, at, bytes } = step else { return };
+        let mut from = 0;
+        while from < bytes.len() {
+            let to = bytes.len().min((at + from) / sector * sector + sector - at);
+            if chance.below(2) == 0 {
+                self.put(file, at + from, &bytes[from..to]);
+            }
+            from = to;
+        }
+    }
+
+    fn put(&mut self, file: &str, at: usize, bytes: &[u8]) {
+        let content = self.0.entry(file.to_owned()).or_default();
+        if content.len() < at + bytes.len() {
+            content.resize(at + bytes.len(), 0);
+        }
+        content[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// The steps from the beginning on, one cut after the other.
+pub struct Replay<'a> {
+    steps: &'a [Step],
+    done: usize,
+    synced: Disk,
+    /// By file, in the order of the calls.
+    pending: BTreeMap<&'a str, Vec<&'a Step>>,
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(before: Disk, steps: &'a [Step]) -> Self {
+        Self { steps, done: 0, synced: before, pending: BTreeMap::new() }
+    }
+
+    /// The disk when the power goes before the step `cut`, which must not lie before the last one asked for.
+    pub fn cut(&mut self, cut: usize, chance: &mut Chance) -> Disk {
+        for step in &self.steps[self.done..cut] {
             match step {
                 Step::Write { file, .. } | Step::Truncate { file, .. } | Step::Unlink(file) => {
-                    pending.entry(file).or_default().push(step);
+                    self.pending.entry(file).or_default().push(step);
                 }
                 Step::Sync(file) => {
-                    for step in pending.remove(file.as_str()).unwrap_or_default() {
-                        disk.apply(step, |_| true);
+                    for step in self.pending.remove(file.as_str()).unwrap_or_default() {
+                        self.synced.apply(step);
                     }
                 }
                 Step::Acknowledge(_) => {}
             }
         }
-        // A disk writes whole sectors; old ones have 512 bytes, new ones 4,096.
-        let sector = if chance.below(2) == 0 { 512 } else { 4_096 };
-        for step in pending.into_values().flatten() {
-            match chance.below(3) {
-                0 => {}
-                1 => disk.apply(step, |_| true),
-                _ => {
-                    let kept: Vec<bool> = (0..1_024).map(|_| chance.below(2) == 0).collect();
-                    disk.apply(step, |at| kept[at / sector % kept.len()]);
-                }
-            }
-        }
-        disk
-    }
-
-    /// Carries out a step; of a write only the bytes whose place in the file `keeps` takes.
-    fn apply(&mut self, step: &Step, keeps: impl Fn(usize) -> bool) {
-        match step {
-            Step::Write { file, at, bytes } => {
-                let content = self.0.entry(file.clone()).or_default();
-                if content.len() < at + bytes.len() {
-                    content.resize(at + bytes.len(), 0);
-                }
-                for (index, byte) in bytes.iter().enumerate() {
-                    if keeps(at + index) {
-                        content[at + index] = *byte;
-                    }
-                }
-            }
-            Step::Truncate { file, length } => self.0.entry(file.clone()).or_default().resize(*length, 0),
-            Step::Unlink(file) => drop(self.0.remove(file)),
-            Step::Sync(_) | Step::Acknowledge(_) => {}
-        }
+        self.done = cut;
+        self.synced.clone().cut(&self.pending, chance)
     }
 }
 

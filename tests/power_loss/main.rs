@@ -24,7 +24,7 @@ use afterload::app::App;
 use afterload::config::{Config, DataConfig};
 use afterload::store::{Store, db::Durability};
 
-use image::{Chance, Disk};
+use image::{Chance, Disk, Replay};
 use trace::Step;
 
 /// Alerts and entries that are sent, in all.
@@ -82,15 +82,21 @@ async fn trial(name: &str, images: usize) -> Outcome {
     let told: Vec<usize> = (first..steps.len()).filter(|at| matches!(steps[*at], Step::Acknowledge(_))).collect();
     let mut chance = Chance::new(0xAF7E_210A);
     let (mut images_with_loss, mut lost, mut most) = (0, 0, 0);
-    for number in 0..images {
-        // Half of the cuts fall right behind a promise, the others anywhere.
-        let cut = if number % 2 == 0 { told[chance.below(told.len())] + 1 } else { first + chance.below(steps.len() - first) };
-        let promised: BTreeSet<&String> =
-            steps[..cut].iter().flat_map(|step| if let Step::Acknowledge(keys) = step { keys.as_slice() } else { &[] }).collect();
+    // Half of the cuts fall right behind a promise, the others anywhere.
+    let mut cuts: Vec<usize> = (0..images)
+        .map(
+            |number| if number % 2 == 0 { told[chance.below(told.len())] + 1 } else { first + chance.below(steps.len() - first) },
+        )
+        .collect();
+    cuts.sort_unstable();
+    let mut replay = Replay::new(before, &steps);
+    for cut in cuts {
         let image = tempfile::tempdir().expect("a folder");
-        before.after(&steps[..cut], &mut chance).write(image.path());
+        replay.cut(cut, &mut chance).write(image.path());
         let kept = open(image.path()).await;
-        let missing = promised.iter().filter(|key| !kept.contains(**key)).count();
+        let promised =
+            steps[..cut].iter().flat_map(|step| if let Step::Acknowledge(keys) = step { keys.as_slice() } else { &[] });
+        let missing = promised.filter(|key| !kept.contains(*key)).count();
         images_with_loss += usize::from(missing > 0);
         lost += missing;
         most = most.max(missing);
@@ -106,7 +112,8 @@ async fn open(folder: &Path) -> BTreeSet<String> {
     let sound: Vec<String> = conn.query("pragma integrity_check").all(|row| row.at(0)).await.expect("checked");
     assert_eq!(sound, ["ok"], "the image is corrupt");
     let alerts: Vec<String> = conn.query("select dedup_key from alerts").all(|row| row.at(0)).await.expect("alerts");
-    let entries: Vec<String> = conn.query("select fields ->> '$.title' from entries").all(|row| row.at(0)).await.expect("entries");
+    let entries: Vec<String> =
+        conn.query("select fields ->> '$.title' from entries").all(|row| row.at(0)).await.expect("entries");
     drop(conn);
     store.close().await;
     alerts.into_iter().chain(entries).collect()
@@ -114,7 +121,8 @@ async fn open(folder: &Path) -> BTreeSet<String> {
 
 fn command(data: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterload"));
-    let output = command.args(arguments).env("AFTERLOAD_DATA", data).env_remove("DATABASE_URL").output().expect("the command runs");
+    let output =
+        command.args(arguments).env("AFTERLOAD_DATA", data).env_remove("DATABASE_URL").output().expect("the command runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
@@ -156,7 +164,8 @@ impl Traced {
 
 /// Sends alerts, and entries of the incident that the first alert opens; each has a key of its own.
 fn load(address: &str, hook: &str, token: &str) {
-    let alert = |key: u64| serde_json::json!({"title": format!("power-{key}"), "dedup_key": format!("power-{key}"), "group_key": "load"});
+    let alert =
+        |key: u64| serde_json::json!({"title": format!("power-{key}"), "dedup_key": format!("power-{key}"), "group_key": "load"});
     assert!(post(address, hook, None, &alert(0)), "the first alert is taken");
     let next = Arc::new(AtomicU64::new(1));
     let senders: Vec<_> = (0..SENDERS)

@@ -9,12 +9,20 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// What `strace -e` is told.
-pub const CALLS: &str = "trace=pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,ftruncate,fallocate,rename,unlink,fsync,fdatasync";
+pub const CALLS: &str =
+    "trace=pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,ftruncate,fallocate,rename,unlink,fsync,fdatasync";
 
 #[derive(Debug)]
 pub enum Step {
-    Write { file: String, at: usize, bytes: Vec<u8> },
-    Truncate { file: String, length: usize },
+    Write {
+        file: String,
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        file: String,
+        length: usize,
+    },
     Unlink(String),
     /// Everything written to the file before is on disk.
     Sync(String),
@@ -42,7 +50,10 @@ pub fn read(trace: &Path, folder: &Path) -> Vec<Step> {
         let file = |text: &str| text.strip_prefix(folder.as_str()).filter(|name| is_data(name)).map(str::to_owned);
         match name {
             "unlink" => steps.extend(file(&text(&strings(rest).concat())).map(Step::Unlink)),
-            "rename" => assert!(file(&text(&strings(rest)[0])).is_none(), "a database file is renamed, which is not replayed here: {call}"),
+            "rename" => assert!(
+                file(&text(&strings(rest)[0])).is_none(),
+                "a database file is renamed, which is not replayed here: {call}"
+            ),
             _ => {
                 let Some(path) = descriptor(rest) else { continue };
                 let Some(file) = file(&path) else {
@@ -97,7 +108,10 @@ fn strings(rest: &str) -> Vec<Vec<u8>> {
 
 /// `-xx` writes every byte as `\x2f`.
 fn unescaped(text: &str) -> Vec<u8> {
-    text.split("\\x").skip(1).map(|hex| u8::from_str_radix(hex.get(..2).unwrap_or_default(), 16).expect("two hex digits")).collect()
+    text.split("\\x")
+        .skip(1)
+        .map(|hex| u8::from_str_radix(hex.get(..2).unwrap_or_default(), 16).expect("two hex digits"))
+        .collect()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -107,10 +121,8 @@ fn text(bytes: &[u8]) -> String {
 /// Keys of ours in an answer.
 fn keys(answer: &str) -> Vec<String> {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let mut found: Vec<String> = body
-        .match_indices("\"power-")
-        .map(|(at, _)| body[at + 1..].split('"').next().unwrap_or_default().to_owned())
-        .collect();
+    let mut found: Vec<String> =
+        body.match_indices("\"power-").map(|(at, _)| body[at + 1..].split('"').next().unwrap_or_default().to_owned()).collect();
     found.dedup();
     found
 }

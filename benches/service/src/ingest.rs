@@ -47,7 +47,8 @@ pub async fn postgres() {
     let folder = tempfile::tempdir().expect("a folder");
     let doors = seed::fill(folder.path(), Some(&url), 100).await;
     let script = folder.path().join("insert.sql");
-    let text = "\\set n random(1, 1000000000)\ninsert into bench_alerts (dedup_key, body) values ('alert-' || :n, repeat('x', 330));\n";
+    let text =
+        "\\set n random(1, 1000000000)\ninsert into bench_alerts (dedup_key, body) values ('alert-' || :n, repeat('x', 330));\n";
     std::fs::write(&script, text).expect("a script");
     let ours = Server::afterload(folder.path(), Some(&url));
     let run = |arguments: &[&str]| {
@@ -77,7 +78,12 @@ pub async fn postgres() {
             }
         }
         say(&format!("ingest of single alerts, PostgreSQL, {connections} connections"));
-        say(&format!("    pgbench {:.0}/s, afterload {:.0}/s, CPU of afterload alone {:.0} µs each", median(theirs), median(own), median(cpu)));
+        say(&format!(
+            "    pgbench {:.0}/s, afterload {:.0}/s, CPU of afterload alone {:.0} µs each",
+            median(theirs),
+            median(own),
+            median(cpu)
+        ));
         at_least("rate, of pgbench single-row inserts", median(ratios), "times", 0.5);
     }
 }

@@ -18,12 +18,22 @@ pub async fn lists(ground: &Ground) {
     let (thin, ours, small) = (ground.thin("thin-many.db"), ground.afterload("many"), ground.afterload("few"));
     for (filter, control) in FILTERS {
         let ask = Ask::get(&format!("/incidents{filter}"));
-        let what = format!("list of 50 out of 10,000{}{}, 8 connections", if filter.is_empty() { "" } else { ", " }, filter.trim_start_matches('?'));
+        let what = format!(
+            "list of 50 out of 10,000{}{}, 8 connections",
+            if filter.is_empty() { "" } else { ", " },
+            filter.trim_start_matches('?')
+        );
         let mine = ask.clone().signed_in(&ground.many.cookie);
         let found = compare(&what, (&thin, Ask::get(&format!("/incidents{control}"))), (&ours, mine.clone()), 8).await;
         at_least("rate, of thin", found.ratio(Load::rate), "times", 0.25);
         say(&format!("  {:<58} {:>9.2} times", "CPU, of thin", found.ratio(Load::cpu_each)));
-        let grown = compare("  the same out of 1,000 and out of 10,000, 1 connection", (&small, ask.signed_in(&ground.few.cookie)), (&ours, mine), 1).await;
+        let grown = compare(
+            "  the same out of 1,000 and out of 10,000, 1 connection",
+            (&small, ask.signed_in(&ground.few.cookie)),
+            (&ours, mine),
+            1,
+        )
+        .await;
         at_most("p50 at 10,000, of that at 1,000", grown.ratio(|load| load.percentile(0.5)), "times", 1.2);
     }
 }
@@ -33,7 +43,13 @@ pub async fn search(ground: &Ground) {
     for (word, bound) in [(seed::RARE, 10.0), (seed::COMMON, 60.0)] {
         let path = format!("/search?q={word}");
         let mine = Ask::get(&path).signed_in(&ground.many.cookie);
-        let found = compare(&format!("search for “{word}” in 10,000 incidents, 8 connections"), (&thin, Ask::get(&path)), (&ours, mine), 8).await;
+        let found = compare(
+            &format!("search for “{word}” in 10,000 incidents, 8 connections"),
+            (&thin, Ask::get(&path)),
+            (&ours, mine),
+            8,
+        )
+        .await;
         at_least("rate, of thin", found.ratio(Load::rate), "times", 0.5);
         at_most("p99", found.ours(|load| load.percentile(0.99)), "ms", bound);
     }
@@ -49,7 +65,13 @@ pub async fn room(ground: &Ground) {
         at_most("CPU, of thin", found.ratio(Load::cpu_each), "times", 2.0);
     }
     let mine = Ask::get(&ground.many.long).signed_in(&ground.many.cookie);
-    compare("the same room as it opens, its last 300 entries, 1 connection", (&thin, Ask::get("/incidents/1")), (&ours, mine.clone()), 1).await;
+    compare(
+        "the same room as it opens, its last 300 entries, 1 connection",
+        (&thin, Ask::get("/incidents/1")),
+        (&ours, mine.clone()),
+        1,
+    )
+    .await;
     let mut client = Client::open(&ours.address).await.expect("a connection");
     let (_, headers, _) = client.send(&mine, 0).await.expect("an answer");
     let Some(tag) = headers.get("etag").and_then(|tag| tag.to_str().ok()) else {
@@ -69,7 +91,17 @@ pub async fn weights(ground: &Ground) {
     let long = &ground.many.long;
     let post = format!("{long}/postmortem");
     for path in [
-        "/", "/incidents", "/incidents/new", "/incidents/INC-2", long, &post, "/tasks", "/balancers", "/postmortems", "/settings", "/search?q=latency",
+        "/",
+        "/incidents",
+        "/incidents/new",
+        "/incidents/INC-2",
+        long,
+        &post,
+        "/tasks",
+        "/balancers",
+        "/postmortems",
+        "/settings",
+        "/search?q=latency",
     ] {
         let ask = Ask { header: Some(("accept-encoding", "gzip".to_owned())), ..Ask::get(path).signed_in(&ground.many.cookie) };
         let (status, _, body) = client.send(&ask, 0).await.expect("an answer");

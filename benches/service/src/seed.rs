@@ -56,10 +56,27 @@ pub struct SeedEntry {
 /// Some 150 bytes of Markdown, as people write them.
 pub fn entry(number: usize) -> SeedEntry {
     let body = match number % 4 {
-        0 => format!("p99 of `checkout` is at **{} ms**, see [the panel](https://graphs.example/d/{number}). Errors stay at _0.{} %_, and the queue of the pool is empty again.", 180 + number, number % 9),
-        1 => format!("- drained `web-{}`\n- waited for 30 s\n- put it back with weight {}\n- no change of p99, so it was not this server", number % 9, number % 100),
-        2 => format!("Asked the callers: retries are at {} a second, three times the usual. *Nothing* was deployed since noon, says the log of `deploy-{}`.", number % 700, number % 5),
-        _ => format!("> upstream timed out after {} s\n\nis in the log of **{} of 12** servers, first on `web-{}`; the other ones have no such line", number % 40, number % 12, number % 9),
+        0 => format!(
+            "p99 of `checkout` is at **{} ms**, see [the panel](https://graphs.example/d/{number}). Errors stay at _0.{} %_, and the queue of the pool is empty again.",
+            180 + number,
+            number % 9
+        ),
+        1 => format!(
+            "- drained `web-{}`\n- waited for 30 s\n- put it back with weight {}\n- no change of p99, so it was not this server",
+            number % 9,
+            number % 100
+        ),
+        2 => format!(
+            "Asked the callers: retries are at {} a second, three times the usual. *Nothing* was deployed since noon, says the log of `deploy-{}`.",
+            number % 700,
+            number % 5
+        ),
+        _ => format!(
+            "> upstream timed out after {} s\n\nis in the log of **{} of 12** servers, first on `web-{}`; the other ones have no such line",
+            number % 40,
+            number % 12,
+            number % 9
+        ),
     };
     let at = incident(0).began + Duration::seconds(number as i64 * 5);
     SeedEntry { at, title: format!("Observation {number} of the checkout pool"), body }
@@ -67,7 +84,9 @@ pub fn entry(number: usize) -> SeedEntry {
 
 /// The dialect that Afterload reads.
 pub fn markdown() -> pulldown_cmark::Options {
-    pulldown_cmark::Options::ENABLE_TABLES | pulldown_cmark::Options::ENABLE_STRIKETHROUGH | pulldown_cmark::Options::ENABLE_TASKLISTS
+    pulldown_cmark::Options::ENABLE_TABLES
+        | pulldown_cmark::Options::ENABLE_STRIKETHROUGH
+        | pulldown_cmark::Options::ENABLE_TASKLISTS
 }
 
 /// One alert of 300 to 400 bytes in the generic format; `number` makes its key.

@@ -44,7 +44,10 @@ pub async fn storm(ground: &Ground) {
     let server = ground.afterload("few");
     let before = count(ground);
     let calm = phase(&server, ground, Duration::from_secs(minutes as u64 * 60), 32, Some(10_000.0 / 60.0 / 32.0)).await;
-    say(&format!("storm of 10,000 alerts a minute for {minutes} minutes with 20 people browsing: {:.0} a minute taken", calm.rate * 60.0));
+    say(&format!(
+        "storm of 10,000 alerts a minute for {minutes} minutes with 20 people browsing: {:.0} a minute taken",
+        calm.rate * 60.0
+    ));
     at_most("acknowledgement, p99", calm.acknowledged, "ms", 250.0);
     at_most("pages, p95", calm.pages, "ms", 500.0);
     let five = phase(&server, ground, Duration::from_secs(60), 64, Some(50_000.0 / 60.0 / 64.0)).await;
@@ -83,7 +86,8 @@ async fn phase(server: &Server, ground: &Ground, length: Duration, connections: 
     let ask = Ask::post(&ground.few.hook, seed::alert);
     let browse = |path: &str| Ask::get(path).signed_in(&ground.few.cookie);
     let reading = Pace { connections: 5, length, rate: Some(0.5) };
-    let (board, list, long, busy) = (browse("/"), browse("/incidents"), browse(&ground.few.long), browse(&format!("/incidents/INC-{}", crate::few() + 1)));
+    let (board, list, long, busy) =
+        (browse("/"), browse("/incidents"), browse(&ground.few.long), browse(&format!("/incidents/INC-{}", crate::few() + 1)));
     let number = fresh();
     let (alerts, a, b, c, d) = tokio::join!(
         drive(server, &ask, Pace { connections, length, rate }, number),

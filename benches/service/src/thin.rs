@@ -86,7 +86,10 @@ fn write(mut db: Connection, mut waiting: mpsc::Receiver<Waiting>) {
         }
         let tx = db.transaction().expect("begin");
         for (key, body, _) in &group {
-            tx.prepare_cached("insert into alerts (dedup_key, body) values (?, ?)").expect("sql").execute(params![key, &body[..]]).expect("insert");
+            tx.prepare_cached("insert into alerts (dedup_key, body) values (?, ?)")
+                .expect("sql")
+                .execute(params![key, &body[..]])
+                .expect("insert");
         }
         tx.commit().expect("commit");
         for (.., answer) in group {
@@ -134,7 +137,15 @@ async fn list(State(thin): State<Thin>, Query(asked): Query<Vec<(String, String)
             while let Some(row) = rows.next().expect("row") {
                 let text = |at| escaped(row.get_ref(at).expect("column").as_str().expect("text"));
                 let id: i64 = row.get(0).expect("id");
-                let _ = write!(out, "<tr><td><a href=\"/incidents/{id}\">{}</a><td>{}<td>{}<td>{}<td>{}", text(1), text(2), text(3), text(4), text(5));
+                let _ = write!(
+                    out,
+                    "<tr><td><a href=\"/incidents/{id}\">{}</a><td>{}<td>{}<td>{}<td>{}",
+                    text(1),
+                    text(2),
+                    text(3),
+                    text(4),
+                    text(5)
+                );
             }
             out + "</table>"
         })
@@ -145,13 +156,19 @@ async fn list(State(thin): State<Thin>, Query(asked): Query<Vec<(String, String)
 async fn show(State(thin): State<Thin>, Path(id): Path<i64>) -> Html<String> {
     let page = thin
         .read(|db| {
-            let title: String = db.prepare_cached("select title from incidents where id = ?").expect("sql").query_row([id], |row| row.get(0)).expect("one");
+            let title: String = db
+                .prepare_cached("select title from incidents where id = ?")
+                .expect("sql")
+                .query_row([id], |row| row.get(0))
+                .expect("one");
             let mut out = format!("<!doctype html><title>{0}</title><h1>{0}</h1><ol>", escaped(&title));
-            let mut found = db.prepare_cached("select at, author, title, body from entries where incident = ? order by at").expect("sql");
+            let mut found =
+                db.prepare_cached("select at, author, title, body from entries where incident = ? order by at").expect("sql");
             let mut rows = found.query([id]).expect("rows");
             while let Some(row) = rows.next().expect("row") {
                 let text = |at| row.get_ref(at).expect("column").as_str().expect("text");
-                let _ = write!(out, "<li><time>{}</time> <b>{}</b> {}<div>", escaped(text(0)), escaped(text(1)), escaped(text(2)));
+                let _ =
+                    write!(out, "<li><time>{}</time> <b>{}</b> {}<div>", escaped(text(0)), escaped(text(1)), escaped(text(2)));
                 pulldown_cmark::html::push_html(&mut out, pulldown_cmark::Parser::new_ext(text(3), seed::markdown()));
                 out += "</div></li>";
             }

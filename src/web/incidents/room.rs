@@ -204,7 +204,10 @@ async fn tag(app: &App, shell: &Shell, incident: &Incident) -> Result<Option<Hea
     let settled = now - incident.updated_at > TimeDelta::hours(2);
     let at = now.timestamp() / if settled { 3_600 } else { 60 };
     let newest = services::events::latest_of(app, incident.id).await?;
-    Ok(Some(fresh::tag(shell, &[incident.id.to_string(), incident.version.to_string(), newest.to_string(), format!("{settled} {at}")])))
+    Ok(Some(fresh::tag(
+        shell,
+        &[incident.id.to_string(), incident.version.to_string(), newest.to_string(), format!("{settled} {at}")],
+    )))
 }
 
 /// Entries with the names and types of their files.
