@@ -46,7 +46,7 @@ pub struct Known<'a> {
 pub fn load(
     paths: &[PathBuf],
     known: Known<'_>,
-    wash: &mut dyn FnMut(BalancerKind, &str) -> String,
+    wash: &mut (dyn FnMut(BalancerKind, &str) -> String + Send),
 ) -> Result<Config, ReadError> {
     let mut disk = Disk::default();
     let mut sources = Vec::new();
@@ -67,7 +67,7 @@ pub fn load(
         if kind == BalancerKind::Caddy && (is_caddyfile(&source.text) || is_named_caddyfile(Path::new(&source.name))) {
             adapt(source).map_err(|why| {
                 // Caddy quotes what it does not understand.
-                let why = printable(&wash(kind, &why));
+                let why = printable(wash(kind, &why));
                 ReadError::Program { place: source.name.clone(), program: "caddy adapt", why }
             })?;
         }
@@ -187,7 +187,7 @@ fn adapt(source: &mut Source) -> Result<(), String> {
 struct Washed<'a> {
     disk: &'a mut Disk,
     kind: BalancerKind,
-    wash: &'a mut dyn FnMut(BalancerKind, &str) -> String,
+    wash: &'a mut (dyn FnMut(BalancerKind, &str) -> String + Send),
     given: Vec<Source>,
 }
 

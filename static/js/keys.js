@@ -2,6 +2,7 @@
 import { $, all } from "./dom.js";
 import { next } from "./time.js";
 import { focus } from "./composer.js";
+import { ROOM } from "./room.js";
 
 const KEYS = {
   n: ["Write an entry", () => focus()],
@@ -12,6 +13,8 @@ const KEYS = {
   k: ["Entry or row before", () => step(-1)],
   "?": ["This list", () => sheet()],
 };
+/** What the keys do on this page. */
+const known = () => ($("[data-room]") ? { ...KEYS, ...ROOM } : KEYS);
 const off = () => localStorage.getItem("keys") === "off";
 
 function step(by) {
@@ -27,7 +30,7 @@ function sheet() {
   dialog.setAttribute("aria-labelledby", "keys-title");
   title.id = "keys-title";
   title.textContent = "Keys";
-  for (const [key, [what]] of Object.entries(KEYS)) {
+  for (const [key, [what]] of Object.entries(known())) {
     const dt = document.createElement("dt"), kbd = document.createElement("kbd"), dd = document.createElement("dd");
     kbd.textContent = key;
     dt.append(kbd);
@@ -59,9 +62,9 @@ export function keys() {
     const field = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       for (const menu of all(".menu[open]")) { menu.open = false; $("summary", menu).focus(); }
-      if (field?.id === "note" || field?.id === "search") field.blur();
+      if (["note", "search", "working"].includes(field?.id)) field.blur();
     }
-    const action = KEYS[event.key];
+    const action = known()[event.key];
     if (field || off() || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || !action) return;
     event.preventDefault();
     action[1]();

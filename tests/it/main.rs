@@ -13,6 +13,7 @@ mod leaks;
 mod operations;
 mod oracle;
 mod people;
+mod presence;
 mod recording;
 mod redaction;
 mod replicas;

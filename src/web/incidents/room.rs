@@ -1,6 +1,9 @@
 //! The page of one incident, whole and in parts.
 
+use std::collections::HashMap;
+
 use askama::Template;
+use askama::filters::Safe;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,6 +14,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::parts::{Excerpt, Head, Item, Recorder, Side};
+use super::presence::People;
 use super::{edit, entries};
 use crate::app::App;
 use crate::balancer::change::Change;
@@ -18,6 +22,7 @@ use crate::domain::access::Actor;
 use crate::domain::attachment::{Attachment, SIZE_MAX};
 use crate::domain::id::{EntryId, IncidentRef};
 use crate::domain::incident::Incident;
+use crate::domain::reading::Reading;
 use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Source};
@@ -105,6 +110,7 @@ struct Room {
     shell: Shell,
     incident: Incident,
     head: Head,
+    people: People,
     recorder: Recorder,
     items: Vec<Item>,
     side: Side,
@@ -118,6 +124,8 @@ struct Room {
     deleted: usize,
     /// Where the live stream goes on from.
     seq: i64,
+    /// How far the reader has read.
+    reading: Reading,
 }
 
 impl Room {
@@ -128,6 +136,42 @@ impl Room {
     /// Whether a day rule stands above the item at `index`.
     fn opens_day(&self, index: &usize) -> bool {
         *index == 0 || self.items[*index].date() != self.items[*index - 1].date()
+    }
+
+    /// Where the line above what is new stands: the item below it. Entries that are not drawn count as the first.
+    fn new_from(&self) -> Option<usize> {
+        if self.reading.unread.is_empty() {
+            return None;
+        }
+        let hidden = self.show.is_all() && self.earlier > 0 && self.shown_unread() < self.reading.unread.len();
+        if hidden { Some(0) } else { self.items.iter().position(|item| item.unread.is_some()) }
+    }
+
+    fn is_new_from(&self, index: &usize) -> bool {
+        self.new_from() == Some(*index)
+    }
+
+    /// ` since 14:03 UTC`, behind "3 new".
+    fn since(&self) -> Safe<String> {
+        let at = self.reading.read_at.map(|at| format!(" since {}", self.shell.zone().short(at)));
+        Safe(at.unwrap_or_default())
+    }
+
+    fn shown_unread(&self) -> usize {
+        self.items.iter().filter(|item| item.unread.is_some()).count()
+    }
+
+    /// Up to where the reader has read, for the script; -1 for who never did.
+    fn read(&self) -> i64 {
+        self.reading.seq.unwrap_or(-1)
+    }
+
+    /// The event that there is to be read: where the mark is, unless something came after it.
+    fn newest(&self) -> i64 {
+        match self.reading.seq {
+            None => self.seq,
+            Some(read) => self.reading.unread.last().map_or(read, |unread| unread.seq),
+        }
     }
 
     fn composes(&self) -> bool {
@@ -161,7 +205,7 @@ async fn show(
     if incident.deleted_at.is_some() {
         return Ok(Page(Deleted { shell, incident }).into_response());
     }
-    let tag = tag(&app, &shell, &incident).await?;
+    let tag = tag(&app, actor, &shell, &incident).await?;
     if let Some(answer) = tag.as_ref().and_then(|tag| fresh::known(&headers, tag)) {
         return Ok(answer);
     }
@@ -170,8 +214,14 @@ async fn show(
     let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
     let total = taken.len();
     let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(SHOWN) };
-    let items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    let mut items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    let reading = services::readings::of(&app, actor, which).await?;
+    let unread: HashMap<_, _> = reading.unread.iter().map(|unread| (unread.entry, unread.seq)).collect();
+    for item in &mut items {
+        item.unread = unread.get(&item.entry.id).copied();
+    }
     let page = Page(Room {
+        people: People::of(&app, actor, &shell, &incident).await?,
         head: Head::new(&shell, &incident, app.now()),
         recorder: recorder(&app, actor, &shell, which).await?,
         side: side(&app, actor, &shell, &incident).await?,
@@ -183,6 +233,7 @@ async fn show(
         earlier,
         deleted,
         seq,
+        reading,
         shell,
         incident,
     })
@@ -194,9 +245,9 @@ async fn show(
 }
 
 /// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
-/// page leaves an event of the incident when it changes, but for the recording, which may grow for a while after the
-/// end, and for days on which tasks fall due.
-async fn tag(app: &App, shell: &Shell, incident: &Incident) -> Result<Option<HeaderValue>> {
+/// page leaves an event of the incident when it changes, but for who is there and how far the reader has read, for the
+/// recording, which may grow for a while after the end, and for days on which tasks fall due.
+async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Option<HeaderValue>> {
     if incident.is_open() {
         return Ok(None);
     }
@@ -204,10 +255,20 @@ async fn tag(app: &App, shell: &Shell, incident: &Incident) -> Result<Option<Hea
     let settled = now - incident.updated_at > TimeDelta::hours(2);
     let at = now.timestamp() / if settled { 3_600 } else { 60 };
     let newest = services::events::latest_of(app, incident.id).await?;
-    Ok(Some(fresh::tag(
-        shell,
-        &[incident.id.to_string(), incident.version.to_string(), newest.to_string(), format!("{settled} {at}")],
-    )))
+    let read = services::readings::seq(app, actor, incident.id).await?;
+    let mut people = services::presence::of_incident(app, actor, IncidentRef::Id(incident.id)).await?;
+    // Who looks is drawn as there, whatever is known of them.
+    let me = actor.owner();
+    people.retain(|person| person.handle != me || person.working_on.is_some());
+    people.iter_mut().filter(|person| person.handle == me).for_each(|person| person.here = true);
+    let parts = [
+        incident.id.to_string(),
+        incident.version.to_string(),
+        newest.to_string(),
+        format!("{settled} {at} {read:?}"),
+        format!("{people:?}"),
+    ];
+    Ok(Some(fresh::tag(shell, &parts)))
 }
 
 /// Entries with the names and types of their files.
@@ -308,6 +369,7 @@ async fn part(
     let incident = services::incidents::find(&app, &session.actor, which).await?;
     match part.as_str() {
         "header" => Ok(Page(Head::new(&shell, &incident, app.now())).into_response()),
+        "people" => Ok(Page(People::of(&app, &session.actor, &shell, &incident).await?).into_response()),
         "side" => Ok(Page(side(&app, &session.actor, &shell, &incident).await?).into_response()),
         "recorder" => Ok(Page(recorder(&app, &session.actor, &shell, which).await?).into_response()),
         _ => Err(Error::not_here()),
