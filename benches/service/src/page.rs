@@ -10,7 +10,7 @@ const FILTERS: [(&str, &str); 7] = [
     ("?status=resolved", "?status=resolved"),
     ("?severity=sev1", "?severity=sev1"),
     ("?service=service-7", "?service=service-7"),
-    ("?from=2026-03-01", "?from=2026-03-01T00:00:00"),
+    ("?from=2025-12-10", "?from=2025-12-10T00:00:00"),
     ("?q=zebrafish", "?q=zebrafish"),
 ];
 
@@ -27,6 +27,10 @@ pub async fn lists(ground: &Ground) {
         let found = compare(&what, (&thin, Ask::get(&format!("/incidents{control}"))), (&ours, mine.clone()), 8).await;
         at_least("rate, of thin", found.ratio(Load::rate), "times", 0.25);
         say(&format!("  {:<58} {:>9.2} times", "CPU, of thin", found.ratio(Load::cpu_each)));
+        // A rare word fills no page of the small one: there is nothing to compare.
+        if filter.starts_with("?q=") {
+            continue;
+        }
         let grown = compare(
             "  the same out of 1,000 and out of 10,000, 1 connection",
             (&small, ask.signed_in(&ground.few.cookie)),

@@ -30,12 +30,12 @@ pub struct SeedIncident {
 }
 
 pub fn incident(number: usize) -> SeedIncident {
-    let service = format!("service-{}", number % 40);
+    let service = format!("service-{}", number % 16);
     let rare = if number % 500 == 7 { "The zebrafish index was rebuilt. " } else { "" };
     SeedIncident {
         title: format!("{service} answers slowly in region {}", number % 7),
         severity: ["sev1", "sev2", "sev3", "sev4"][number % 4],
-        status: if number % 50 == 3 { "investigating" } else { "resolved" },
+        status: if number % 10 == 3 { "investigating" } else { "resolved" },
         began: Utc.with_ymd_and_hms(2025, 11, 21, 0, 0, 0).single().expect("a time") + Duration::minutes(number as i64 * 50),
         summary: format!(
             "{rare}The latency of **{service}** rose after the weights of pool `web-{}` were changed. {} requests were lost before the \
