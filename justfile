@@ -57,6 +57,21 @@ bench:
     tests/balancers target/balancers
     AFTERLOAD_TEST_BALANCERS=target/balancers cargo bench --locked --bench configs
 
+# How fast the server is, against a bare program in the same run; parts: start list search room weights ingest postgres memory storm
+bench-service *PARTS:
+    cargo build --release --locked
+    AFTERLOAD_BINARY="${CARGO_TARGET_DIR:-$PWD/target}/release/afterload" benches/postgres \
+        cargo run --release --quiet --manifest-path benches/service/Cargo.toml -- {{PARTS}}
+    {{ if PARTS == "" { "cargo bench --locked --bench markdown" } else { "true" } }}
+
+# What a power cut leaves: replays of writes that were cut off, with FULL and with NORMAL; needs strace
+power-loss IMAGES='200':
+    AFTERLOAD_IMAGES={{IMAGES}} cargo test --locked --test power_loss
+
+# Kill the server again and again under load, on both databases
+kill-loop ROUNDS='100':
+    AFTERLOAD_KILL_ROUNDS={{ROUNDS}} tests/run kill
+
 # Throw made-up bytes at a parser, the redaction or the diff: just fuzz haproxy 1000000; needs `cargo install cargo-fuzz`
 fuzz TARGET='haproxy' RUNS='10000000':
     cp Cargo.lock fuzz/Cargo.lock

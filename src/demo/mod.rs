@@ -23,7 +23,7 @@ use crate::config::{Config, DataConfig};
 use crate::domain::access::{Actor, Role};
 use crate::domain::time::Timestamp;
 use crate::services::people;
-use crate::store::Store;
+use crate::store::{Store, db::Durability};
 
 use clock::StageClock;
 use edge::Edge;
@@ -57,7 +57,7 @@ impl Demo {
     pub async fn make(folder: &Path, listen: SocketAddr, now: Timestamp) -> anyhow::Result<Self> {
         let data = DataConfig { data: folder.to_owned(), database_url: None, database_url_file: None };
         let config = Config { listen, max_connections: 200, demo: true, ..Config::for_command(data) };
-        let store = Store::open_throw_away(folder).await?;
+        let store = Store::open_with(folder, Durability::Off).await?;
         let clock = StageClock::default();
         clock.hold(now);
         let app = App::open_with(config, store, Box::new(clock.clone()), Box::new(SystemIds)).await?;

@@ -36,7 +36,7 @@ pub mod tokens;
 mod unit;
 
 pub use page::{Page, Paged};
-pub(crate) use unit::Unit;
+pub(crate) use unit::{Told, Unit};
 
 use crate::domain;
 use crate::store;

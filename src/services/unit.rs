@@ -1,8 +1,11 @@
 //! One unit of work: a transaction, the events it will leave behind, and the wake-up after it.
 
+use std::collections::HashMap;
+
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::event::NewEvent;
+use crate::domain::id::{IncidentId, Reference};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::Source;
 use crate::services::Result;
@@ -15,6 +18,17 @@ pub struct Unit<'a> {
     actor: String,
     source: Source,
     events: Vec<(String, NewEvent)>,
+    told: HashMap<IncidentId, Told>,
+}
+
+/// What a unit that carries many deliveries has learnt of an incident, so that it asks once. None of it changes within
+/// the unit but by the unit itself.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub reference: Reference,
+    pub restricted: bool,
+    /// Whether an entry speaks of its alerts.
+    pub has_entry: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -33,7 +47,8 @@ impl<'a> Unit<'a> {
     }
 
     fn on(app: &'a App, actor: &Actor, conn: Conn) -> Self {
-        Self { app, conn, now: app.now(), actor: actor.to_string(), source: source(actor), events: Vec::new() }
+        let (now, who) = (app.now(), actor.to_string());
+        Self { app, conn, now, actor: who, source: source(actor), events: Vec::new(), told: HashMap::new() }
     }
 
     /// The name shown beside what is done in this unit.
@@ -56,6 +71,15 @@ impl<'a> Unit<'a> {
         self.source = source(actor);
     }
 
+    /// What [`Self::remember`] was told of this incident.
+    pub fn told(&self, incident: IncidentId) -> Option<Told> {
+        self.told.get(&incident).cloned()
+    }
+
+    pub fn remember(&mut self, incident: IncidentId, told: Told) {
+        self.told.insert(incident, told);
+    }
+
     /// A point to which [`Self::rewind`] returns.
     pub async fn mark(&mut self) -> Result<usize> {
         self.conn.savepoint().await?;
@@ -70,6 +94,7 @@ impl<'a> Unit<'a> {
     /// Undoes what was done since the mark, events included.
     pub async fn rewind(&mut self, mark: usize) -> Result<()> {
         self.events.truncate(mark);
+        self.told.clear();
         Ok(self.conn.rollback_to_savepoint().await?)
     }
 

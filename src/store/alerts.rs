@@ -145,13 +145,33 @@ pub async fn find(conn: &mut Conn, id: AlertId) -> Result<Option<Alert>> {
     conn.query(COLUMNS).push_bind("where a.id = ", id.0).maybe(alert).await
 }
 
-/// Firing first, then newest first.
+/// Firing first, then newest first. Each status comes in the order of the index and ends at the limit: an incident may
+/// have a storm of alerts.
 pub async fn of_incident(conn: &mut Conn, incident: IncidentId, limit: i64) -> Result<Vec<Alert>> {
-    conn.query(COLUMNS)
-        .push_bind("where a.incident_id = ", incident.0)
-        .push_bind(" order by case when a.status = 'resolved' then 1 else 0 end, a.starts_at desc, a.id limit ", limit)
-        .all(alert)
-        .await
+    let mut found = Vec::new();
+    for status in [AlertStatus::Firing, AlertStatus::Acknowledged, AlertStatus::Resolved] {
+        let rows = conn
+            .query(COLUMNS)
+            .push_bind("where a.incident_id = ", incident.0)
+            .push_bind(" and a.status = ", status.as_str())
+            .push_bind(" order by a.starts_at desc, a.id desc limit ", limit)
+            .all(alert)
+            .await?;
+        found.extend(rows);
+    }
+    found.sort_by_key(|alert| (alert.status == AlertStatus::Resolved, std::cmp::Reverse((alert.starts_at, alert.id))));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Whether an alert of the incident still fires.
+pub async fn any_firing(conn: &mut Conn, incident: IncidentId) -> Result<bool> {
+    let found: Option<i64> = conn
+        .query("select cast(1 as bigint) from alerts where incident_id = $1 and status in ('firing', 'acknowledged') limit 1")
+        .bind(incident.0)
+        .value()
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Firing, resolved, and reports in all.

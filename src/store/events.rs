@@ -9,7 +9,10 @@ use crate::domain::time::Timestamp;
 /// Serialises appends on PostgreSQL, so that sequence order is commit order and no reader skips a row.
 const APPEND_LOCK: i64 = 0x000A_F7E2_10AD;
 
-/// Appends in the caller's transaction; returns the newest sequence number.
+/// Rows a statement, each of six values.
+const BATCH: usize = 100;
+
+/// Appends in the caller's transaction, in this order; returns the newest sequence number.
 pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent)]) -> Result<i64> {
     if events.is_empty() {
         return Ok(0);
@@ -18,21 +21,20 @@ pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent
         conn.query("select pg_advisory_xact_lock($1)::text").bind(APPEND_LOCK).execute().await?;
     }
     let mut newest = 0;
-    for (actor, event) in events {
-        let data = json(&event.data)?;
-        newest = conn
-            .query(
-                "insert into events (at, kind, actor, incident_id, subject, data) values ($1, $2, $3, $4, $5, $6) returning seq",
-            )
-            .bind(now)
-            .bind(event.kind.as_str())
-            .bind(actor)
-            .bind(event.incident_id.map(|id| id.0))
-            .bind(event.subject)
-            .bind(data)
-            .value()
-            .await?
-            .unwrap_or(newest);
+    for batch in events.chunks(BATCH) {
+        let mut query = conn.query("insert into events (at, kind, actor, incident_id, subject, data) values ");
+        for (index, (actor, event)) in batch.iter().enumerate() {
+            query = query
+                .push_bind(if index == 0 { "(" } else { ", (" }, now)
+                .push_bind(", ", event.kind.as_str())
+                .push_bind(", ", actor)
+                .push_bind(", ", event.incident_id.map(|id| id.0))
+                .push_bind(", ", event.subject)
+                .push_bind(", ", json(&event.data)?)
+                .push(")");
+        }
+        let made: Vec<i64> = query.push(" returning seq").all(|row| row.at(0)).await?;
+        newest = made.into_iter().max().unwrap_or(newest);
     }
     Ok(newest)
 }

@@ -8,6 +8,7 @@ use crate::domain::search::{Document, Found, Search};
 use crate::domain::time::Timestamp;
 
 const COLUMNS: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version from incidents i ";
+const COLUMNS_OF_SERVICE: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version from incident_services s cross join incidents i ";
 
 fn incident(row: &Row) -> Result<Incident> {
     Ok(Incident {
@@ -98,7 +99,7 @@ pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Res
     conn.query(COLUMNS).push_bind("where i.id > ", after).push_bind(" order by i.id limit ", limit).all(incident).await
 }
 
-/// Who is named and which files the texts show, for looking up.
+/// Who is named, which services are meant and which files the texts show, for looking up.
 async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
     attachments::tie(conn, incident.id, &json(&incident.fields)?.0).await?;
     conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
@@ -106,6 +107,15 @@ async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")
             .bind(incident.id.0)
             .bind(handle)
+            .execute()
+            .await?;
+    }
+    conn.query("delete from incident_services where incident_id = $1").bind(incident.id.0).execute().await?;
+    for service in &incident.fields.services {
+        conn.query("insert into incident_services (incident_id, service, began_at) values ($1, $2, $3) on conflict do nothing")
+            .bind(incident.id.0)
+            .bind(service)
+            .bind(incident.beginning())
             .execute()
             .await?;
     }
@@ -148,7 +158,16 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Incident>> {
     let dialect = conn.dialect();
-    let mut query = visible(conn.query(COLUMNS).push("where i.deleted_at is null"), sees_only_as)
+    // A service leads to its incidents in their order; a cross join keeps SQLite from going the other way round.
+    let by_service = filter.service.as_ref();
+    let query = match by_service {
+        None => conn.query(COLUMNS).push("where i.deleted_at is null"),
+        Some(service) => conn
+            .query(COLUMNS_OF_SERVICE)
+            .push_bind("where s.incident_id = i.id and s.service = ", service)
+            .push(" and i.deleted_at is null"),
+    };
+    let mut query = visible(query, sees_only_as)
         .and_if(" and i.status = ", filter.status.map(Status::as_str))
         .and_if(" and i.severity = ", filter.severity.map(Severity::as_str))
         .and_if(" and i.kind = ", filter.kind.map(IncidentKind::as_str))
@@ -159,28 +178,25 @@ pub async fn list(
         Some(false) => query.push(" and i.status = 'resolved'"),
         None => query,
     };
-    if let Some(service) = &filter.service {
-        query = with_service(query.push(" and "), dialect, service);
-    }
     if let Some((name, value)) = &filter.label {
         query = with_label(query.push(" and "), dialect, name, Some(value));
     }
     if let Some(q) = &filter.q {
         query = search::matching(query, dialect, q);
     }
+    let (position, order) = match by_service {
+        None => (" and (i.began_at, i.id) < (", " order by i.began_at desc, i.id desc limit "),
+        Some(_) => (" and (s.began_at, s.incident_id) < (", " order by s.began_at desc, s.incident_id desc limit "),
+    };
     if let Some((at, id)) = after {
-        query = query.push_bind(" and (i.began_at, i.id) < (", at).push_bind(", ", id).push(")");
+        query = query.push_bind(position, at).push_bind(", ", id).push(")");
     }
-    query.push_bind(" order by i.began_at desc, i.id desc limit ", limit).all(incident).await
+    query.push_bind(order, limit).all(incident).await
 }
 
 /// That the incident `i` has this service.
-pub(super) fn with_service<'c>(query: Query<'c>, dialect: Dialect, service: &str) -> Query<'c> {
-    let each = match dialect {
-        Dialect::Sqlite => "json_each(i.fields, '$.services') s",
-        Dialect::Postgres => "jsonb_array_elements_text(i.fields -> 'services') s(value)",
-    };
-    query.push("exists (select 1 from ").push(each).push_bind(" where s.value = ", service).push(")")
+pub(super) fn with_service<'c>(query: Query<'c>, service: &str) -> Query<'c> {
+    query.push_bind("exists (select 1 from incident_services s where s.incident_id = i.id and s.service = ", service).push(")")
 }
 
 /// That the incident `i` has this label, with this value when one is said.

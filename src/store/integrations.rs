@@ -96,21 +96,29 @@ pub struct NewDelivery<'a> {
     pub body: &'a [u8],
 }
 
-pub async fn insert_delivery(conn: &mut Conn, delivery: &NewDelivery<'_>) -> Result<()> {
-    conn.query(
-        "insert into deliveries (id, integration_id, received_at, status, error, alerts, size, body) values ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(delivery.id.0)
-    .bind(delivery.integration_id.0)
-    .bind(delivery.received_at)
-    .bind(delivery.status.as_str())
-    .bind(delivery.error)
-    .bind(delivery.alerts)
-    .bind(delivery.size)
-    .bind(delivery.body)
-    .execute()
-    .await
-    .map(drop)
+/// Rows a statement, each of eight values.
+const BATCH: usize = 100;
+
+/// Keeps what came in, many rows a statement.
+pub async fn insert_deliveries(conn: &mut Conn, deliveries: &[NewDelivery<'_>]) -> Result<()> {
+    for batch in deliveries.chunks(BATCH) {
+        let mut query =
+            conn.query("insert into deliveries (id, integration_id, received_at, status, error, alerts, size, body) values ");
+        for (index, delivery) in batch.iter().enumerate() {
+            query = query
+                .push_bind(if index == 0 { "(" } else { ", (" }, delivery.id.0)
+                .push_bind(", ", delivery.integration_id.0)
+                .push_bind(", ", delivery.received_at)
+                .push_bind(", ", delivery.status.as_str())
+                .push_bind(", ", delivery.error)
+                .push_bind(", ", delivery.alerts)
+                .push_bind(", ", delivery.size)
+                .push_bind(", ", delivery.body)
+                .push(")");
+        }
+        query.execute().await?;
+    }
+    Ok(())
 }
 
 /// Newest first; the body comes beside each, still compressed.

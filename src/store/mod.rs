@@ -115,9 +115,10 @@ impl Store {
         Self::connect(url, data).await?.ready().await
     }
 
-    /// SQLite in `data` that waits for no disk: for data that is thrown away when the program ends.
-    pub async fn open_throw_away(data: &Path) -> Result<Self> {
-        Self::open_files(&data.join("afterload.db"), Durability::Off).await?.ready().await
+    /// SQLite in `data` with another durability than people's data has: for what is thrown away when the program ends,
+    /// and for tests that show what [`Durability::Full`] is for.
+    pub async fn open_with(data: &Path, durability: Durability) -> Result<Self> {
+        Self::open_files(&data.join("afterload.db"), durability).await?.ready().await
     }
 
     async fn ready(self) -> Result<Self> {

@@ -230,7 +230,7 @@ fn holding<'c>(query: Query<'c>, dialect: Dialect, filter: &Filter, of: Of) -> Q
         Filter::EntryKind(kind) if documents => query.push_bind("coalesce(d.entry_kind, '') = ", kind.as_str()),
         Filter::Found(Found::Incident) => query.push("1 = 1"),
         Filter::Found(_) | Filter::EntryKind(_) => query.push("1 = 0"),
-        Filter::Service(service) => incidents::with_service(query, dialect, service),
+        Filter::Service(service) => incidents::with_service(query, service),
         Filter::Label(name, value) => incidents::with_label(query, dialect, name, value.as_deref()),
         Filter::After(at) => query.push_bind(if documents { "d.at >= " } else { "i.began_at >= " }, *at),
         Filter::Before(at) => query.push_bind(if documents { "d.at < " } else { "i.began_at < " }, *at),

@@ -80,7 +80,10 @@ async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     if let Some(secret) = cookie(&headers, session_cookie(&app)) {
         services::people::sign_out(&app, secret).await?;
     }
-    Ok(with_cookie(&app, "", 0, see("/login")))
+    let mut response = with_cookie(&app, "", 0, see("/login"));
+    // Rooms may stay in a browser to be asked for again; what it keeps goes with the session.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    Ok(response)
 }
 
 /// Sessions end after seven days at the latest; so does the cookie.

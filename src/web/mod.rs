@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod format;
 pub mod forms;
+pub mod fresh;
 pub mod page;
 
 pub mod attachments;

@@ -273,3 +273,33 @@ on_both!(a_form_that_is_sent_twice_makes_one_thing, world => {
     let again = id_of_form(&refused.text(), "/incidents");
     assert!(again != "nonsense" && again != next, "a refused form can be sent again: {again}");
 });
+
+on_both!(the_room_of_an_incident_that_is_over_is_sent_again_only_when_it_changed, world => {
+    let browser = Browser::signed_in(world).await;
+    let (other, _) = Browser::of(world, "jl", Role::Viewer).await;
+    let incident = world.incident("slow").await;
+    let room = format!("/incidents/{}", incident.reference);
+    let open = browser.get(&room).await;
+    assert!(open.header("etag").is_empty() && open.header("cache-control").contains("no-store"), "an open one tells the time");
+    let patch = serde_json::json!({"status": "resolved"});
+    incidents::edit(&world.app, &admin(), incident.reference.into(), incident.version, &patch).await.expect("resolved");
+    let ask = async |browser: &Browser, path: &str, tag: &str| {
+        let headers = [("host", "afterload.test"), ("cookie", browser.cookie.as_str()), ("if-none-match", tag)];
+        browser.client.send(Method::GET, path, &headers, "").await
+    };
+    let tag = browser.get(&room).await.header("etag").to_owned();
+    let again = ask(&browser, &room, &tag).await;
+    assert_eq!((again.status.as_u16(), again.text().as_str(), again.header("cache-control")), (304, "", "private, no-cache"));
+    assert_eq!(ask(&other, &room, &tag).await.status.as_u16(), 200, "somebody else sees another page");
+    assert_eq!(ask(&browser, &format!("{room}?show=pinned"), &tag).await.status.as_u16(), 200, "so is another view");
+    timeline::add(&world.app, &admin(), incident.reference.into(), world.note("One more thing")).await.expect("added");
+    let changed = ask(&browser, &room, &tag).await;
+    assert!(changed.status.as_u16() == 200 && changed.text().contains("One more thing"));
+    let tag = changed.header("etag").to_owned();
+    tasks::add(&world.app, &admin(), incident.reference.into(), None, afterload::domain::task::TaskFields { title: "Add an alert".into(), ..Default::default() })
+        .await
+        .expect("added");
+    assert_eq!(ask(&browser, &room, &tag).await.status.as_u16(), 200, "a task changes it");
+    let out = browser.form("/logout", &[]).await;
+    assert_eq!(out.header("clear-site-data"), "\"cache\"", "what the browser kept goes with the session");
+});

@@ -8,6 +8,7 @@
 mod fold;
 mod tell;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::domain;
 use crate::domain::access::Actor;
 use crate::domain::alert::Reports;
-use crate::domain::id::{DeliveryId, IncidentId};
+use crate::domain::id::{DeliveryId, IncidentId, IntegrationId};
 use crate::domain::integration::{DeliveryStatus, Format, Integration};
 use crate::domain::time::{Timestamp, shorten};
 use crate::ingest;
@@ -202,26 +203,37 @@ async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<
             },
             Err(fault) => Receipt { error: Some(fault.clone()), ..Receipt::default() },
         };
-        keep_delivery(app, &mut unit, waiting, &receipt).await?;
         receipts.push(receipt);
     }
+    keep_deliveries(app, &mut unit, group, &receipts).await?;
     unit.commit().await?;
     Ok((receipts, opened))
 }
 
-async fn keep_delivery(app: &App, unit: &mut Unit<'_>, waiting: &Waiting, receipt: &Receipt) -> Result<()> {
-    let status = if receipt.error.is_none() { DeliveryStatus::Done } else { DeliveryStatus::Failed };
-    let delivery = integrations::NewDelivery {
+/// Keeps the bodies, and tells each integration what came through it.
+async fn keep_deliveries(app: &App, unit: &mut Unit<'_>, group: &[Waiting], receipts: &[Receipt]) -> Result<()> {
+    let kept: Vec<_> = group.iter().zip(receipts).map(|(waiting, receipt)| delivery(app, waiting, receipt)).collect();
+    integrations::insert_deliveries(&mut unit.conn, &kept).await?;
+    let mut of_each: BTreeMap<IntegrationId, (Timestamp, i64, Option<&str>)> = BTreeMap::new();
+    for delivery in &kept {
+        let of = of_each.entry(delivery.integration_id).or_insert((delivery.received_at, 0, None));
+        *of = (of.0.max(delivery.received_at), of.1 + 1, delivery.error.or(of.2));
+    }
+    for (integration, (at, count, error)) in of_each {
+        integrations::note(&mut unit.conn, integration, at, count, error).await?;
+    }
+    Ok(())
+}
+
+fn delivery<'a>(app: &App, waiting: &'a Waiting, receipt: &'a Receipt) -> integrations::NewDelivery<'a> {
+    integrations::NewDelivery {
         id: DeliveryId(app.uuid()),
         integration_id: waiting.integration.id,
         received_at: waiting.received_at,
-        status,
+        status: if receipt.error.is_none() { DeliveryStatus::Done } else { DeliveryStatus::Failed },
         error: receipt.error.as_deref(),
         alerts: i64::try_from(receipt.accepted).unwrap_or(i64::MAX),
         size: i64::try_from(waiting.size).unwrap_or(i64::MAX),
         body: &waiting.body,
-    };
-    integrations::insert_delivery(&mut unit.conn, &delivery).await?;
-    integrations::note(&mut unit.conn, waiting.integration.id, waiting.received_at, 1, receipt.error.as_deref()).await?;
-    Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::incident::Incident;
 use crate::domain::time::shorten;
 use crate::domain::timeline::{EntryFields, EntryKind};
-use crate::services::{Result, Unit, timeline};
+use crate::services::{Result, Told, Unit, timeline};
 use crate::store;
 use crate::store::alerts;
 
@@ -33,32 +33,43 @@ pub(super) async fn tell(
     }
     let mut references = HashMap::new();
     for (id, pairs) in by_incident {
-        let incident = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
-        let Some(incident) = incident else { continue };
-        if !incident.fields.is_restricted() {
-            references.insert(id, incident.reference.to_string());
+        let Some(known) = learn(unit, id).await? else { continue };
+        if !known.restricted {
+            references.insert(id, known.reference.to_string());
         }
         let of =
             |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
         let (fired, resolved) = (of(Action::Fired), of(Action::Resolved));
-        let (firing, ..) = alerts::counts_of_incident(&mut unit.conn, id).await?;
         if !fired.is_empty() {
-            let pinned = !store::timeline::has_kind(&mut unit.conn, id, EntryKind::Alert).await?;
-            say(app, unit, &incident, fired_entry(&fired, not_shown, pinned)).await?;
+            say(app, unit, id, fired_entry(&fired, not_shown, !known.has_entry)).await?;
+            unit.remember(id, Told { has_entry: true, ..known });
         }
-        if !resolved.is_empty() && firing == 0 {
-            say(app, unit, &incident, resolved_entry(&resolved)).await?;
+        if !resolved.is_empty() && !alerts::any_firing(&mut unit.conn, id).await? {
+            say(app, unit, id, resolved_entry(&resolved)).await?;
         }
-        let data = json!({"firing": firing, "fired": fired.len(), "resolved": resolved.len()});
+        // How many still fire is not said here: counting them for each alert of a storm costs the square of the storm.
+        let data = json!({"fired": fired.len(), "resolved": resolved.len()});
         unit.event(NewEvent::new(EventKind::AlertChanged).incident(id).data(data));
     }
     Ok(references)
 }
 
-async fn say(app: &App, unit: &mut Unit<'_>, incident: &Incident, fields: EntryFields) -> Result<()> {
+async fn learn(unit: &mut Unit<'_>, id: IncidentId) -> Result<Option<Told>> {
+    if let Some(told) = unit.told(id) {
+        return Ok(Some(told));
+    }
+    let found = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
+    let Some(Incident { reference, fields, .. }) = found else { return Ok(None) };
+    let has_entry = store::timeline::has_kind(&mut unit.conn, id, EntryKind::Alert).await?;
+    let told = Told { reference, restricted: fields.is_restricted(), has_entry };
+    unit.remember(id, told.clone());
+    Ok(Some(told))
+}
+
+async fn say(app: &App, unit: &mut Unit<'_>, incident: IncidentId, fields: EntryFields) -> Result<()> {
     let author = unit.actor().to_owned();
     let source = unit.source();
-    timeline::record_fields(app, unit, incident.id, source, author, fields).await.map(drop)
+    timeline::record_fields(app, unit, incident, source, author, fields).await.map(drop)
 }
 
 fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {

@@ -6,6 +6,7 @@ use askama::Template;
 use askama::filters::Safe;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::TimeDelta;
@@ -28,6 +29,7 @@ use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::services;
 use crate::web::error::{Error, Result};
 use crate::web::extract::{Path, Query, Session};
+use crate::web::fresh;
 use crate::web::page::{Page, Shell};
 
 /// Three polls.
@@ -193,6 +195,7 @@ async fn show(
     session: Session,
     shell: Shell,
     Path(which): Path<IncidentRef>,
+    headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response> {
     let actor = &session.actor;
@@ -201,6 +204,10 @@ async fn show(
     let incident = services::incidents::find_any(&app, actor, which).await?;
     if incident.deleted_at.is_some() {
         return Ok(Page(Deleted { shell, incident }).into_response());
+    }
+    let tag = tag(&app, actor, &shell, &incident).await?;
+    if let Some(answer) = tag.as_ref().and_then(|tag| fresh::known(&headers, tag)) {
+        return Ok(answer);
     }
     let entries = services::timeline::list(&app, actor, which, true).await?;
     let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
@@ -213,7 +220,7 @@ async fn show(
     for item in &mut items {
         item.unread = unread.get(&item.entry.id).copied();
     }
-    Ok(Page(Room {
+    let page = Page(Room {
         people: People::of(&app, actor, &shell, &incident).await?,
         head: Head::new(&shell, &incident, app.now()),
         recorder: recorder(&app, actor, &shell, which).await?,
@@ -230,7 +237,38 @@ async fn show(
         shell,
         incident,
     })
-    .into_response())
+    .into_response();
+    Ok(match tag {
+        Some(tag) if page.status() == StatusCode::OK => fresh::tagged(page, tag),
+        _ => page,
+    })
+}
+
+/// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
+/// page leaves an event of the incident when it changes, but for who is there and how far the reader has read, for the
+/// recording, which may grow for a while after the end, and for days on which tasks fall due.
+async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Option<HeaderValue>> {
+    if incident.is_open() {
+        return Ok(None);
+    }
+    let now = app.now();
+    let settled = now - incident.updated_at > TimeDelta::hours(2);
+    let at = now.timestamp() / if settled { 3_600 } else { 60 };
+    let newest = services::events::latest_of(app, incident.id).await?;
+    let read = services::readings::seq(app, actor, incident.id).await?;
+    let mut people = services::presence::of_incident(app, actor, IncidentRef::Id(incident.id)).await?;
+    // Who looks is drawn as there, whatever is known of them.
+    let me = actor.owner();
+    people.retain(|person| person.handle != me || person.working_on.is_some());
+    people.iter_mut().filter(|person| person.handle == me).for_each(|person| person.here = true);
+    let parts = [
+        incident.id.to_string(),
+        incident.version.to_string(),
+        newest.to_string(),
+        format!("{settled} {at} {read:?}"),
+        format!("{people:?}"),
+    ];
+    Ok(Some(fresh::tag(shell, &parts)))
 }
 
 /// Entries with the names and types of their files.
