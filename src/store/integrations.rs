@@ -144,6 +144,15 @@ pub async fn deliveries(
         .await
 }
 
+/// The body of one delivery, compressed.
+pub async fn body(conn: &mut Conn, integration: IntegrationId, delivery: DeliveryId) -> Result<Option<Vec<u8>>> {
+    conn.query("select body from deliveries where id = $1 and integration_id = $2")
+        .bind(delivery.0)
+        .bind(integration.0)
+        .value()
+        .await
+}
+
 pub async fn remove_deliveries_before(conn: &mut Conn, before: Timestamp) -> Result<u64> {
     conn.query("delete from deliveries where received_at < $1").bind(before).execute().await
 }
