@@ -24,6 +24,7 @@ pub mod recording;
 pub mod replicas;
 pub mod search;
 mod secrets;
+pub mod sessions;
 pub mod snapshots;
 pub mod tasks;
 pub mod timeline;
