@@ -12,6 +12,7 @@ mod kill;
 mod leaks;
 mod operations;
 mod oracle;
+mod pages;
 mod people;
 mod recording;
 mod redaction;
