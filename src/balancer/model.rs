@@ -209,9 +209,9 @@ pub struct Pool {
     /// In the order in which they are asked.
     pub persistence: Vec<Persistence>,
     /// What every server is checked with unless it says otherwise; none for no active check.
-    pub check: Option<Check>,
+    pub check: Option<Box<Check>>,
     /// Failures of real traffic that take a server out.
-    pub passive: Option<Passive>,
+    pub passive: Option<Box<Passive>>,
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub retry: Retry,
@@ -478,8 +478,8 @@ pub struct Server {
     /// How it starts (`disabled`, `down`, `drain`).
     pub admin: Admin,
     /// Its active check, the pool's laid in; none for no check.
-    pub check: Option<Check>,
-    pub passive: Option<Passive>,
+    pub check: Option<Box<Check>>,
+    pub passive: Option<Box<Passive>>,
     /// Connections or requests at once (HAProxy `maxconn`, nginx `max_conns`, Caddy `max_requests`).
     pub slots: Option<Setting<u64>>,
     /// From where the limit grows up to `slots` with the load of the pool (HAProxy `minconn`).
@@ -558,13 +558,15 @@ impl Model {
 
 impl Target {
     /// Names of the pools that it can be.
-    pub fn pools(&self) -> Vec<&str> {
-        match self {
-            Self::Pool { name } => vec![name],
-            Self::Weighted { pools } => pools.iter().map(|share| share.pool.as_str()).collect(),
-            Self::Dynamic { candidates, .. } => candidates.iter().map(String::as_str).collect(),
-            Self::Other { .. } => Vec::new(),
-        }
+    pub fn pools(&self) -> impl Iterator<Item = &str> + Clone {
+        let (one, shares, candidates): (_, &[Share], &[String]) = match self {
+            Self::Pool { name } => (Some(name), &[], &[]),
+            Self::Weighted { pools } => (None, pools, &[]),
+            Self::Dynamic { candidates, .. } => (None, &[], candidates),
+            Self::Other { .. } => (None, &[], &[]),
+        };
+        let shared = shares.iter().map(|share| share.pool.as_str());
+        one.into_iter().map(String::as_str).chain(shared).chain(candidates.iter().map(String::as_str))
     }
 }
 

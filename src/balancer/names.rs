@@ -1,11 +1,14 @@
 //! Names that come from outside, made fit to stand on one line and in every database.
 
+use std::borrow::Cow;
+
 /// Longest name of a pool or a server that is kept, in characters.
 pub const NAME_MAX: usize = 256;
 
 /// `text` with each control character replaced by U+FFFD: it can stand on one line, and in every database.
-pub fn printable(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { text.replace(char::is_control, "\u{fffd}") }
+pub fn printable<'a>(text: impl Into<Cow<'a, str>>) -> String {
+    let text = text.into();
+    if is_plain(&text) { text.into_owned() } else { text.replace(char::is_control, "\u{fffd}") }
 }
 
 /// Whether it is ASCII without control characters, as nearly everything is.

@@ -42,7 +42,7 @@ pub fn parse(kind: BalancerKind, sources: &[Source], files: &mut dyn Files, vers
         BalancerKind::Caddy => caddy::parse(sources, files, version),
     };
     // Names of files come from dumps too.
-    model.files.iter_mut().for_each(|name| *name = printable(name));
+    model.files.iter_mut().for_each(|name| *name = printable(std::mem::take(name)));
     model
 }
 

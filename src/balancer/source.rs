@@ -91,7 +91,7 @@ impl Source {
 }
 
 /// Answers what a config asks to include.
-pub trait Files {
+pub trait Files: Send {
     /// The files that `pattern` (a path, or one with `*`) names, sorted by path, seen from the file called `from`.
     /// The error is one sentence for people.
     fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String>;
@@ -103,6 +103,7 @@ pub trait Files {
 }
 
 /// Nothing can be opened: what a config includes stays out, and is told as a notice.
+#[derive(Clone, Copy)]
 pub struct NoFiles;
 
 impl Files for NoFiles {

@@ -46,7 +46,7 @@ pub struct Known<'a> {
 pub fn load(
     paths: &[PathBuf],
     known: Known<'_>,
-    wash: &mut dyn FnMut(BalancerKind, &str) -> String,
+    wash: &mut (dyn FnMut(BalancerKind, &str) -> String + Send),
 ) -> Result<Config, ReadError> {
     let mut disk = Disk::default();
     let mut sources = Vec::new();
@@ -187,7 +187,7 @@ fn adapt(source: &mut Source) -> Result<(), String> {
 struct Washed<'a> {
     disk: &'a mut Disk,
     kind: BalancerKind,
-    wash: &'a mut dyn FnMut(BalancerKind, &str) -> String,
+    wash: &'a mut (dyn FnMut(BalancerKind, &str) -> String + Send),
     given: Vec<Source>,
 }
 

@@ -79,10 +79,10 @@ const CHECKS_MAX: usize = 32;
 
 /// Each different check of a pool, with the servers that it is for; the pool's own first.
 fn checks(pool: &Pool) -> Vec<(&Check, Vec<&str>)> {
-    let mut found: Vec<(&Check, Vec<&str>)> = pool.check.iter().map(|check| (check, Vec::new())).collect();
+    let mut found: Vec<(&Check, Vec<&str>)> = pool.check.iter().map(|check| (&**check, Vec::new())).collect();
     for server in &pool.servers {
         let Some(check) = &server.check else { continue };
-        match found.iter().position(|(known, _)| *known == check) {
+        match found.iter().position(|(known, _)| **known == **check) {
             Some(at) => found[at].1.push(&server.name),
             None if found.len() >= CHECKS_MAX => {}
             None => found.push((check, vec![&server.name])),

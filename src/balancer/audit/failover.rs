@@ -90,7 +90,7 @@ fn no_cap(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         if passive.panic_percent == Some(0) {
             parts.push("panic threshold 0 %: no healthy server means no server".to_owned());
         }
-        if let Passive { max_out_percent: Some(percent @ 100..), .. } = passive {
+        if let Passive { max_out_percent: Some(percent @ 100..), .. } = &**passive {
             parts.push(format!("max_ejection_percent {percent}: all servers may be ejected"));
         }
         if parts.is_empty() {

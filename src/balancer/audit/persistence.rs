@@ -37,7 +37,7 @@ fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Find
     let mut long_poll: HashMap<&str, &str> = HashMap::default();
     for route in &case.model.routes {
         if let Some(condition) = route.condition.as_deref().filter(|condition| condition.contains("socket.io")) {
-            long_poll.extend(route.target.pools().into_iter().map(|pool| (pool, condition)));
+            long_poll.extend(route.target.pools().map(|pool| (pool, condition)));
         }
     }
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1 && !keeps_clients(pool)) {

@@ -100,7 +100,7 @@ fn fallen_through(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
             );
         }
         let falls = routes.iter().any(|route| route.condition.is_none());
-        let to_pools = routes.iter().filter(|route| !route.target.pools().is_empty()).count();
+        let to_pools = routes.iter().filter(|route| route.target.pools().next().is_some()).count();
         if case.model.kind == BalancerKind::Haproxy && !falls && to_pools > 0 {
             let message = format!(
                 "Listener {} has {} with conditions and no default: other requests get 503.",
@@ -151,7 +151,7 @@ fn first_of_address(model: &Model, found: &mut Vec<Finding>) {
 
 /// "api (if { path_beg /api })".
 fn said(route: &Route) -> String {
-    let pools = route.target.pools();
+    let pools: Vec<&str> = route.target.pools().collect();
     let pools = if pools.is_empty() { "an answer of its own".to_owned() } else { names(pools) };
     route.condition.as_ref().map_or_else(|| pools.clone(), |condition| format!("{pools} ({condition})"))
 }
@@ -166,7 +166,7 @@ fn first_dead<'a>(model: &Model, routes: &[&'a Route]) -> Option<(&'a Route, &'a
             _ => false,
         })?;
         let named = |route: &Route| route.condition.as_ref().is_some_and(|said| said.starts_with("location @"));
-        let dead = routes[taker + 1..].iter().find(|route| !route.target.pools().is_empty() && !named(route))?;
+        let dead = routes[taker + 1..].iter().find(|route| route.target.pools().next().is_some() && !named(route))?;
         return Some((dead, routes[taker]));
     }
     let mut all: Option<&Route> = None;

@@ -158,7 +158,7 @@ impl<'a> Case<'a> {
         let mut found: Vec<Way> = model.pools.iter().map(of_pool).collect();
         let by_name: HashMap<&str, &Pool> = model.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
         for (route, own) in model.routes.iter().filter_map(|route| Some((route, route.own.as_deref()?))) {
-            let pools = route.target.pools().into_iter().filter_map(|name| by_name.get(name).copied());
+            let pools = route.target.pools().filter_map(|name| by_name.get(name).copied());
             let retry = own.retry.as_ref().unwrap_or(&POOLS_RETRY);
             found.extend(pools.map(|pool| Way { pool, route: Some(route), timeouts: &own.timeouts, retry }));
         }
@@ -168,7 +168,7 @@ impl<'a> Case<'a> {
     /// Pools that some route can lead to, by name.
     pub(super) fn routed(&self) -> HashSet<&'a str> {
         let mirrors = |route: &'a Route| route.mirrors.iter().map(|mirror| mirror.pool.as_str());
-        self.model.routes.iter().flat_map(|route| route.target.pools().into_iter().chain(mirrors(route))).collect()
+        self.model.routes.iter().flat_map(|route| route.target.pools().chain(mirrors(route))).collect()
     }
 
     /// Listeners that lead to each pool.

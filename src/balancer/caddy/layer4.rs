@@ -159,7 +159,7 @@ fn pool(reader: &Reader, node: &Node<'_>, name: String, mode: Mode) -> Pool {
     }
     balancing.done();
     let checks = fields.get("health_checks");
-    pool.check = checks.and_then(|checks| checks.get("active")).map(|node| active(reader, node));
+    pool.check = checks.and_then(|checks| checks.get("active")).map(|node| Box::new(active(reader, node)));
     let mut most = None;
     if let Some(node) = checks.and_then(|checks| checks.get("passive")) {
         (pool.passive, most) = passive(reader, node);
@@ -230,12 +230,17 @@ fn active(reader: &Reader, node: &Node<'_>) -> Check {
 }
 
 /// Failures are remembered where a time is given. The second value limits connections at once to a server.
-fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Passive>, Option<Setting<u64>>) {
+fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Box<Passive>>, Option<Setting<u64>>) {
     let fields = Fields::new(reader, node, "passive health check");
     let most = fields.number("unhealthy_connection_count").filter(|most| most.value > 0);
     let window = duration(&fields, "fail_duration").map(|setting| setting.value).filter(|window| *window > 0);
     let max_fails = Some(fields.u64("max_fails").filter(|fails| *fails > 0).unwrap_or(1));
     fields.done();
     let place = reader.place(node);
-    (window.map(|window| Passive { max_fails, window_ms: Some(window), out_ms: Some(window), place, ..Passive::default() }), most)
+    (
+        window.map(|window| {
+            Box::new(Passive { max_fails, window_ms: Some(window), out_ms: Some(window), place, ..Passive::default() })
+        }),
+        most,
+    )
 }

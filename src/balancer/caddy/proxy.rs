@@ -214,7 +214,7 @@ fn cookie(reader: &Reader, fields: &Fields<'_, '_>) -> Persistence {
 }
 
 /// Active checks are on where a path or a port is given; defaults laid in.
-fn active(reader: &Reader, node: &Node<'_>) -> Option<Check> {
+fn active(reader: &Reader, node: &Node<'_>) -> Option<Box<Check>> {
     let fields = Fields::new(reader, node, "active health check");
     fields.skip(&["headers", "max_size", "follow_redirects", "body", "upstream"]);
     let uri = fields.text("uri").or_else(|| fields.text("path")).map(clean_name);
@@ -237,11 +237,11 @@ fn active(reader: &Reader, node: &Node<'_>) -> Option<Check> {
         place: reader.place(node),
     };
     fields.done();
-    (uri.is_some() || port > 0).then_some(check)
+    (uri.is_some() || port > 0).then(|| Box::new(check))
 }
 
 /// Passive checks are on where failures are remembered at all. The second value limits requests at once to a server.
-fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Passive>, Option<Setting<u64>>) {
+fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Box<Passive>>, Option<Setting<u64>>) {
     let fields = Fields::new(reader, node, "passive health check");
     fields.skip(&["unhealthy_status", "unhealthy_latency"]);
     let most = fields.number("unhealthy_request_count").filter(|most| most.value > 0);
@@ -249,7 +249,12 @@ fn passive(reader: &Reader, node: &Node<'_>) -> (Option<Passive>, Option<Setting
     let max_fails = Some(fields.u64("max_fails").filter(|fails| *fails > 0).unwrap_or(1));
     fields.done();
     let place = reader.place(node);
-    (window.map(|window| Passive { max_fails, window_ms: Some(window), out_ms: Some(window), place, ..Passive::default() }), most)
+    (
+        window.map(|window| {
+            Box::new(Passive { max_fails, window_ms: Some(window), out_ms: Some(window), place, ..Passive::default() })
+        }),
+        most,
+    )
 }
 
 /// Timeouts and limits of the transport; whether it is TLS, and verified.

@@ -219,8 +219,10 @@ fn the_layer_4_app_has_listeners_routes_and_pools() {
     let expected =
         [("srv0", Mode::Http, "*:80", false), ("srv0 (layer4)", Mode::Tcp, "*:5432", true), ("dns", Mode::Udp, "*:53", false)];
     assert_eq!(listeners, expected);
-    let routes: Vec<_> =
-        model.routes[1..].iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools().join(","))).collect();
+    let routes: Vec<_> = model.routes[1..]
+        .iter()
+        .map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools().collect::<Vec<_>>().join(",")))
+        .collect();
     let tls = "srv0 (layer4): tls {sni: [db.example]}";
     let expected = [
         ("srv0 (layer4)", Some("tls {sni: [db.example]}"), tls.to_owned()),

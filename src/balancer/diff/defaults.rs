@@ -124,7 +124,7 @@ impl Defaults {
         for rule in &mut laid.server_rules {
             rule.value = plain(&rule.value);
         }
-        self.check(laid.check.as_mut());
+        self.check(laid.check.as_deref_mut());
         self.passive(&mut laid.passive);
         self.timeouts(&mut laid.timeouts, false, laid.mode);
         let retry = &mut laid.retry;
@@ -173,7 +173,7 @@ impl Defaults {
         for limit in [&mut server.slots, &mut server.slots_low, &mut server.queue, &mut server.slow_start_ms] {
             unlimited(limit);
         }
-        self.check(server.check.as_mut());
+        self.check(server.check.as_deref_mut());
         self.passive(&mut server.passive);
         let verified = match self.kind {
             BalancerKind::Nginx => Some(false),
@@ -199,7 +199,7 @@ impl Defaults {
         check.rise = check.rise.or(rise);
     }
 
-    fn passive(&self, passive: &mut Option<Passive>) {
+    fn passive(&self, passive: &mut Option<Box<Passive>>) {
         match self.kind {
             BalancerKind::Nginx => {
                 let passive = passive.get_or_insert_default();

@@ -58,7 +58,7 @@ pub fn algorithm(kind: BalancerKind, old: &Algorithm, new: &Algorithm) -> Said {
     }
 }
 
-pub fn check(old: &Option<Check>, new: &Option<Check>) -> Said {
+pub fn check(old: &Option<Box<Check>>, new: &Option<Box<Check>>) -> Said {
     let (old, new) = match (old, new) {
         (Some(old), Some(new)) => (old, new),
         (None, _) => return verb("health check", "now health-checked"),
@@ -90,7 +90,7 @@ pub fn check(old: &Option<Check>, new: &Option<Check>) -> Said {
     )
 }
 
-pub fn passive(old: &Option<Passive>, new: &Option<Passive>) -> Said {
+pub fn passive(old: &Option<Box<Passive>>, new: &Option<Box<Passive>>) -> Said {
     let (old, new) = match (old, new) {
         (Some(old), Some(new)) => (old, new),
         (None, _) => return verb("passive health check", "now watched by real traffic (passive health check)"),

@@ -26,32 +26,20 @@ fn name() -> impl Strategy<Value = String> {
     select(vec!["a", "b", "c", "d"]).prop_map(str::to_owned)
 }
 
-fn checks() -> impl Strategy<Value = Option<Check>> {
+fn checks() -> impl Strategy<Value = Option<Box<Check>>> {
     let kind = select(vec![CheckKind::Tcp, CheckKind::Http]);
     of((kind, of(name()), of(name()), of(number()), of(number()), of(number()), of(number())).prop_map(
-        |(kind, request, expects, interval_ms, timeout_ms, fall, rise)| Check {
-            kind,
-            request,
-            expects,
-            interval_ms,
-            timeout_ms,
-            fall,
-            rise,
-            place: Place::default(),
+        |(kind, request, expects, interval_ms, timeout_ms, fall, rise)| {
+            Box::new(Check { kind, request, expects, interval_ms, timeout_ms, fall, rise, place: Place::default() })
         },
     ))
 }
 
-fn passives() -> impl Strategy<Value = Option<Passive>> {
+fn passives() -> impl Strategy<Value = Option<Box<Passive>>> {
     of((of(number()), of(number()), of(number()), of(number()), of(number())).prop_map(
-        |(max_fails, window_ms, out_ms, max_out_percent, panic_percent)| Passive {
-            max_fails,
-            window_ms,
-            out_ms,
-            max_out_percent,
-            panic_percent,
-            panic_fails: max_fails == Some(2),
-            place: Place::default(),
+        |(max_fails, window_ms, out_ms, max_out_percent, panic_percent)| {
+            let (panic_fails, place) = (max_fails == Some(2), Place::default());
+            Box::new(Passive { max_fails, window_ms, out_ms, max_out_percent, panic_percent, panic_fails, place })
         },
     ))
 }
@@ -388,7 +376,7 @@ fn large(prefix: &str, shift: usize) -> Model {
         name: format!("s{at}"),
         address: format!("10.{}.{}.{}:80", pool / 250, pool % 250, at + 1),
         weight: Some(Setting::new(u32::try_from((pool + at + shift) % 7).unwrap_or(0), Place::default())),
-        check: Some(Check { interval_ms: Some(2_000 + shift as u64), ..Check::default() }),
+        check: Some(Box::new(Check { interval_ms: Some(2_000 + shift as u64), ..Check::default() })),
         ..Server::default()
     };
     let pool = |pool: usize| Pool {

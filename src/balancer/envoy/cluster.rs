@@ -134,7 +134,7 @@ fn kind(fields: &Fields<'_, '_>) -> Kind {
     }
 }
 
-fn check(fields: &Fields<'_, '_>) -> Option<Check> {
+fn check(fields: &Fields<'_, '_>) -> Option<Box<Check>> {
     let reader = fields.reader();
     let checks = fields.list("health_checks");
     let node = checks.first()?;
@@ -203,11 +203,11 @@ fn check(fields: &Fields<'_, '_>) -> Option<Check> {
         reader.error(node, "a health check lacks what to check: `http_health_check`, `tcp_health_check` or `grpc_health_check`");
     }
     own.done();
-    Some(check)
+    Some(Box::new(check))
 }
 
 /// Outlier detection with its defaults laid in, and the panic threshold.
-fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
+fn passive(fields: &Fields<'_, '_>) -> Option<Box<Passive>> {
     let reader = fields.reader();
     let mut panic_percent = None;
     let mut place = None;
@@ -223,12 +223,14 @@ fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
     let panic_fails = fails.is_some();
     let Some(node) = fields.get("outlier_detection") else {
         // Without outlier detection no failure of traffic takes a server out.
-        return (panic_percent.is_some() || panic_fails).then(|| Passive {
-            max_fails: Some(0),
-            panic_percent: Some(panic_percent.unwrap_or(super::DEFAULT_PANIC_PERCENT)),
-            panic_fails,
-            place: place.or_else(|| fails.map(|node| reader.place(node))).unwrap_or_default(),
-            ..Passive::default()
+        return (panic_percent.is_some() || panic_fails).then(|| {
+            Box::new(Passive {
+                max_fails: Some(0),
+                panic_percent: Some(panic_percent.unwrap_or(super::DEFAULT_PANIC_PERCENT)),
+                panic_fails,
+                place: place.or_else(|| fails.map(|node| reader.place(node))).unwrap_or_default(),
+                ..Passive::default()
+            })
         });
     };
     let own = Fields::new(reader, node, "outlier_detection");
@@ -254,7 +256,7 @@ fn passive(fields: &Fields<'_, '_>) -> Option<Passive> {
         place: reader.place(node),
     };
     own.done();
-    Some(passive)
+    Some(Box::new(passive))
 }
 
 /// Limits of the default priority, and connections at once to each server.

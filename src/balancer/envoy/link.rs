@@ -132,7 +132,7 @@ pub fn link(parts: Parts, model: &mut Model) {
 /// Tells of a route to a cluster that is not there.
 fn unknown(found: &Found, checked: bool, more: bool, known: &HashSet<String>, model: &mut Model) {
     let mirrors = found.mirrors.iter().map(|mirror| (mirror.value.pool.as_str(), &mirror.place));
-    let pools = found.target.pools();
+    let pools: Vec<&str> = found.target.pools().collect();
     for (name, place) in pools.into_iter().map(|pool| (pool, &found.place)).chain(mirrors) {
         if known.contains(name) {
             continue;

@@ -26,7 +26,8 @@ fn a_bootstrap_file_becomes_listeners_routes_and_pools() {
     assert_eq!(told(&model, Gravity::Note), Vec::<String>::new());
     assert_eq!(model.process.admin[0].address, "127.0.0.1:9901");
     assert_eq!((model.listeners[0].binds[0].address.as_str(), model.listeners[0].mode), ("127.0.0.1:8083", Mode::Http));
-    let routes: Vec<_> = model.routes.iter().map(|route| (route.condition.as_deref(), route.target.pools())).collect();
+    let routes: Vec<_> =
+        model.routes.iter().map(|route| (route.condition.as_deref(), route.target.pools().collect::<Vec<_>>())).collect();
     assert_eq!(routes, [(Some("prefix /api"), vec!["api"]), (None, vec!["app"])]);
 
     let app = model.pool("app").expect("app");
@@ -348,6 +349,10 @@ fn scopes_of_a_watched_file_and_datagrams_by_a_tree() {
     );
     let errors: Vec<_> = model.notices.iter().filter(|n| n.gravity == Gravity::Error).collect();
     assert!(errors.is_empty(), "{errors:?}");
-    let told: Vec<_> = model.routes.iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools())).collect();
+    let told: Vec<_> = model
+        .routes
+        .iter()
+        .map(|r| (r.listener.as_str(), r.condition.as_deref(), r.target.pools().collect::<Vec<_>>()))
+        .collect();
     assert_eq!(told, [("web", Some("scope vip in header x-t is gold"), vec!["app"]), ("dns", None, vec!["app"])]);
 }

@@ -1,34 +1,35 @@
 //! Addresses of binds and servers (`str2sa_range` in src/tools.c; configuration manual, chapters 4 and 11).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// An address, brought into one form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Address {
+pub struct Address<'a> {
     /// Without brackets; empty for every address. For a socket all of it, such as `unix:/run/x.sock`.
-    pub host: String,
+    pub host: Cow<'a, str>,
     /// As written: `80`, `80-90`, `+100`, or empty.
-    pub port: String,
+    pub port: &'a str,
     pub socket: bool,
     /// Whether the host is an address in numbers.
     pub ip: bool,
 }
 
-impl Address {
+impl Address<'_> {
     /// `host:port`, `[v6]:port`, `unix:/path`, or the host alone where no port is written.
     pub fn shown(&self) -> String {
         if self.socket {
-            return self.host.clone();
+            return self.host.to_string();
         }
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let colon = if self.port.is_empty() { "" } else { ":" };
-        [open, &self.host, close, colon, &self.port].concat()
+        [open, &*self.host, close, colon, self.port].concat()
     }
 
     /// As listeners show it: every address is `*`.
     pub fn listened(&self) -> String {
-        match self.host.as_str() {
-            "" | "0.0.0.0" => Self { host: "*".to_owned(), ..self.clone() }.shown(),
+        match &*self.host {
+            "" | "0.0.0.0" => Self { host: Cow::Borrowed("*"), ..self.clone() }.shown(),
             _ => self.shown(),
         }
     }
@@ -59,9 +60,9 @@ const KINDS: &[&str] = &[
     "mptcp6@",
 ];
 
-pub fn parse(written: &str) -> Address {
+pub fn parse(written: &str) -> Address<'_> {
     let text = written.strip_prefix("stream+").filter(|rest| rest.contains('@')).unwrap_or(written);
-    let socket = |host: String| Address { host, socket: true, ..Address::default() };
+    let socket = |host: String| Address { host: Cow::Owned(host), socket: true, ..Address::default() };
     let kind = text.contains('@');
     for (prefix, shown) in [
         ("unix@", "unix:"),
@@ -89,7 +90,7 @@ pub fn parse(written: &str) -> Address {
         None => text.rsplit_once(':').unwrap_or((text, "")),
     };
     let host = if host == "*" { "" } else { host };
-    Address { host: host.to_owned(), port: port.to_owned(), socket: false, ip: is_ip(host) }
+    Address { host: Cow::Borrowed(host), port, socket: false, ip: is_ip(host) }
 }
 
 pub fn is_ip(text: &str) -> bool {
@@ -97,7 +98,7 @@ pub fn is_ip(text: &str) -> bool {
 }
 
 /// What is wrong with a server's address, its port left out; none when nothing is, as far as the text tells.
-pub fn fault(written: &str, address: &Address) -> Option<String> {
+pub fn fault(written: &str, address: &Address<'_>) -> Option<String> {
     let shown = || super::words::shown(written);
     let kind = written.split('@').next().filter(|_| written.contains('@')).unwrap_or_default();
     match kind {
@@ -115,8 +116,8 @@ pub fn fault(written: &str, address: &Address) -> Option<String> {
 }
 
 /// What is wrong with the port of a bind (`listens`) or of a server; none when nothing is.
-pub fn port_fault(address: &Address, listens: bool) -> Option<String> {
-    let port = address.port.as_str();
+pub fn port_fault(address: &Address<'_>, listens: bool) -> Option<String> {
+    let port = address.port;
     if address.socket {
         return None;
     }

@@ -58,10 +58,10 @@ impl Reader<'_> {
         for (number, name) in names.into_iter().enumerate() {
             let (group, what) = if number == 0 { ("sample", "sample fetch") } else { ("converter", "converter") };
             // Lua adds its own.
-            let argued = expression.contains(&format!("{name}("));
+            let argued = || expression.match_indices(name).any(|(at, _)| expression[at + name.len()..].starts_with('('));
             match keywords::find(group, name, self.release) {
                 _ if name.is_empty() || name.starts_with("lua.") => {}
-                Some(known) if known.value && !argued => {
+                Some(known) if known.value && !argued() => {
                     return self.told.error(words.at(at), format!("{} needs an argument: `{name}(…)`", shown(name)));
                 }
                 Some(_) => {}

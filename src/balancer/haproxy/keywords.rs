@@ -67,67 +67,23 @@ pub fn find(group: &str, word: &str, release: Option<Release>) -> Option<Word> {
 pub fn near(group: &str, word: &str) -> Option<&'static str> {
     let most = if word.len() < 4 { 1 } else { 2 };
     let group = GROUPS.get(group).filter(|_| word.len() <= 40)?;
+    let bits = letters(word);
+    let alike = |known: &str| (letters(known) ^ bits).count_ones() as usize <= 2 * most;
     let mut found: Vec<_> = group
         .whole
         .keys()
-        .filter(|known| known.len().abs_diff(word.len()) <= most)
-        .map(|known| (distance(known, word), *known))
+        .filter(|known| known.len().abs_diff(word.len()) <= most && alike(known))
+        .map(|known| (strsim::osa_distance(known, word), *known))
         .filter(|(distance, _)| *distance <= most)
         .collect();
     found.sort_unstable();
     found.first().map(|(_, known)| *known)
 }
 
-/// Letters to change, add, leave out or swap with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = match (i, j) {
-                (0, _) => j,
-                (_, 0) => i,
-                _ => {
-                    let kept = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                    let swapped = match i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                        true => rows[i - 2][j - 2] + 1,
-                        false => usize::MAX,
-                    };
-                    kept.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(swapped)
-                }
-            };
-        }
-    }
-    rows[a.len()][b.len()]
+/// The letters of a word as bits. One change of a word changes two of them at most.
+fn letters(word: &str) -> u32 {
+    word.bytes().fold(0, |bits, byte| bits | 1 << (byte % 32))
 }
-
-/// Words that open a section (configuration manual, chapters 3 to 12; the last three are of extended versions), and
-/// the list with the words of their lines; empty where those are not looked at.
-const SECTIONS: &[(&str, &str)] = &[
-    ("global", "global"),
-    ("defaults", "listen"),
-    ("frontend", "listen"),
-    ("backend", "listen"),
-    ("listen", "listen"),
-    ("userlist", "userlist"),
-    ("peers", "peers"),
-    ("resolvers", "resolvers"),
-    ("mailers", "mailers"),
-    ("cache", "cache"),
-    ("program", "program"),
-    ("http-errors", "http-errors"),
-    ("ring", "ring"),
-    ("log-forward", "log-forward"),
-    ("log-profile", ""),
-    ("fcgi-app", "fcgi-app"),
-    ("traces", ""),
-    ("crt-store", ""),
-    ("acme", ""),
-    ("healthcheck", ""),
-    ("crt-list", ""),
-    ("udp-lb", ""),
-    ("dynamic-update", ""),
-];
 
 /// Sections that came after 2.8.
 const NEW_SECTIONS: &[(&str, Release)] =
@@ -139,9 +95,26 @@ pub fn section_since(word: &str, release: Option<Release>) -> bool {
     release.is_none_or(|release| since.is_none_or(|since| since <= release))
 }
 
-/// The list with the words of the section that `word` opens; none when it opens none.
+/// The list with the words of the section that `word` opens (configuration manual, chapters 3 to 12; the last three are
+/// of extended versions), empty where those are not looked at; none when it opens none.
 pub fn section(word: &str) -> Option<&'static str> {
-    SECTIONS.iter().find(|(name, _)| *name == word).map(|(_, group)| *group)
+    Some(match word {
+        "global" => "global",
+        "defaults" | "frontend" | "backend" | "listen" => "listen",
+        "userlist" => "userlist",
+        "peers" => "peers",
+        "resolvers" => "resolvers",
+        "mailers" => "mailers",
+        "cache" => "cache",
+        "program" => "program",
+        "http-errors" => "http-errors",
+        "ring" => "ring",
+        "log-forward" => "log-forward",
+        "fcgi-app" => "fcgi-app",
+        "log-profile" | "traces" | "crt-store" | "acme" | "healthcheck" => "",
+        "crt-list" | "udp-lb" | "dynamic-update" => "",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod draft;
 mod formats;
 mod keywords;
 mod other;
+mod parts;
 mod proxy;
 mod reader;
 mod routes;

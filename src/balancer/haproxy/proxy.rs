@@ -213,7 +213,7 @@ impl Reader<'_> {
                     .error(words.at(at), format!("`retry-on` knows no {}; it takes {}", shown(words.get(at)), KNOWN.join(", ")));
             }
         }
-        given.retry.on = words.tokens.iter().skip(1).map(|token| printable(&token.text)).collect();
+        given.retry.on = words.tokens.iter().skip(1).map(|token| printable(&*token.text)).collect();
         given.retry.place = words.whole();
     }
 

@@ -2,9 +2,12 @@
 //!
 //! Sections and inheritance follow chapters 2 and 4 of HAProxy's configuration manual.
 
+use std::sync::Arc;
+
 use super::conditions::Conditions;
 use super::draft::{Draft, Given, Kind};
 use super::keywords::{self, NEWEST, Release};
+use super::parts::{self, Part};
 use super::tokens::{self, Token};
 use super::verify::Facts;
 use super::words::{Notices, Words, shown};
@@ -18,7 +21,7 @@ use crate::domain::balancer::BalancerKind;
 pub(super) const MAX_WORDS: usize = 64;
 
 /// Unknown words of one config for which a known one is looked for, which takes a while.
-const MAX_GUESSES: usize = 1_000;
+pub(super) const MAX_GUESSES: usize = 1_000;
 
 /// Where the current line belongs.
 enum Section {
@@ -36,6 +39,7 @@ enum Section {
 }
 
 /// A `defaults` section that was read.
+#[derive(Clone)]
 pub(super) struct Handed {
     given: Given,
     place: Place,
@@ -55,10 +59,10 @@ pub(super) struct Reader<'f> {
     pub defined: usize,
     pub undefined: bool,
     /// Words that were not known.
-    strange: usize,
+    pub(super) strange: usize,
     section: Section,
-    named: HashMap<String, Handed>,
-    last: Given,
+    pub(super) named: HashMap<String, Handed>,
+    pub(super) last: Given,
 }
 
 impl<'f> Reader<'f> {
@@ -83,22 +87,43 @@ impl<'f> Reader<'f> {
     pub fn source(&mut self, source: &Source) {
         let file = self.model.files.len();
         self.model.files.push(printable(&source.name));
-        let plain = Origin::new(file, &source.text);
-        let mut conditions = Conditions::new(plain.clone());
-        let mut start = 0;
+        let origin = Origin::new(file, &source.text);
+        let side_by_side = match source.text.len() < parts::FROM {
+            true => 0,
+            false => std::thread::available_parallelism().map_or(1, usize::from).min(4),
+        };
+        self.parts(&source.text, &origin, &parts::cut(&source.text, side_by_side));
+        if !source.text.is_empty() && !source.text.ends_with('\n') {
+            let begin = source.text.rfind('\n').map_or(0, |at| at + 1);
+            let end = Words { tokens: &[], text: &source.text[begin..], origin: &origin, line: 0, start: begin };
+            self.told.error(
+                end.span(end.text.len()..end.text.len()),
+                "the file's last line has no line feed at its end: HAProxy takes the file for cut off; end it with an empty line",
+            );
+        }
+        // Each file begins anew, only `defaults` go on.
+        self.leave();
+    }
+
+    /// Reads the lines of a part of `text`, a file of `origin`. The section that it ends in stays open.
+    pub(super) fn part(&mut self, text: &str, origin: &Arc<Origin>, part: &Part) {
+        let mut conditions = Conditions::new(origin.clone());
+        let mut start = part.bytes.start;
         let mut split = tokens::Line::default();
-        let mut lines = source.text.split_inclusive('\n').enumerate().peekable();
-        let mut last = Words { tokens: &[], text: "", origin: &plain, line: 1, start: 0 };
+        let mut lines = text[part.bytes.clone()].split_inclusive('\n').enumerate().peekable();
+        let mut last = Words { tokens: &[], text: "", origin, line: part.line, start };
         while let Some((number, whole)) = lines.next() {
+            let number = part.line + number;
             let text = whole.strip_suffix('\n').unwrap_or(whole);
             let text = text.strip_suffix('\r').unwrap_or(text);
-            let text = if number == 0 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
-            let shift = if number == 0 && whole.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+            let marked = if start == 0 { text.strip_prefix('\u{feff}') } else { None };
+            let shift = if marked.is_some() { '\u{feff}'.len_utf8() } else { 0 };
+            let text = marked.unwrap_or(text);
             let indented = |line: &str| line.starts_with([' ', '\t']) && !line.trim().is_empty();
             let opens = !indented(text) && lines.peek().is_some_and(|(_, next)| indented(next));
             tokens::split_into(text, &mut split);
             let begin = start + shift;
-            let words = Words { tokens: &split.tokens, text, origin: &plain, line: number + 1, start: begin };
+            let words = Words { tokens: &split.tokens, text, origin, line: number, start: begin };
             self.line_faults(&Words { origin: conditions.here(), ..words }, &split, whole, shift);
             // HAProxy refuses a line with more words than these.
             let words = Words { tokens: split.tokens.get(..MAX_WORDS).unwrap_or(&split.tokens), ..words };
@@ -107,19 +132,10 @@ impl<'f> Reader<'f> {
             } else if words.len() > 0 {
                 self.line(Words { origin: conditions.here(), ..words }, opens);
             }
-            last = Words { tokens: &[], text, origin: &plain, line: number + 1, start: begin };
+            last = Words { tokens: &[], text, origin, line: number, start: begin };
             start += whole.len();
         }
         conditions.end(&last, &mut self.told);
-        if !source.text.is_empty() && !source.text.ends_with('\n') {
-            let end = last.span(last.text.len()..last.text.len());
-            self.told.error(
-                end,
-                "the file's last line has no line feed at its end: HAProxy takes the file for cut off; end it with an empty line",
-            );
-        }
-        // Each file begins anew, only `defaults` go on.
-        self.leave();
     }
 
     fn line_faults(&mut self, words: &Words<'_>, split: &tokens::Line<'_>, whole: &str, shift: usize) {
@@ -292,7 +308,7 @@ impl<'f> Reader<'f> {
     }
 
     /// Closes the section that ends here.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         if let Some((needed, place)) = self.facts.needed.take() {
             self.told.error(place, format!("this section needs `{needed}`"));
         }

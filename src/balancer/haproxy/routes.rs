@@ -13,7 +13,7 @@ use crate::domain::time::shorten;
 const MAX_MAPPED: usize = 20_000;
 
 /// Bytes of the ACLs that are kept with all routes together.
-const MAX_DEFINED: usize = 16 << 20;
+pub(super) const MAX_DEFINED: usize = 16 << 20;
 
 /// ACLs that need no definition (configuration manual 7.4).
 const GIVEN: &[&str] = &[

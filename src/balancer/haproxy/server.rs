@@ -138,13 +138,12 @@ impl Reader<'_> {
         if let Some(text) = address::port_fault(&found, false).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
-        server.port =
-            found.socket || words.variable(at) || super::units::leading(&found.port) > 0 && !found.port.starts_with('+');
+        server.port = found.socket || words.variable(at) || super::units::leading(found.port) > 0 && !found.port.starts_with('+');
         if let Some(text) = address::fault(words.get(at), &found).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
         server.named = found.is_name() && !words.variable(at);
-        server.server.address = crate::balancer::printable(&found.shown());
+        server.server.address = crate::balancer::printable(found.shown());
     }
 
     /// Reads the parameters from word `at` on.
@@ -355,13 +354,14 @@ impl Reader<'_> {
             let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
             let base = given.check.check();
             server.check =
-                Some(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base });
+                Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));
         } else if let Some(agent) = draft.agent.filter(|agent| agent.kind == CheckKind::Agent) {
-            server.check = Some(*agent);
+            server.check = Some(agent);
         }
         if let Some(place) = draft.observe {
             // 10 failures unless it says otherwise (src/server.c).
-            server.passive = Some(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() });
+            server.passive =
+                Some(Box::new(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() }));
         }
         server.resolution = match (draft.named, &draft.resolvers) {
             (false, _) => Resolution::Literal,

@@ -8,7 +8,7 @@ use super::server::ServerDraft;
 use super::words::shown;
 use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{
-    AdminSurface, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
+    AdminSurface, Check, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
 
@@ -181,22 +181,13 @@ impl Reader<'_> {
             place: stick.place,
             ..Default::default()
         }));
-        let check = match (given.server.checked, servers.iter().find_map(|server| server.check.clone())) {
-            (true, _) | (_, Some(_)) => {
-                let (own, base) = (&given.server.check, given.check.check());
-                let place = if base.place.is_written() { base.place.clone() } else { own.place.clone() };
-                let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
-                Some(crate::balancer::model::Check {
-                    interval_ms: own.interval_ms,
-                    fall: own.fall,
-                    rise: own.rise,
-                    timeout_ms,
-                    place,
-                    ..base
-                })
-            }
-            _ => None,
-        };
+        let checked = given.server.checked || servers.iter().any(|server| server.check.is_some());
+        let check = checked.then(|| {
+            let (own, base) = (&given.server.check, given.check.check());
+            let place = if base.place.is_written() { base.place.clone() } else { own.place.clone() };
+            let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
+            Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base })
+        });
         if draft.transparent && !servers.is_empty() && given.balance.is_some() {
             self.told.error(draft.place.clone(), "a proxy is transparent or balances between servers, not both");
         }

@@ -44,8 +44,14 @@ impl<'a> Words<'a> {
 
     pub fn join(&self, range: Range<usize>) -> String {
         let tokens = self.tokens.get(range.start..range.end.min(self.len())).unwrap_or_default();
-        let words: Vec<&str> = tokens.iter().map(|token| &*token.text).collect();
-        printable(&words.join(" "))
+        let mut joined = String::with_capacity(tokens.iter().map(|token| token.text.len() + 1).sum());
+        for (number, token) in tokens.iter().enumerate() {
+            if number > 0 {
+                joined.push(' ');
+            }
+            joined.push_str(&token.text);
+        }
+        printable(joined)
     }
 
     pub fn rest(&self, from: usize) -> String {
@@ -130,6 +136,17 @@ impl Notices {
             }
             _ => self.push(gravity, place, text),
         }
+    }
+
+    /// Whether all that `more` tells can be listed as well, as if it had been told here.
+    pub fn have_room(&self, more: &Self) -> bool {
+        self.notes + more.notes < MAX_NOTES && self.faults + more.faults < MAX_FAULTS
+    }
+
+    pub fn extend(&mut self, more: Self) {
+        self.list.extend(more.list);
+        self.notes += more.notes;
+        self.faults += more.faults;
     }
 
     fn push(&mut self, gravity: Gravity, place: Place, text: String) {

@@ -147,6 +147,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     }
     for pool in &mut walker.model.pools {
         if let Some(check) = walker.checks.remove(&pool.name) {
+            let check = Box::new(check);
             pool.servers.iter_mut().for_each(|server| server.check = Some(check.clone()));
             pool.check = Some(check);
         }

@@ -183,7 +183,7 @@ impl<'a> Walker<'a> {
             rise: given("passes").and_then(values::number),
             place: self.config.at(directive),
         };
-        self.checks.extend(target.pools().into_iter().map(|name| (name.to_owned(), check.clone())));
+        self.checks.extend(target.pools().map(|name| (name.to_owned(), check.clone())));
     }
 }
 

@@ -178,7 +178,7 @@ impl Builder<'_> {
             }
             Kind::Word { quoted } => {
                 let text = lex::decoded(&self.text[span.clone()], quoted);
-                let text = if text.contains(char::is_control) { printable(&text) } else { text.into_owned() };
+                let text = if text.contains(char::is_control) { printable(text) } else { text.into_owned() };
                 self.words.push(Word { text, quoted, span });
             }
             Kind::Code => {

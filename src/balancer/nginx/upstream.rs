@@ -72,7 +72,7 @@ pub fn read(config: &mut Config, around: &Around<'_>, upstream: &Directive) -> P
                 pool.timeouts.queue = time.map(|seconds| Setting::new(seconds.saturating_mul(1000), config.at(directive)));
             }
             "sticky" | "session_sticky" | "jvm_route" => sticky::read(config, around.declared, &mut pool, directive),
-            "check" => pool.check = Some(third_party_check(config, directive)),
+            "check" => pool.check = Some(Box::new(third_party_check(config, directive))),
             name => {
                 if let Some(algorithm) = algorithm(config, around, directive) {
                     if pool.algorithm.written {
@@ -108,7 +108,8 @@ fn finish(config: &mut Config, upstream: &Directive, pool: &mut Pool) {
     let alone = pool.servers.len() == 1;
     if !alone {
         let (window, out) = (Some(FAIL_TIMEOUT_MS), Some(FAIL_TIMEOUT_MS));
-        pool.passive = Some(Passive { max_fails: Some(MAX_FAILS), window_ms: window, out_ms: out, ..Passive::default() });
+        pool.passive =
+            Some(Box::new(Passive { max_fails: Some(MAX_FAILS), window_ms: window, out_ms: out, ..Passive::default() }));
     }
     for server in &mut pool.servers {
         server.check.clone_from(&pool.check);
@@ -248,7 +249,7 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
         }
     }
     server.name = distinct(&mut facts.taken, written);
-    server.passive = Some(passive);
+    server.passive = Some(Box::new(passive));
     pool.servers.push(server);
 }
 

@@ -90,7 +90,7 @@ pub fn link(parts: Parts, model: &mut Model) {
                 guards |= apply(middleware, router, &mut known, &target, model, 0);
             }
         }
-        let Some(left) = room.checked_sub(listeners.len().saturating_mul(1 + target.pools().len())) else {
+        let Some(left) = room.checked_sub(listeners.len().saturating_mul(1 + target.pools().count())) else {
             let text = format!("more than {ROUTES_MAX} routes: router {} and those after it are not looked at", router.name);
             model.notices.push(Notice { gravity: Gravity::Note, text, place: router.place.clone() });
             break;
@@ -376,7 +376,7 @@ fn apply(name: &str, router: &Router, known: &mut Middlewares<'_>, target: &Targ
     if !known.seen.insert(own) || known.laid > LAID_MAX {
         return false;
     }
-    for at in target.pools().into_iter().filter_map(|name| known.index.get(name)) {
+    for at in target.pools().filter_map(|name| known.index.get(name)) {
         known.laid += 1;
         let pool = &mut model.pools[*at];
         if let Some(retry) = &middleware.retry {

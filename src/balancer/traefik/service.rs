@@ -114,8 +114,8 @@ fn balancer_of(reader: &Reader, protocol: Protocol, name: &str, node: &Node<'_>,
     let mut pool = Pool { name: super::plain(name), mode, place, ..Pool::default() };
     pool.algorithm = algorithm(&fields);
     pool.persistence = fields.get("sticky").and_then(|sticky| cookie(reader, sticky)).into_iter().collect();
-    pool.check = fields.get("healthCheck").map(|check| self::check(reader, protocol, check));
-    pool.passive = fields.get("passiveHealthCheck").map(|node| passive(reader, node));
+    pool.check = fields.get("healthCheck").map(|check| Box::new(self::check(reader, protocol, check)));
+    pool.passive = fields.get("passiveHealthCheck").map(|node| Box::new(passive(reader, node)));
     let mut seen = HashSet::default();
     for node in fields.list("servers") {
         let own = Fields::new(reader, node, "server");

@@ -30,7 +30,8 @@ fn static_and_dynamic_files_are_one_config() {
     assert_eq!(binds, [("web", "127.0.0.1:8084"), ("traefik", "127.0.0.1:8085")]);
     let admin = &model.process.admin[0];
     assert_eq!((admin.address.as_str(), admin.guarded), ("127.0.0.1:8085", false));
-    let routes: Vec<_> = model.routes.iter().map(|route| (route.condition.as_deref(), route.target.pools())).collect();
+    let routes: Vec<_> =
+        model.routes.iter().map(|route| (route.condition.as_deref(), route.target.pools().collect::<Vec<_>>())).collect();
     assert_eq!(
         routes,
         [(Some("PathPrefix(`/api`)"), vec!["api"]), (Some("PathPrefix(`/p2c`)"), vec!["p2c"]), (None, vec!["app"])]
@@ -113,7 +114,7 @@ fn services_over_services_without_end_are_bounded() {
     let model = read(&[("dyn.yml", &text)]);
     assert!(told(&model, Gravity::Error)[0].contains("over too many others"), "{:?}", model.notices);
     let model = read(&[("dyn.yml", &text.replace("w40", "w10"))]);
-    assert_eq!(model.routes[0].target.pools(), ["w0"]);
+    assert_eq!(model.routes[0].target.pools().collect::<Vec<_>>(), ["w0"]);
 }
 
 #[test]
@@ -177,7 +178,12 @@ udp:
     assert!(model.listeners[0].binds[0].tls && model.listeners[0].binds[0].address == "*:80");
     let admin = &model.process.admin[0];
     assert_eq!((admin.what.as_str(), admin.address.as_str(), admin.guarded), ("API", "*:80", true));
-    let dns: Vec<_> = model.routes.iter().filter(|route| route.listener == "dns").map(|route| route.target.pools()).collect();
+    let dns: Vec<_> = model
+        .routes
+        .iter()
+        .filter(|route| route.listener == "dns")
+        .map(|route| route.target.pools().collect::<Vec<_>>())
+        .collect();
     assert_eq!(dns, [["app (udp)"]]);
     assert_eq!(model.listeners[1].mode, Mode::Udp);
 }

@@ -58,7 +58,7 @@ impl Meaning {
             [] => parts.push("no persistence".to_owned()),
             known => parts.extend(known.iter().map(|known: &Persistence| known.said.clone())),
         }
-        parts.push(pool.check.as_ref().map_or_else(|| "no health check".to_owned(), check));
+        parts.push(pool.check.as_deref().map_or_else(|| "no health check".to_owned(), check));
         let timeouts = [("connect", &pool.timeouts.connect), ("server", &pool.timeouts.server), ("queue", &pool.timeouts.queue)];
         for (name, timeout) in timeouts {
             if let Some(timeout) = timeout {

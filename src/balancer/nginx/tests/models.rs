@@ -138,7 +138,7 @@ fn addresses_in_place_and_doubles_are_pools_and_servers_too() {
     );
     let names: Vec<_> = model.pool("a").expect("a").servers.iter().map(|server| server.name.as_str()).collect();
     assert_eq!(names, ["10.0.0.1", "10.0.0.1#2"]);
-    let targets: Vec<_> = model.routes.iter().map(|route| route.target.pools().join(",")).collect();
+    let targets: Vec<_> = model.routes.iter().map(|route| route.target.pools().collect::<Vec<_>>().join(",")).collect();
     assert_eq!(targets, ["unix:/run/f.sock", "api.example", "a", "", "10.0.0.9:81"]);
     let api = model.pool("api.example").expect("api");
     assert_eq!((api.servers[0].address.as_str(), api.servers[0].resolution), ("api.example:80", Resolution::AtStart));
@@ -253,7 +253,7 @@ fn part(text: &str) -> Model {
 fn told(model: &Model) -> Vec<(&str, Option<&str>, String)> {
     let target = |target: &Target| match target {
         Target::Other { said } => format!("“{said}”"),
-        target => target.pools().join(","),
+        target => target.pools().collect::<Vec<_>>().join(","),
     };
     model.routes.iter().map(|r| (r.listener.as_str(), r.condition.as_deref(), target(&r.target))).collect()
 }
