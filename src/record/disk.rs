@@ -211,7 +211,7 @@ fn refused(place: &str, error: &std::io::Error) -> ReadError {
 }
 
 fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
+    printable(path.to_string_lossy())
 }
 
 /// The line, from 1, in which the byte after `before` stands.
