@@ -27,6 +27,7 @@ use crate::domain::error::FieldError;
     tags(
         (name = "incidents", description = "What went wrong, how bad, since when, and what was learned"),
         (name = "timeline", description = "What was seen, thought, decided and done"),
+        (name = "presence", description = "Who is in the room of an incident, what each works on, how far each has read"),
         (name = "tasks", description = "Corrective tasks"),
         (name = "alerts", description = "What monitoring systems said"),
         (name = "series", description = "What the balancers recorded in an incident's window"),

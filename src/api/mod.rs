@@ -18,6 +18,7 @@ mod integrations;
 mod metrics;
 mod people;
 mod postmortems;
+mod presence;
 mod search;
 mod series;
 mod snapshots;
@@ -68,6 +69,7 @@ fn described() -> OpenApiRouter<App> {
     let json = OpenApiRouter::with_openapi(document::Api::openapi())
         .merge(incidents::routes())
         .merge(timeline::routes())
+        .merge(presence::routes())
         .merge(tasks::routes())
         .merge(alerts::routes())
         .merge(series::routes())

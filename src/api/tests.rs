@@ -51,6 +51,9 @@ fn the_routes_are_a_contract() {
     /api/v1/incidents/{ref}/alerts get
     /api/v1/incidents/{ref}/export get
     /api/v1/incidents/{ref}/postmortem get
+    /api/v1/incidents/{ref}/presence get
+    /api/v1/incidents/{ref}/reading get
+    /api/v1/incidents/{ref}/reading put
     /api/v1/incidents/{ref}/restore post
     /api/v1/incidents/{ref}/series get
     /api/v1/incidents/{ref}/snapshots get
@@ -65,6 +68,8 @@ fn the_routes_are_a_contract() {
     /api/v1/incidents/{ref}/timeline/{id} patch
     /api/v1/incidents/{ref}/timeline/{id}/restore post
     /api/v1/incidents/{ref}/timeline/{id}/revisions get
+    /api/v1/incidents/{ref}/working-on delete
+    /api/v1/incidents/{ref}/working-on put
     /api/v1/integrations get
     /api/v1/integrations post
     /api/v1/integrations/{id} get

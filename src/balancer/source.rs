@@ -267,7 +267,7 @@ impl Place {
                 break;
             }
         }
-        super::printable(&shorten(&raw, RAW_MAX))
+        super::printable(shorten(&raw, RAW_MAX))
     }
 
     /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.

@@ -159,7 +159,7 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf], sources: 
     let output = reader.wash_output(kind, &shorten(&said.output, MOST));
     // HAProxy's notices only tell which program it is.
     let lines = output.lines().filter(|line| !line.starts_with("[NOTICE]"));
-    let lines = lines.take(LINES).map(|line| crate::balancer::printable(&shorten(line, 300)));
+    let lines = lines.take(LINES).map(|line| crate::balancer::printable(shorten(line, 300)));
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let (mut notices, mut rest) = (Vec::new(), Vec::new());
     let mut origins: BTreeMap<usize, Arc<Origin>> = BTreeMap::new();

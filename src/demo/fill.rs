@@ -10,19 +10,21 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use super::clock::StageClock;
 use super::edge::{self, Edge};
 use super::recorded::{self, Past};
-use super::story::{self, Asked, Moment, Small, Story, Told};
+use super::story::{self, Alert, Asked, Moment, Small, Story, Told};
 use super::{PEOPLE, silence};
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::balancer::{Balancer, BalancerFields, BalancerKind};
 use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::incident::{IncidentFields, Milestones, Status};
+use crate::domain::integration::{Format, NewIntegration};
 use crate::domain::person::NewPerson;
 use crate::domain::snapshot::SnapshotRole;
 use crate::domain::task::{TaskFields, TaskStatus};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{EntryFields, EntryKind, NewEntry};
-use crate::services::{Page, balancers, incidents, people, recording, snapshots, tasks, timeline};
+use crate::services::hooks::Intake;
+use crate::services::{Page, balancers, incidents, integrations, people, recording, snapshots, tasks, timeline};
 
 /// How far the demo's past goes back.
 const DAYS: i64 = 380;
@@ -54,7 +56,10 @@ pub async fn fill(app: &App, clock: &StageClock, edge: &Edge, folder: &Path, now
     let envoy = admin.local_addr()?;
     let answering = tokio::spawn(silence::answer(admin, story::MESH_CLUSTERS));
 
-    let mut stage = Stage { app, clock, edge, people, balancers: BTreeMap::new(), now };
+    let new = NewIntegration { name: "alertmanager".to_owned(), format: Format::Alertmanager };
+    let (_, hook) = integrations::create(app, &people[PEOPLE[0].0], new).await?;
+    let hook = (Intake::start(app), hook.trim_start_matches("/hooks/").to_owned());
+    let mut stage = Stage { app, clock, edge, people, balancers: BTreeMap::new(), hook, now };
     stage.balancer("edge-1", BalancerKind::Haproxy, "edge-1.cfg", story::EDGE, folder, socket.display().to_string()).await?;
     stage.balancer("cache-1", BalancerKind::Nginx, "cache-1.conf", story::CACHE, folder, String::new()).await?;
     stage.balancer("mesh-1", BalancerKind::Envoy, "mesh-1.yaml", story::MESH, folder, format!("http://{envoy}")).await?;
@@ -100,11 +105,15 @@ struct Stage<'a> {
     edge: &'a Edge,
     people: BTreeMap<String, Actor>,
     balancers: BTreeMap<String, Known>,
+    /// Takes what Alertmanager sends, and its key.
+    hook: (Intake, String),
     now: Timestamp,
 }
 
 /// One thing that happens in a story.
 enum Step<'a> {
+    Fired(&'a Alert),
+    Ended(&'a Alert),
     Edit(&'a story::Edit, String),
     Declare,
     Entry(&'a Told),
@@ -213,6 +222,11 @@ impl Stage<'_> {
         recording::keep_series(self.app, edge.balancer.id, series).await?;
 
         let mut steps: Vec<(Timestamp, Step<'_>)> = vec![(declared, Step::Declare)];
+        let fired = opening(story, start).detected.unwrap_or(start);
+        if let Some(alert) = &story.alert {
+            steps.push((fired, Step::Fired(alert)));
+            steps.extend(story.milestones.resolved.map(|resolved| (when(resolved), Step::Ended(alert))));
+        }
         steps.extend(texts.into_iter().map(|(edit, text)| (when(edit.at), Step::Edit(edit, text))));
         steps.extend(story.entry.iter().map(|told| {
             let written = when(told.at) + Duration::minutes(told.late.unwrap_or(0)) + Duration::seconds(25);
@@ -225,12 +239,24 @@ impl Stage<'_> {
         steps.sort_by_key(|(at, _)| *at);
 
         let by = story.opening.roles.get("commander").map_or(PEOPLE[0].0, String::as_str);
+        let service = story.opening.services.first().map_or("", String::as_str);
         let mut id = None;
         let which =
             |id: Option<IncidentId>| id.map(IncidentRef::Id).ok_or_else(|| anyhow::anyhow!("told before it was declared"));
         for (at, step) in steps {
             self.clock.hold(at);
             match step {
+                Step::Fired(alert) => id = self.alert(alert.body(service, fired, None)).await?,
+                Step::Ended(alert) => drop(self.alert(alert.body(service, fired, Some(at))).await?),
+                // An alert opened it; whoever takes it says what it is.
+                Step::Declare if id.is_some() => {
+                    let IncidentFields { title, summary, severity, services, labels, roles, .. } = &story.opening;
+                    let patch = json!({
+                        "title": title, "summary": summary, "severity": severity, "services": services, "labels": labels,
+                        "roles": roles, "milestones": opening(story, start),
+                    });
+                    self.edit(which(id)?, by, &patch).await?;
+                }
                 Step::Declare => {
                     let fields = IncidentFields { milestones: opening(story, start), ..story.opening.clone() };
                     id = Some(incidents::declare(self.app, self.actor(by)?, None, fields).await?.0.id);
@@ -265,6 +291,15 @@ impl Stage<'_> {
             self.edge.count_on(pools, end);
         }
         Ok(id)
+    }
+
+    /// Sends what Alertmanager would; answers which incident it belongs to.
+    async fn alert(&self, body: serde_json::Value) -> anyhow::Result<Option<IncidentId>> {
+        let (intake, key) = &self.hook;
+        let (receipt, _) = intake.receive(self.app, key, body.to_string().into()).await?;
+        anyhow::ensure!(receipt.error.is_none(), "an alert of the demo was not understood: {:?}", receipt.error);
+        let Some(named) = receipt.alerts.first().and_then(|alert| alert.incident.as_deref()) else { return Ok(None) };
+        Ok(Some(incidents::find(self.app, &Actor::Console, named.parse().map_err(anyhow::Error::msg)?).await?.id))
     }
 
     async fn edit(&self, which: IncidentRef, by: &str, patch: &serde_json::Value) -> anyhow::Result<()> {

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::time::interval;
+
 use super::edge::Edge;
 use super::fill::Live;
 use super::story::Told;
 use crate::app::App;
+use crate::domain::id::IncidentRef;
+use crate::domain::presence::{SIGN_EVERY_SECONDS, WorkingOn};
 use crate::domain::timeline::{EntryFields, EntryKind, NewEntry};
-use crate::services::timeline;
+use crate::services::{presence, timeline};
 
 /// How long they take for an entry.
 const PACE: Duration = Duration::from_secs(40);
@@ -15,6 +19,34 @@ const PACE: Duration = Duration::from_secs(40);
 const QUIET_PACE: Duration = Duration::from_secs(240);
 /// What the incident is about.
 const POOL: &str = "be_shop";
+
+/// Who else is in the room, and what they say that they work on.
+const COLLEAGUES: [(&str, &str); 2] = [("jl", "reading the log of the patch job on app4"), ("rs", "going through app5 by hand")];
+
+/// Keeps the colleagues in the room until the app ends.
+pub async fn attend(app: App, live: Live) {
+    let IncidentRef::Id(incident) = live.incident else { return };
+    let mut seats = Vec::new();
+    for (handle, text) in COLLEAGUES {
+        let Some(actor) = live.people.get(handle) else { continue };
+        if let Err(fault) = presence::set_working_on(&app, actor, live.incident, WorkingOn { text: text.into() }).await {
+            tracing::warn!(%fault, "what {handle} works on could not be written");
+        }
+        seats.push((presence::Seat::new(&app), actor));
+    }
+    let mut sign = interval(Duration::from_secs(SIGN_EVERY_SECONDS));
+    loop {
+        tokio::select! {
+            _ = sign.tick() => {}
+            () = app.shutdown().cancelled() => return,
+        }
+        for (seat, actor) in &mut seats {
+            if let Err(fault) = seat.keep(actor, incident).await {
+                tracing::warn!(%fault, "a colleague could not be kept in the room");
+            }
+        }
+    }
+}
 
 /// Writes until the app ends.
 pub async fn run(app: App, edge: Edge, live: Live) {

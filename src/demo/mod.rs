@@ -87,6 +87,7 @@ impl Demo {
     /// Lets the clock go, and with it the live incident; it ends with the app's shutdown.
     pub fn go_on(&self) {
         self.clock.release();
+        tokio::spawn(live::attend(self.app.clone(), self.live.clone()));
         tokio::spawn(live::run(self.app.clone(), self.edge.clone(), self.live.clone()));
     }
 }

@@ -39,6 +39,8 @@ pub struct Story {
     pub milestones: Milestones,
     /// What is known when it is declared.
     pub opening: IncidentFields,
+    /// What opened it; none where people noticed first.
+    pub alert: Option<Alert>,
     /// What is written when it is over, as a merge patch.
     #[serde(default)]
     pub write_up: Option<serde_json::Value>,
@@ -64,6 +66,39 @@ pub struct Milestones {
     pub identified: Option<Moment>,
     pub mitigated: Option<Moment>,
     pub resolved: Option<Moment>,
+}
+
+/// An alert of Alertmanager's that fires when the story was detected and resolves when it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    pub name: String,
+    pub summary: String,
+    /// As Alertmanager writes it: `critical`, `warning`.
+    pub severity: String,
+}
+
+impl Alert {
+    /// What Alertmanager posts to a hook.
+    pub fn body(&self, service: &str, fired: Timestamp, resolved: Option<Timestamp>) -> serde_json::Value {
+        let labels = serde_json::json!({"alertname": self.name, "service": service, "severity": self.severity});
+        let status = if resolved.is_some() { "resolved" } else { "firing" };
+        // Alertmanager writes the year 1 where an alert goes on.
+        let ends = resolved.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_rfc3339());
+        serde_json::json!({
+            "version": "4",
+            "status": status,
+            "receiver": "afterload",
+            "groupLabels": {"alertname": self.name},
+            "alerts": [{
+                "status": status,
+                "labels": labels,
+                "annotations": {"summary": self.summary},
+                "startsAt": fired.to_rfc3339(),
+                "endsAt": ends,
+            }],
+        })
+    }
 }
 
 /// A change of a balancer's config: each pair replaces the first text, which stands there once or more often, by the

@@ -23,6 +23,9 @@ pub enum EventKind {
     TimelineChanged,
     #[serde(rename = "timeline.deleted")]
     TimelineDeleted,
+    /// Somebody said what they are working on, or took it back.
+    #[serde(rename = "working.changed")]
+    WorkingChanged,
     #[serde(rename = "task.changed")]
     TaskChanged,
     #[serde(rename = "alert.changed")]
@@ -56,6 +59,7 @@ impl EventKind {
             Self::TimelineAdded => "timeline.added",
             Self::TimelineChanged => "timeline.changed",
             Self::TimelineDeleted => "timeline.deleted",
+            Self::WorkingChanged => "working.changed",
             Self::TaskChanged => "task.changed",
             Self::AlertChanged => "alert.changed",
             Self::SnapshotTaken => "snapshot.taken",

@@ -16,6 +16,8 @@ pub mod incident;
 pub mod integration;
 pub mod patch;
 pub mod person;
+pub mod presence;
+pub mod reading;
 pub mod search;
 pub mod snapshot;
 pub mod task;

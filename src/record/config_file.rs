@@ -67,7 +67,7 @@ pub fn load(
         if kind == BalancerKind::Caddy && (is_caddyfile(&source.text) || is_named_caddyfile(Path::new(&source.name))) {
             adapt(source).map_err(|why| {
                 // Caddy quotes what it does not understand.
-                let why = printable(&wash(kind, &why));
+                let why = printable(wash(kind, &why));
                 ReadError::Program { place: source.name.clone(), program: "caddy adapt", why }
             })?;
         }

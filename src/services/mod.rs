@@ -20,6 +20,8 @@ mod lookup;
 mod page;
 pub mod people;
 pub mod postmortems;
+pub mod presence;
+pub mod readings;
 pub mod recording;
 pub mod replicas;
 pub mod search;

@@ -18,6 +18,8 @@ pub mod integrations;
 pub mod leases;
 pub mod people;
 pub mod portable;
+pub mod presence;
+pub mod readings;
 pub mod samples;
 pub mod search;
 pub mod sessions;

@@ -13,9 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::error::Result;
 use super::extract::{Path, Query, Session, cookie, session_cookie};
+use super::incidents::presence::Beside;
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
@@ -61,6 +63,11 @@ struct Follower {
     seq: i64,
     waiting: std::vec::IntoIter<Event>,
     bus: tokio::sync::watch::Receiver<i64>,
+    /// The people of the room, when this is the stream of one.
+    beside: Option<Beside>,
+    looked: Instant,
+    /// What these people did and the stream has yet to say.
+    aside: std::vec::IntoIter<(&'static str, serde_json::Value)>,
 }
 
 async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &HeaderMap, asked: &Asked) -> Result<Response> {
@@ -71,7 +78,12 @@ async fn follow(app: App, actor: Actor, incident: Option<IncidentId>, headers: &
     };
     let bus = app.bus().subscribe();
     let secret = cookie(headers, session_cookie(&app)).unwrap_or_default().to_owned();
-    let follower = Follower { app, secret, actor, incident, seq, waiting: Vec::new().into_iter(), bus };
+    let beside = match incident {
+        Some(incident) => Some(Beside::new(&app, &actor, incident).await),
+        None => None,
+    };
+    let (waiting, aside) = (Vec::new().into_iter(), Vec::new().into_iter());
+    let follower = Follower { app, secret, actor, incident, seq, waiting, bus, beside, looked: Instant::now(), aside };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -92,6 +104,10 @@ impl Follower {
             if let Some(event) = self.waiting.next() {
                 return Some(written(&event));
             }
+            // Without an id: a browser that comes back names the last event of the log that it saw.
+            if let Some((kind, data)) = self.aside.next() {
+                return Some(sse::Event::default().event(kind).data(data.to_string()));
+            }
             self.bus.mark_unchanged();
             let person = services::people::of_session(&self.app, &self.secret).await.ok()??;
             if person.actor() != self.actor {
@@ -101,7 +117,11 @@ impl Follower {
             let moved = newest > self.seq;
             self.seq = newest;
             self.waiting = events.into_iter();
-            if moved {
+            if let Some(beside) = self.beside.as_mut().filter(|_| self.looked.elapsed() >= LOOK) {
+                self.looked = Instant::now();
+                self.aside = beside.look(&self.app, &self.actor).await.into_iter();
+            }
+            if moved || self.aside.len() > 0 {
                 continue;
             }
             tokio::select! {

@@ -40,6 +40,7 @@ pub fn routes(app: &App) -> Router<App> {
     Router::new()
         .merge(incidents::room::routes())
         .merge(incidents::access::routes())
+        .merge(incidents::presence::routes())
         .merge(attachments::routes())
         .merge(live::routes())
         .merge(incidents::list::routes())

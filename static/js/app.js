@@ -3,6 +3,7 @@ import { zones } from "./time.js";
 import { forms } from "./forms.js";
 import { keys } from "./keys.js";
 import { live } from "./live.js";
+import { timeline } from "./timeline.js";
 import { composer } from "./composer.js";
 import { charts } from "./chart.js";
 
@@ -10,6 +11,7 @@ zones();
 forms();
 keys();
 const room = document.querySelector("[data-room]");
+if (room) timeline(room);
 live(room);
 if (room) {
   composer(room);

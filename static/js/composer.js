@@ -2,7 +2,7 @@
 // browser until the server said that it is on disk, and a repeat carries the same id.
 import { $, all, ask, elements, say } from "./dom.js";
 import { clock } from "./time.js";
-import { place } from "./live.js";
+import { place } from "./timeline.js";
 
 let form, note, kept, begun, slice, files = [];
 

@@ -1,7 +1,7 @@
 // Forms marked `data-swap` are sent without leaving the page. The answer holds whole elements that take
 // the place of those with the same id; a refused form comes back with the reasons beside its fields.
 import { $, ask, elements, say } from "./dom.js";
-import { place } from "./live.js";
+import { place } from "./timeline.js";
 
 export function forms() {
   document.addEventListener("submit", (event) => {

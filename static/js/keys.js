@@ -2,10 +2,9 @@
 import { $, all } from "./dom.js";
 import { next } from "./time.js";
 import { focus } from "./composer.js";
+import { ROOM } from "./room.js";
 
 const to = (address) => () => { location.href = address; };
-// Where there is no composer (a viewer reads, or the page is another one) these do nothing.
-const kind = (name) => () => { $(`[data-composer] [name=kind][value=${name}]`)?.click(); focus(); };
 const ROWS = ".entry, [data-row]";
 const here = () => document.activeElement?.closest(ROWS);
 
@@ -26,21 +25,12 @@ const LISTS = {
   k: ["Entry or row before", () => step(-1)],
   Enter: ["Open the row", () => row()?.click()],
 };
-const ROOM = {
+const WRITING = {
   n: ["Write an entry", () => focus()],
-  h: ["Write a hypothesis", kind("hypothesis")],
-  a: ["Write an action", kind("action")],
-  x: ["Attach a file", () => $("[data-composer] [type=file]")?.click()],
-  "!": ["Status; severity is under the title", () => ($(".steps button[aria-current]") ?? $("#reopen summary"))?.focus()],
-  t: ["Change the time and text of the chosen entry", () => menu("a[href$='/edit']")?.click()],
-  m: ["Rule out the chosen hypothesis", () => menu("a[href$='rule_out=1']")?.click()],
-  s: ["Pin the chosen entry, or unpin it", () => menu("form:has([name=base_pinned]) button")?.click()],
-  "[": ["Mark before on the chart", () => mark(-1)],
-  "]": ["Next mark on the chart", () => mark(1)],
 };
-const GROUPS = [["Everywhere", EVERYWHERE], ["In lists", LISTS], ["In the room of an incident", ROOM]];
-const inRoom = () => !!$("[data-room]");
-const keysHere = () => ({ ...EVERYWHERE, ...LISTS, ...(inRoom() ? ROOM : {}) });
+const GROUPS = [["Everywhere", EVERYWHERE], ["In lists", LISTS], ["In the room of an incident", { ...WRITING, ...ROOM }]];
+/** What the keys do on this page. */
+const keysHere = () => ({ ...EVERYWHERE, ...LISTS, ...WRITING, ...($("[data-room]") ? ROOM : {}) });
 const off = () => localStorage.getItem("keys") === "off";
 
 function step(by) {
@@ -52,16 +42,6 @@ function step(by) {
 
 /** The link that a row stands for; a row that is a link opens by itself. */
 const row = () => (document.activeElement?.matches("[data-row]:not(a)") ? $("a[href]", document.activeElement) : null);
-
-/** What the menu of the chosen entry offers. */
-const menu = (selector) => { const entry = here(); return entry ? $(`.menu ${selector}`, entry) : null; };
-
-function mark(by) {
-  // The drawing that is shown: there is one for wide and one for narrow windows.
-  const marks = all(".flight a").filter((one) => one.getBoundingClientRect().width > 0);
-  const at = marks.indexOf(document.activeElement?.closest(".flight a"));
-  marks[at < 0 ? (by > 0 ? 0 : marks.length - 1) : Math.min(marks.length - 1, Math.max(0, at + by))]?.focus();
-}
 
 function sheet() {
   const dialog = document.createElement("dialog"), title = document.createElement("h2");
@@ -119,7 +99,7 @@ export function keys() {
     const field = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       for (const menu of all(".menu[open]")) { menu.open = false; $("summary", menu).focus(); }
-      if (field?.id === "note" || field?.id === "search") field.blur();
+      if (["note", "search", "working"].includes(field?.id)) field.blur();
     }
     if (field || off() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("dialog[open]")) return;
     const known = keysHere(), pair = first && event.timeStamp < until ? `${first} ${event.key}` : "";

@@ -2,14 +2,12 @@
 // little on the wire, in both themes, wide and narrow; and the room without scripts.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import test from 'node:test';
 import { PNG, isSound, picture, signIn } from './actions.mjs';
+import { findings, wide } from './looks.mjs';
 import { Rest } from './rest.mjs';
 import { PASSWORD, World, until } from './world.mjs';
 
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const BYTES_MAX = 100 * 1024;
 const MARKUP = '# Head <script>window.pwned=1</script>\n\n| a | b |\n| - | - |\n| `|` | [x](javascript:alert(1)) |\n\nמרחבא 🔥 ';
 
@@ -100,25 +98,6 @@ async function fill(world, api) {
     },
   };
 }
-
-/** What axe finds. The order of headings within what people write in Markdown is theirs. */
-async function findings(page) {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
-  const { violations } = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, rules: { 'heading-order': { enabled: false } } }), TAGS);
-  return violations.map(({ id, help, nodes }) => {
-    const where = nodes.slice(0, 4).map((node) => `    ${node.html.slice(0, 160)}\n      ${node.failureSummary?.replace(/\s+/g, ' ').slice(0, 260)}`);
-    return `${id} (${help}), ${nodes.length} times:\n${where.join('\n')}`;
-  });
-}
-
-/** What is wider than the window, innermost first; nothing when the page does not scroll sideways. */
-const wide = (page) =>
-  page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    const over = [...document.body.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > width + 1);
-    return over.slice(-4).map((one) => one.outerHTML.slice(0, 140));
-  });
 
 test('every page', async (t) => {
   const world = await World.make();
@@ -319,7 +298,7 @@ test('every page', async (t) => {
       await page.keyboard.press('Escape');
     }
     await page.keyboard.press('!');
-    assert.ok(await page.evaluate(() => document.activeElement.matches('.steps button')));
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'f-severity');
     const line = page.locator('#timeline > li.entry').filter({ hasText: 'An attack?' });
     const choose = () => line.evaluate((one) => one.focus());
     await choose();

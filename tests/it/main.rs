@@ -14,6 +14,7 @@ mod operations;
 mod oracle;
 mod pages;
 mod people;
+mod presence;
 mod recording;
 mod redaction;
 mod replicas;

@@ -187,9 +187,9 @@ on_both!(a_page_stream_ends_with_its_session, world => {
         people::set_role(&world.app, &admin(), other.id, Role::Viewer).await.expect("lowered");
         assert_eq!(root.form("/incidents/INC-1/entries", &[("text", "seen by who is still here")]).await.status.as_u16(), 303);
         for (stream, who) in ended.iter_mut().zip(["signed out", "disabled", "of another role"]) {
-            assert_eq!(stream.next().await, None, "{who}");
+            assert_eq!(stream.next_of_log().await, None, "{who}");
         }
-        assert!(open.next().await.is_some_and(|event| event.contains("timeline.added")));
+        assert!(open.next_of_log().await.is_some_and(|event| event.contains("timeline.added")));
     }
 });
 

@@ -281,7 +281,7 @@ impl Reader<'_> {
                 self.told.error(words.at(1), text);
             }
             draft.binds.push(Bind {
-                address: printable(&found.listened()),
+                address: printable(found.listened()),
                 tls,
                 maxconn: maxconn.clone(),
                 place: words.whole(),

@@ -58,7 +58,7 @@ impl Config {
 
     pub fn tell(&mut self, gravity: Gravity, place: Place, text: impl Into<String>) {
         if self.notices.len() < NOTICES_MAX {
-            self.notices.push(Notice { gravity, text: printable(&text.into()), place });
+            self.notices.push(Notice { gravity, text: printable(text.into()), place });
         } else if self.notices.len() == NOTICES_MAX {
             let text = format!("more than {NOTICES_MAX} things were found: only the first are told");
             self.notices.push(Notice { gravity: Gravity::Note, text, place });

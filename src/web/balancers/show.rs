@@ -88,8 +88,10 @@ impl Now {
         self.live.pools.iter().flat_map(|pool| &pool.servers)
     }
 
-    fn up(&self) -> usize {
-        self.servers().filter(|server| server.up == Some(true)).count()
+    /// None where nobody tells: nginx in open source does not say which servers it reaches.
+    fn up(&self) -> Option<usize> {
+        let known = || self.servers().filter_map(|server| server.up);
+        known().next().is_some().then(|| known().filter(|up| *up).count())
     }
 
     fn drifted(&self) -> usize {

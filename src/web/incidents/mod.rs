@@ -8,4 +8,5 @@ pub mod list;
 pub mod new;
 mod parts;
 pub mod postmortem;
+pub mod presence;
 pub mod room;

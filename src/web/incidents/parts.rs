@@ -150,11 +150,13 @@ pub struct Item {
     pub reference: String,
     pub files: Vec<Attachment>,
     pub entry: Entry,
+    /// The event that added it, when the reader has not seen it yet.
+    pub unread: Option<i64>,
 }
 
 impl Item {
     pub fn new(shell: &Shell, incident: &Incident, files: Vec<Attachment>, entry: Entry) -> Self {
-        Self { shell: shell.clone(), reference: incident.reference.to_string(), files, entry }
+        Self { shell: shell.clone(), reference: incident.reference.to_string(), files, entry, unread: None }
     }
 
     pub fn date(&self) -> String {

@@ -1,6 +1,9 @@
 //! The page of one incident, whole and in parts.
 
+use std::collections::HashMap;
+
 use askama::Template;
+use askama::filters::Safe;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +13,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::parts::{Excerpt, Head, Item, Recorder, Side};
+use super::presence::People;
 use super::{edit, entries};
 use crate::app::App;
 use crate::balancer::change::Change;
@@ -17,6 +21,7 @@ use crate::domain::access::Actor;
 use crate::domain::attachment::{Attachment, SIZE_MAX};
 use crate::domain::id::{EntryId, IncidentRef};
 use crate::domain::incident::Incident;
+use crate::domain::reading::Reading;
 use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Source};
@@ -103,6 +108,7 @@ struct Room {
     shell: Shell,
     incident: Incident,
     head: Head,
+    people: People,
     recorder: Recorder,
     items: Vec<Item>,
     side: Side,
@@ -116,6 +122,8 @@ struct Room {
     deleted: usize,
     /// Where the live stream goes on from.
     seq: i64,
+    /// How far the reader has read.
+    reading: Reading,
 }
 
 impl Room {
@@ -126,6 +134,42 @@ impl Room {
     /// Whether a day rule stands above the item at `index`.
     fn opens_day(&self, index: &usize) -> bool {
         *index == 0 || self.items[*index].date() != self.items[*index - 1].date()
+    }
+
+    /// Where the line above what is new stands: the item below it. Entries that are not drawn count as the first.
+    fn new_from(&self) -> Option<usize> {
+        if self.reading.unread.is_empty() {
+            return None;
+        }
+        let hidden = self.show.is_all() && self.earlier > 0 && self.shown_unread() < self.reading.unread.len();
+        if hidden { Some(0) } else { self.items.iter().position(|item| item.unread.is_some()) }
+    }
+
+    fn is_new_from(&self, index: &usize) -> bool {
+        self.new_from() == Some(*index)
+    }
+
+    /// ` since 14:03 UTC`, behind "3 new".
+    fn since(&self) -> Safe<String> {
+        let at = self.reading.read_at.map(|at| format!(" since {}", self.shell.zone().short(at)));
+        Safe(at.unwrap_or_default())
+    }
+
+    fn shown_unread(&self) -> usize {
+        self.items.iter().filter(|item| item.unread.is_some()).count()
+    }
+
+    /// Up to where the reader has read, for the script; -1 for who never did.
+    fn read(&self) -> i64 {
+        self.reading.seq.unwrap_or(-1)
+    }
+
+    /// The event that there is to be read: where the mark is, unless something came after it.
+    fn newest(&self) -> i64 {
+        match self.reading.seq {
+            None => self.seq,
+            Some(read) => self.reading.unread.last().map_or(read, |unread| unread.seq),
+        }
     }
 
     fn composes(&self) -> bool {
@@ -163,8 +207,14 @@ async fn show(
     let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
     let total = taken.len();
     let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(SHOWN) };
-    let items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    let mut items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    let reading = services::readings::of(&app, actor, which).await?;
+    let unread: HashMap<_, _> = reading.unread.iter().map(|unread| (unread.entry, unread.seq)).collect();
+    for item in &mut items {
+        item.unread = unread.get(&item.entry.id).copied();
+    }
     Ok(Page(Room {
+        people: People::of(&app, actor, &shell, &incident).await?,
         head: Head::new(&shell, &incident, app.now()),
         recorder: recorder(&app, actor, &shell, which).await?,
         side: side(&app, actor, &shell, &incident).await?,
@@ -176,6 +226,7 @@ async fn show(
         earlier,
         deleted,
         seq,
+        reading,
         shell,
         incident,
     })
@@ -280,6 +331,7 @@ async fn part(
     let incident = services::incidents::find(&app, &session.actor, which).await?;
     match part.as_str() {
         "header" => Ok(Page(Head::new(&shell, &incident, app.now())).into_response()),
+        "people" => Ok(Page(People::of(&app, &session.actor, &shell, &incident).await?).into_response()),
         "side" => Ok(Page(side(&app, &session.actor, &shell, &incident).await?).into_response()),
         "recorder" => Ok(Page(recorder(&app, &session.actor, &shell, which).await?).into_response()),
         _ => Err(Error::not_here()),

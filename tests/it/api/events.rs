@@ -39,6 +39,18 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// The next event of the log: what is said of the people in the room beside it is passed over.
+    pub async fn next_of_log(&mut self) -> Option<String> {
+        loop {
+            let event = self.next().await?;
+            if event.contains("id: ") {
+                return Some(event);
+            }
+        }
+    }
+}
+
 on_both!(changes_come_as_they_happen_and_again_after_a_reconnect, world => {
     let client = Client::admin(world).await;
     let mut stream = Stream::open(&client, "/api/v1/events", &[]).await;
