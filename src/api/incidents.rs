@@ -94,6 +94,7 @@ impl IncidentQuery {
             q: self.q.map(|q| Search::parse(&q, now, 0).by_beginnings()),
             from: time("from", self.from)?,
             to: time("to", self.to)?,
+            unwritten: false,
         };
         Ok((filter, Page { limit: self.limit, cursor: self.cursor }))
     }

@@ -89,7 +89,8 @@ struct TaskQuery {
 /// Tasks of all incidents, by due date
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(TaskQuery), responses((status = 200, body = List<Task>)))]
 async fn list(State(app): State<App>, Caller(actor): Caller, Query(query): Query<TaskQuery>) -> Result<List<Task>> {
-    let filter = TaskFilter { status: query.status, open: query.open, owner: query.owner, overdue: query.overdue };
+    let filter =
+        TaskFilter { status: query.status, open: query.open, owner: query.owner, overdue: query.overdue, due_within: None };
     let page = Page { limit: query.limit, cursor: query.cursor };
     Ok(tasks::list(&app, &actor, &filter, &page).await?.into())
 }

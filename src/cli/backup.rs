@@ -29,6 +29,9 @@ pub async fn run(command: Backup) -> anyhow::Result<()> {
         Dialect::Sqlite | Dialect::Postgres => Form::Portable,
     };
     let outcome = backup::write(&store, &command.file, form, SystemClock.now()).await;
+    if outcome.is_ok() {
+        backup::remember(&store, SystemClock.now()).await;
+    }
     store.close().await;
     tell(&command.file, &outcome?, "written and read back");
     Ok(())

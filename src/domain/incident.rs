@@ -238,6 +238,9 @@ pub struct Incident {
 }
 
 impl IncidentFields {
+    /// The texts without which a write-up says too little.
+    pub const WRITE_UP: [&'static str; 3] = ["impact", "root_cause", "resolution"];
+
     /// Normalises and checks everything; all complaints come at once.
     pub fn checked(mut self) -> Result<Self> {
         let mut errors = FieldErrors::default();

@@ -1,6 +1,6 @@
 //! Corrective tasks: they hang on an incident and outlive it.
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -96,7 +96,31 @@ pub struct Task {
     pub version: i64,
 }
 
+/// Days before its due date from which a task reminds its owner.
+pub const REMIND_DAYS: i64 = 7;
+
+/// Whether a task asks for its owner yet. It does so on their first page, also after the incident is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reminder {
+    /// Closed, or without a day: it never does.
+    Never,
+    /// It will, from that day on.
+    From(NaiveDate),
+    /// It does: so many days are left, 0 is today, and a negative number is late.
+    Now(i64),
+}
+
 impl TaskFields {
+    pub fn reminder(&self, today: NaiveDate) -> Reminder {
+        match self.due_on {
+            Some(due) if !self.is_closed() => match (due - today).num_days() {
+                left if left <= REMIND_DAYS => Reminder::Now(left),
+                _ => Reminder::From(due - Duration::days(REMIND_DAYS)),
+            },
+            _ => Reminder::Never,
+        }
+    }
+
     pub fn checked(mut self) -> Result<Self> {
         let mut errors = FieldErrors::default();
         self.title = errors.line("title", &self.title);
@@ -156,6 +180,17 @@ mod tests {
         };
         assert_eq!(task.successor(day("2026-02-02")).and_then(|t| t.due_on), Some(day("2027-01-31")));
         assert_eq!(TaskFields { status: TaskStatus::WontDo, ..task }.successor(day("2026-02-02")), None);
+    }
+
+    #[test]
+    fn a_task_reminds_from_a_week_before_it_is_due_until_it_is_closed() {
+        let at = |due: Option<&str>, status| {
+            TaskFields { due_on: due.map(day), status, ..Default::default() }.reminder(day("2026-11-21"))
+        };
+        assert_eq!(at(Some("2026-11-28"), TaskStatus::Open), Reminder::Now(7));
+        assert_eq!(at(Some("2026-11-29"), TaskStatus::Open), Reminder::From(day("2026-11-22")));
+        assert_eq!(at(Some("2026-11-20"), TaskStatus::InProgress), Reminder::Now(-1));
+        assert_eq!([at(Some("2026-11-20"), TaskStatus::Done), at(None, TaskStatus::Open)], [Reminder::Never; 2]);
     }
 
     #[test]

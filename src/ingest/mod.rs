@@ -8,6 +8,7 @@ mod alertmanager;
 mod fields;
 mod generic;
 mod grafana;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -20,6 +21,8 @@ use serde_json::Value;
 use crate::domain::alert::Reports;
 use crate::domain::integration::Format;
 use crate::domain::time::Timestamp;
+
+pub use sample::sample;
 
 /// Why a body was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,6 +27,17 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Balancer>> {
     Ok(known.into_iter().map(shown).collect())
 }
 
+/// The last poll of each that got an answer, to the second where it brought figures.
+pub async fn answered(app: &App, actor: &Actor) -> Result<BTreeMap<BalancerId, Timestamp>> {
+    actor.may(Permission::ReadBalancers)?;
+    let known = balancers::list(&mut app.store().read().await?).await?;
+    let mut at: BTreeMap<_, _> = known.into_iter().filter_map(|balancer| Some((balancer.id, balancer.last_answer_at?))).collect();
+    for (id, measured) in samples::newest(&mut app.store().samples().read().await?).await? {
+        at.entry(id).and_modify(|at| *at = measured.max(*at)).or_insert(measured);
+    }
+    Ok(at)
+}
+
 /// With their passwords, for the recorder alone.
 pub async fn for_recorder(app: &App) -> Result<Vec<Balancer>> {
     Ok(balancers::list(&mut app.store().read().await?).await?)

@@ -16,7 +16,7 @@ use crate::domain::timeline::{Entry, EntryKind};
 use crate::signal::flight::{self, FlightRecorder, Mark, MarkKind};
 use crate::signal::rates::{self, Fold, Grid};
 use crate::signal::series::Metric;
-use crate::store::timeline;
+use crate::store::{balancers, timeline};
 
 /// The most charts on one page.
 const CHARTS: usize = 4;
@@ -62,6 +62,35 @@ fn worst(chart: &FlightRecorder) -> f64 {
     let errors: f64 = chart.error_ratio.iter().flatten().sum();
     let requests: f64 = chart.rate.iter().flatten().sum();
     errors * 1e9 + requests
+}
+
+/// How far back [`glances`] look.
+const GLANCE_HOURS: i64 = 2;
+
+/// Of each incident the pool that it is about, or else the one that fares worst: the newest two hours at most, without
+/// marks. One look at the recording serves them all.
+pub async fn glances(app: &App, actor: &Actor, incidents: &[Incident]) -> Result<Vec<Option<FlightRecorder>>> {
+    actor.may(Permission::ReadIncidents)?;
+    let now = app.now();
+    let recent = Window { from: now - chrono::Duration::hours(GLANCE_HOURS), to: now };
+    let mut recorded = Vec::new();
+    if !incidents.is_empty() {
+        for balancer in balancers::list(&mut app.store().read().await?).await? {
+            let series = recording::series(app, balancer.id, recent).await?;
+            let pools = flight::pools(&series).into_iter().take(CHARTS).collect::<Vec<_>>();
+            recorded.push((balancer.fields.name, pools, series));
+        }
+    }
+    let look = |incident: &Incident| {
+        let whole = recording::window(incident, now);
+        let window = Window { from: whole.from.max(recent.from), to: whole.to };
+        let all = recorded.iter().flat_map(|(balancer, pools, series)| {
+            pools.iter().map(move |pool| flight::build(balancer, pool, window, series, Vec::new()))
+        });
+        let about = |chart: &FlightRecorder| incident.fields.services.contains(&chart.pool);
+        all.max_by(|a, b| about(a).cmp(&about(b)).then(worst(a).total_cmp(&worst(b))))
+    };
+    Ok(incidents.iter().map(|incident| look(incident).filter(|_| actor.sees(incident))).collect())
 }
 
 /// What of the timeline is marked on the chart: changes, alerts, pinned entries, detours and recoveries.

@@ -28,6 +28,7 @@ pub mod replicas;
 pub mod retention;
 pub mod search;
 mod secrets;
+pub mod sessions;
 pub mod snapshots;
 pub mod space;
 pub mod tasks;

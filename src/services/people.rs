@@ -18,8 +18,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Error, FieldErrors};
 use crate::store::{Conn, people, sessions, settings};
 
-const SESSION_DAYS: i64 = 7;
-pub(super) const SESSION_IDLE_HOURS: i64 = 12;
+/// How long a session lasts, used or not.
+pub const SESSION_DAYS: i64 = 7;
+/// How long it lasts without use.
+pub const SESSION_IDLE_HOURS: i64 = 12;
 const SETUP_MINUTES: i64 = 60;
 const SETUP_CODE: &str = "setup_code";
 const LOGIN_CODE: &str = "login_code";

@@ -1,5 +1,7 @@
 //! Snapshots: reading, comparing, pushing, and tying them to incidents.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,7 +17,7 @@ use crate::balancer::state::State;
 use crate::domain::Error;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::id::{BalancerId, IncidentRef, SnapshotId};
+use crate::domain::id::{BalancerId, IncidentRef, Reference, SnapshotId};
 use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole};
 use crate::domain::time::second;
 use crate::store::{Conn, balancers, blobs, snapshots};
@@ -55,6 +57,20 @@ pub async fn list(app: &App, actor: &Actor, balancer: BalancerId, page: &Page) -
     balancers::find(&mut conn, balancer).await?.ok_or_else(BalancerId::not_found)?;
     let rows = snapshots::list(&mut conn, balancer, before, limit + 1).await?;
     Ok(Paged::from_rows_by(rows, limit, |snapshot| (snapshot.number.to_string(), snapshot.id)))
+}
+
+/// The incidents that each of these is tied to, as far as the actor sees them.
+pub async fn incidents_of(
+    app: &App,
+    actor: &Actor,
+    ids: &[SnapshotId],
+) -> Result<BTreeMap<SnapshotId, Vec<(Reference, SnapshotRole)>>> {
+    actor.may(Permission::ReadIncidents)?;
+    let mut found: BTreeMap<SnapshotId, Vec<_>> = BTreeMap::new();
+    for (id, reference, role) in snapshots::incidents_of(&mut app.store().read().await?, ids, actor.sees_only_as()).await? {
+        found.entry(id).or_default().push((reference, role));
+    }
+    Ok(found)
 }
 
 pub async fn find(app: &App, actor: &Actor, id: SnapshotId) -> Result<SnapshotDetail> {

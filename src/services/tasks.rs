@@ -1,5 +1,6 @@
 //! Corrective tasks, on one incident and across all.
 
+use chrono::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,17 +23,21 @@ pub struct TaskFilter {
     pub owner: Option<String>,
     /// Only open ones whose due date has passed.
     pub overdue: bool,
+    /// Only open ones that are due by so many days from today, late ones too.
+    pub due_within: Option<i64>,
 }
 
 /// By due date, those without one last.
 pub async fn list(app: &App, actor: &Actor, filter: &TaskFilter, page: &Page) -> Result<Paged<Task>> {
     actor.may(Permission::ReadIncidents)?;
     let (limit, after) = (page.limit()?, page.after_text()?);
+    let today = app.now().date_naive();
+    let by = filter.due_within.and_then(Duration::try_days).and_then(|days| today.checked_add_signed(days + Duration::days(1)));
     let filter = tasks::TaskFilter {
         status: filter.status,
         open: filter.open,
         owner: filter.owner.clone(),
-        overdue_on: filter.overdue.then(|| app.now().date_naive()),
+        due_before: if filter.overdue { Some(today) } else { by },
     };
     let rows = tasks::list(&mut app.store().read().await?, &filter, actor.sees_only_as(), after, limit + 1).await?;
     Ok(Paged::from_rows_by(rows, limit, |task| {

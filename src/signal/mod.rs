@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod chunk;
 pub mod flight;
+pub mod glance;
 pub mod rates;
 pub mod series;
 mod verdict;

@@ -98,3 +98,9 @@ pub async fn postgres_settings(conn: &mut Conn) -> Result<Vec<(String, String)>>
 pub async fn postgres_clock(conn: &mut Conn) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
     conn.query("select clock_timestamp()").value().await
 }
+
+/// Bytes that PostgreSQL's database takes on its disk.
+pub async fn postgres_size(conn: &mut Conn) -> Result<u64> {
+    let size: Option<i64> = conn.query("select pg_database_size(current_database())").value().await?;
+    Ok(size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0))
+}

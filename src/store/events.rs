@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::db::{Conn, Dialect, Row, json};
-use crate::domain::event::{Event, NewEvent};
+use crate::domain::event::{Event, EventKind, NewEvent};
 use crate::domain::id::IncidentId;
 use crate::domain::time::Timestamp;
 
@@ -56,6 +56,16 @@ pub async fn after(conn: &mut Conn, seq: i64, incident: Option<IncidentId>, limi
         .push_bind("where seq > ", seq)
         .and_if(" and incident_id = ", incident.map(|id| id.0))
         .push_bind(" order by seq limit ", limit)
+        .all(event)
+        .await
+}
+
+/// The newest of one kind, newest first, from those after `seq`.
+pub async fn newest_of(conn: &mut Conn, kind: EventKind, seq: i64, limit: i64) -> Result<Vec<Event>> {
+    conn.query("select seq, at, kind, actor, incident_id, subject, data from events ")
+        .push_bind("where seq > ", seq)
+        .push_bind(" and kind = ", kind.as_str())
+        .push_bind(" order by seq desc limit ", limit)
         .all(event)
         .await
 }

@@ -3,7 +3,7 @@
 use super::db::{Conn, Dialect, Query, Row, json};
 use super::{Error, Result, attachments, search};
 use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
-use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::incident::{Incident, IncidentFields, IncidentKind, Severity, Status};
 use crate::domain::search::{Document, Found, Search};
 use crate::domain::time::Timestamp;
 
@@ -147,6 +147,8 @@ pub struct IncidentFilter {
     pub q: Option<Search>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
+    /// Only those whose write-up lacks one of its [`IncidentFields::WRITE_UP`] parts.
+    pub unwritten: bool,
 }
 
 /// Newest beginning first, after the keyset position `after`.
@@ -183,6 +185,14 @@ pub async fn list(
     }
     if let Some(q) = &filter.q {
         query = search::matching(query, dialect, q);
+    }
+    if filter.unwritten {
+        let (each, blank) = match dialect {
+            Dialect::Sqlite => ("json_each(i.fields) w", "trim(w.value, char(9, 10, 13, 32)) = ''"),
+            Dialect::Postgres => ("jsonb_each_text(i.fields) w(key, value)", r"btrim(w.value, E'\t\n\r ') = ''"),
+        };
+        query = query.push(" and exists (select 1 from ").push(each).push_list(" where w.key in ", IncidentFields::WRITE_UP);
+        query = query.push(" and ").push(blank).push(")");
     }
     let (position, order) = match by_service {
         None => (" and (i.began_at, i.id) < (", " order by i.began_at desc, i.id desc limit "),

@@ -151,3 +151,12 @@ pub async fn deliveries(
         })
         .await
 }
+
+/// The body of one delivery, compressed.
+pub async fn body(conn: &mut Conn, integration: IntegrationId, delivery: DeliveryId) -> Result<Option<Vec<u8>>> {
+    conn.query("select body from deliveries where id = $1 and integration_id = $2")
+        .bind(delivery.0)
+        .bind(integration.0)
+        .value()
+        .await
+}

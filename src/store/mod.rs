@@ -193,6 +193,19 @@ impl Store {
         }
     }
 
+    /// Bytes that incident data and samples take: the files and their write-ahead logs; on PostgreSQL the database, which
+    /// holds both.
+    pub async fn size(&self) -> Result<u64> {
+        match &self.files {
+            Some(files) => {
+                let logs = files.iter().map(|file| PathBuf::from(format!("{}-wal", file.display())));
+                let all = files.iter().cloned().chain(logs);
+                Ok(all.filter_map(|file| std::fs::metadata(file).ok()).map(|found| found.len()).sum())
+            }
+            None => checks::postgres_size(&mut self.read().await?).await,
+        }
+    }
+
     pub fn dialect(&self) -> db::Dialect {
         self.main.dialect()
     }

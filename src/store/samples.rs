@@ -43,6 +43,13 @@ pub async fn waiting(conn: &mut Conn) -> Result<Vec<(BalancerId, i64, Timestamp,
         .await
 }
 
+/// When each balancer was last measured. The newest frames are never packed.
+pub async fn newest(conn: &mut Conn) -> Result<Vec<(BalancerId, Timestamp)>> {
+    conn.query("select balancer_id, max(at) as newest from frames group by balancer_id")
+        .all(|row| Ok((row.id("balancer_id")?, row.get("newest")?)))
+        .await
+}
+
 pub struct ChunkRow {
     pub key: SeriesKey,
     pub from: Timestamp,

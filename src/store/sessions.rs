@@ -45,6 +45,31 @@ pub async fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Session>> {
         .await
 }
 
+/// A session as its owner may see it.
+pub struct Listed {
+    pub hash: Vec<u8>,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub user_agent: String,
+}
+
+/// Of one person, last used first; those that are over by time too.
+pub async fn list(conn: &mut Conn, person: PersonId) -> Result<Vec<Listed>> {
+    conn.query("select secret_hash, created_at, last_seen_at, expires_at, user_agent from sessions where person_id = $1 order by last_seen_at desc, created_at desc limit 200")
+        .bind(person.0)
+        .all(|row| {
+            Ok(Listed {
+                hash: row.get("secret_hash")?,
+                created_at: row.get("created_at")?,
+                last_seen_at: row.get("last_seen_at")?,
+                expires_at: row.get("expires_at")?,
+                user_agent: row.get("user_agent")?,
+            })
+        })
+        .await
+}
+
 pub async fn touch(conn: &mut Conn, hash: &[u8], now: Timestamp) -> Result<()> {
     conn.query("update sessions set last_seen_at = $2 where secret_hash = $1").bind(hash).bind(now).execute().await.map(drop)
 }

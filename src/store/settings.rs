@@ -6,6 +6,9 @@ use super::db::Conn;
 /// Where people reach this installation; kept so that commands write the same links as the server.
 pub const BASE_URL: &str = "base_url";
 
+/// When `afterload backup` last wrote one, as RFC 3339.
+pub const LAST_BACKUP: &str = "last_backup";
+
 pub async fn get(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     conn.query("select value from settings where name = $1").bind(name).value().await
 }

@@ -2,8 +2,9 @@
 
 use super::Result;
 use super::db::{Conn, Row, json};
+use super::incidents::visible;
 use crate::balancer::state::State;
-use crate::domain::id::{BalancerId, IncidentId, SnapshotId};
+use crate::domain::id::{BalancerId, IncidentId, Reference, SnapshotId};
 use crate::domain::snapshot::{LinkedSnapshot, Snapshot, SnapshotRole, Verdict};
 use crate::domain::time::Timestamp;
 
@@ -163,6 +164,21 @@ pub async fn unlink(conn: &mut Conn, incident: IncidentId, snapshot: SnapshotId)
         .execute()
         .await?;
     Ok(removed == 1)
+}
+
+/// The incidents that each of these snapshots is tied to, and as what; those that the handle may see.
+pub async fn incidents_of(
+    conn: &mut Conn,
+    snapshots: &[SnapshotId],
+    sees_only_as: Option<&str>,
+) -> Result<Vec<(SnapshotId, Reference, SnapshotRole)>> {
+    let query = conn
+        .query("select l.snapshot_id, i.number, l.role from incident_snapshots l join incidents i on i.id = l.incident_id ")
+        .push_list("where l.role <> 'none' and i.deleted_at is null and l.snapshot_id in ", snapshots.iter().map(|id| id.0));
+    visible(query, sees_only_as)
+        .push(" order by i.number")
+        .all(|row| Ok((row.id("snapshot_id")?, Reference(row.get("number")?), row.word("role")?)))
+        .await
 }
 
 /// Oldest first.

@@ -98,7 +98,7 @@ pub struct TaskFilter {
     pub open: bool,
     pub owner: Option<String>,
     /// Only open ones that were due before this day.
-    pub overdue_on: Option<NaiveDate>,
+    pub due_before: Option<NaiveDate>,
 }
 
 /// Sorted by due date (none last), then id; `after` is the keyset position.
@@ -111,12 +111,12 @@ pub async fn list(
 ) -> Result<Vec<Task>> {
     let mut query = visible(conn.query(COLUMNS).push("where i.deleted_at is null"), sees_only_as)
         .and_if(" and t.status = ", filter.status.map(TaskStatus::as_str));
-    if filter.open || filter.overdue_on.is_some() {
+    if filter.open || filter.due_before.is_some() {
         query = query.push(" and t.status in ('open', 'in_progress')");
     }
     query = query
         .and_if(" and t.owner = ", filter.owner.as_deref())
-        .and_if(" and t.due_on < ", filter.overdue_on.map(|day| day.to_string()));
+        .and_if(" and t.due_on < ", filter.due_before.map(|day| day.to_string()));
     if let Some((due, id)) = after {
         query = query.push_bind(" and (coalesce(t.due_on, '9999'), t.id) > (", due).push_bind(", ", id).push(")");
     }

@@ -17,7 +17,7 @@ use super::sent::query;
 use crate::app::App;
 use crate::domain::access::Permission;
 use crate::domain::id::TaskId;
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::{REMIND_DAYS, Reminder, Task, TaskStatus};
 use crate::services::tasks::TaskFilter;
 use crate::services::{self, Page as Rows};
 
@@ -91,6 +91,18 @@ impl List {
         task.fields.due_on.map(|due| due.to_string()).unwrap_or_default()
     }
 
+    /// Whether the task asks for its owner, in words; nothing for a closed one.
+    fn reminder(&self, task: &Task) -> String {
+        match task.fields.reminder(self.today) {
+            Reminder::Never if task.fields.is_closed() => String::new(),
+            Reminder::Never => "no day, so no reminder".to_owned(),
+            Reminder::From(day) => format!("reminds from {}", self.day(&day)),
+            Reminder::Now(0) => "reminds: due today".to_owned(),
+            Reminder::Now(left) if left < 0 => format!("reminds: {} d late", -left),
+            Reminder::Now(left) => format!("reminds: in {left} d"),
+        }
+    }
+
     /// `21 Nov`, with the year when it is another one.
     fn day(&self, due: &NaiveDate) -> String {
         due.format(if due.year() == self.today.year() { "%-d %b" } else { "%-d %b %Y" }).to_string()
@@ -112,6 +124,7 @@ async fn list(State(app): State<App>, session: Session, shell: Shell, Query(aske
         status: (asked.show == Show::Done).then_some(TaskStatus::Done),
         open: matches!(asked.show, Show::Open | Show::Mine),
         overdue: asked.show == Show::Overdue,
+        due_within: None,
         owner: Some(owner.clone()).filter(|owner| !owner.is_empty()),
     };
     let page = services::tasks::list(&app, &session.actor, &filter, &Rows { limit: Some(100), cursor: asked.cursor }).await?;
@@ -130,7 +143,7 @@ fn grouped(tasks: Vec<Task>, today: NaiveDate) -> Vec<Group> {
         let place = match task.fields.due_on {
             _ if task.fields.is_closed() => 4,
             Some(due) if due < today => 0,
-            Some(due) if due <= today + Duration::days(7) => 1,
+            Some(due) if due <= today + Duration::days(REMIND_DAYS) => 1,
             Some(_) => 2,
             None => 3,
         };

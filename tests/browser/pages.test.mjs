@@ -17,7 +17,7 @@ async function fill(world, api) {
   await api.post('/api/v1/users', { handle: 'jl', password: PASSWORD, role: 'viewer' });
   const at = { config_path: world.config, state_address: world.socket, poll_seconds: 1 };
   const balancer = await api.post('/api/v1/balancers', { name: 'edge-1', ...at });
-  await api.post('/api/v1/balancers', { name: 'edge-gone', state_address: '/nowhere/haproxy.sock', poll_seconds: 1 });
+  const gone = await api.post('/api/v1/balancers', { name: 'edge-gone', state_address: '/nowhere/haproxy.sock', poll_seconds: 1 });
   const snapshots = async (count) =>
     until(`${count} snapshots`, async () => {
       const { items } = await api.get(`/api/v1/balancers/${balancer.id}/snapshots`);
@@ -46,6 +46,8 @@ async function fill(world, api) {
   ];
   for (const entry of entries) await api.post(`${room}/timeline`, entry);
   await api.post(`${room}/tasks`, { title: 'Hold weights against a guard', owner: 'mk', due_on: '2026-01-15', kind: 'prevent', recurrence: 'quarterly' });
+  const soon = new Date(Date.now() + 3 * 86_400_000).toISOString().slice(0, 10);
+  await api.post(`${room}/tasks`, { title: 'Reminds already', owner: 'mk', due_on: soon });
   await api.post(`${room}/tasks`, { title: 'Another balancer', status: 'wont_do', wont_do_reason: 'It would carry the same config' });
   await api.patch(room, { root_cause: MARKUP, impact: 'Nine in ten checkouts', impact_figures: { failed_requests_share: 0.9 }, roles: { commander: 'mk' } });
   const over = { title: 'Last year', status: 'resolved', severity: 'sev2', milestones: { started: '2025-03-01T10:00:00Z', resolved: '2025-03-01T09:00:00Z' } };
@@ -59,6 +61,7 @@ async function fill(world, api) {
       dashboard: '/',
       incidents: '/incidents',
       'incidents-none': '/incidents?q=nothing-like-this',
+      'incidents-filtered': '/incidents?status=open&severity=sev1&label=team%3Ddb&from=soon',
       declare: '/incidents/new',
       room: '/incidents/INC-1',
       'room-over': '/incidents/INC-2',
@@ -68,6 +71,8 @@ async function fill(world, api) {
       postmortems: '/postmortems',
       balancers: '/balancers',
       balancer: `/balancers/${balancer.id}`,
+      'balancer-history': `/balancers/${balancer.id}/snapshots`,
+      'balancer-history-none': `/balancers/${gone.id}/snapshots`,
       'balancer-new': '/balancers/new',
       'balancer-edit': `/balancers/${balancer.id}/edit`,
       'balancer-forget': `/balancers/${balancer.id}/delete`,
@@ -78,12 +83,16 @@ async function fill(world, api) {
       rules: '/rules',
       acknowledge: `/balancers/${balancer.id}/acknowledge?rule=LB001&pool=web`,
       tasks: '/tasks',
+      'tasks-none': '/tasks?show=mine&owner=nobody',
       settings: '/settings',
       integrations: '/settings/integrations',
       integration: `/settings/integrations/${hook.id}`,
+      'integration-try': `/settings/integrations/${hook.id}/test`,
       people: '/settings/people',
       tokens: '/settings/tokens',
       account: '/settings/account',
+      security: '/settings/security',
+      about: '/settings/about',
       audit: '/settings/audit',
       'not-found': '/incidents/INC-999',
     },
@@ -139,6 +148,24 @@ test('every page', async (t) => {
       assert.equal(await member.evaluate(() => globalThis.pwned), undefined);
       const { items } = await api.get('/api/v1/balancers');
       assert.equal(items.length, 2, 'nothing of it was stored');
+    });
+    await t.test(`a hook that was tried, ${theme}, ${width} px`, async () => {
+      member.faults.length = 0;
+      const before = await api.get('/api/v1/incidents');
+      await member.goto(inside['integration-try']);
+      await member.getByRole('button', { name: 'Try it' }).click();
+      await member.getByText('1 alert was understood.').waitFor();
+      await picture(member, `tried-${theme}-${width}`, { fullPage: true });
+      const found = await findings(member);
+      assert.equal(found.length, 0, found.join('\n'));
+      assert.deepEqual(await wide(member), [], 'wider than the window');
+      await member.getByLabel('Body to try').fill('{"alerts": 7}');
+      await member.getByRole('button', { name: 'Try it' }).click();
+      await member.getByRole('heading', { name: 'Not understood' }).waitFor();
+      await picture(member, `tried-not-${theme}-${width}`, { fullPage: true });
+      assert.deepEqual(await findings(member), []);
+      await isSound(member);
+      assert.equal((await api.get('/api/v1/incidents')).items.length, before.items.length, 'nothing of it was stored');
     });
     await member.context().close();
     await stranger.context().close();
@@ -250,5 +277,58 @@ test('every page', async (t) => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' });
     await page.context().close();
+  });
+
+  await t.test('keys lead everywhere, open rows, and act on the chosen entry', async () => {
+    const page = await world.visitor();
+    await signIn(page, 'mk');
+    for (const [key, path] of [['i', '/incidents'], ['b', '/balancers'], ['t', '/tasks'], ['p', '/postmortems'], ['s', '/settings'], ['d', '/']]) {
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+      await page.waitForURL((url) => url.pathname === path);
+    }
+    await page.keyboard.press('j');
+    assert.ok(await page.evaluate(() => document.activeElement.matches('[data-row]')));
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/incidents\/INC-1$/);
+    for (const [key, kind] of [['h', 'hypothesis'], ['a', 'action']]) {
+      await page.keyboard.press(key);
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'note', key);
+      assert.equal(await page.locator('[data-composer] [name=kind]:checked').inputValue(), kind);
+      await page.keyboard.press('Escape');
+    }
+    await page.keyboard.press('!');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'f-severity');
+    const line = page.locator('#timeline > li.entry').filter({ hasText: 'An attack?' });
+    const choose = () => line.evaluate((one) => one.focus());
+    await choose();
+    await page.keyboard.press('s');
+    await line.getByText('pinned', { exact: true }).waitFor();
+    await choose();
+    await page.keyboard.press('m');
+    await page.getByLabel(/looked right/i).first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.goto('/incidents/INC-1');
+    await page.locator('.flight a:visible').first().waitFor();
+    await page.keyboard.press(']');
+    assert.ok(await page.evaluate(() => document.activeElement.closest('.flight a')), 'a mark of the chart has the focus');
+    await page.locator('#note').fill('g i and c and ? are text here');
+    assert.match(page.url(), /INC-1$/);
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    await page.context().close();
+  });
+
+  await t.test('a session is seen and ended from another browser', async () => {
+    const [here, there] = [await world.visitor(), await world.visitor()];
+    for (const page of [here, there]) await signIn(page, 'jl');
+    await here.goto('/settings/security');
+    await here.getByText('this one', { exact: true }).waitFor();
+    await here.getByRole('button', { name: 'End all others' }).click();
+    await here.waitForURL(/\/settings\/security$/);
+    await there.goto('/tasks');
+    await there.waitForURL(/\/login/);
+    await here.goto('/tasks');
+    assert.match(here.url(), /\/tasks$/);
+    for (const page of [here, there]) await page.context().close();
   });
 });

@@ -14,6 +14,7 @@ mod leaks;
 mod listener;
 mod operations;
 mod oracle;
+mod pages;
 mod people;
 mod presence;
 mod recording;

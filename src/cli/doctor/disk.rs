@@ -8,14 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::FsWord;
 
 use super::{Finding, failed, ok, warning};
+use crate::services::health::{FREE_LEAST, FREE_PART};
 use crate::store::space::reserve_path;
 
 /// Writes that are timed, and how long that may take altogether.
 const WRITES: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Below the first the server would soon be unable to write, below the second a copy before an upgrade may not fit.
-const FREE_LEAST: u64 = 256 << 20;
-const FREE_PART: u64 = 10;
 
 pub fn examine(database: &Path, findings: &mut Vec<Finding>) {
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -15,8 +15,8 @@ use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::time::Timestamp;
-use crate::store::{self, Location, Schema, Store, checks, copies, db::Dialect, portable};
+use crate::domain::time::{Timestamp, rfc3339};
+use crate::store::{self, Location, Schema, Store, checks, copies, db::Dialect, portable, settings};
 use archive::{Archive, Writer};
 
 const FORMAT: &str = "afterload-backup";
@@ -69,6 +69,15 @@ pub struct Held {
     /// Stored texts and files whose hash fits.
     pub blobs: u64,
     pub events: i64,
+}
+
+/// Notes when a backup was written, for whoever asks how the installation does. Where that cannot be noted (the disk is
+/// full, the server is too busy) the backup is as good.
+pub async fn remember(store: &Store, now: Timestamp) {
+    let Ok(mut conn) = store.begin().await else { return };
+    if settings::set(&mut conn, settings::LAST_BACKUP, &rfc3339(now)).await.is_ok() {
+        let _ = conn.commit().await;
+    }
 }
 
 /// Writes a backup to `file`, which must not be there, and reads it back. Until that is done `file` does not exist.

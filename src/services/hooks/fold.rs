@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Action, Outcome, Receipt, Waiting, tell};
+use super::{Action, Outcome, Receipt, tell};
 use crate::app::App;
 use crate::domain;
 use crate::domain::alert::{Alert, AlertReport, AlertStatus, Reports, plausible};
@@ -17,22 +17,23 @@ use crate::store::alerts;
 /// More new groups than this in one body are one storm, not that many incidents.
 const STORM_FROM: usize = 20;
 /// Alerts listed in an answer.
-const LISTED: usize = 100;
+pub(super) const LISTED: usize = 100;
 
 pub(super) type Folded = (Receipt, Vec<IncidentId>);
 
-/// Folds one body into the alerts. Another replica may open the same incident at the same moment: the
+/// Folds one body, received `now`, into the alerts. Another replica may open the same incident at the same moment: the
 /// unique index refuses the second, which then finds the first.
 pub(super) async fn retrying(
     app: &App,
     unit: &mut Unit<'_>,
-    waiting: &Waiting,
+    integration: &Integration,
+    now: Timestamp,
     reports: &Reports,
 ) -> Result<Result<Folded, String>> {
     let mut tries = 0;
     loop {
         let mark = unit.mark().await?;
-        match fold(app, unit, waiting, reports).await {
+        match fold(app, unit, integration, now, reports).await {
             Ok(folded) => {
                 unit.keep().await?;
                 return Ok(Ok(folded));
@@ -43,7 +44,7 @@ pub(super) async fn retrying(
             }
             Err(fault @ Error::Domain(domain::Error::Unavailable(_))) => return Err(fault),
             Err(fault) => {
-                tracing::error!(%fault, integration = %waiting.integration.name, "a delivery could not be folded in; it is kept as failed");
+                tracing::error!(%fault, integration = %integration.name, "a delivery could not be folded in; it is kept as failed");
                 unit.rewind(mark).await?;
                 return Ok(Err("the alerts were understood but could not be stored; the server's log says why".to_owned()));
             }
@@ -51,9 +52,7 @@ pub(super) async fn retrying(
     }
 }
 
-async fn fold(app: &App, unit: &mut Unit<'_>, waiting: &Waiting, reports: &Reports) -> Result<Folded> {
-    let now = waiting.received_at;
-    let integration = &waiting.integration;
+async fn fold(app: &App, unit: &mut Unit<'_>, integration: &Integration, now: Timestamp, reports: &Reports) -> Result<Folded> {
     let keys: Vec<&str> = reports.alerts.iter().map(|report| report.dedup_key.as_str()).collect();
     let newest = alerts::newest_by_keys(&mut unit.conn, integration.id, &keys).await?;
     let newest: HashMap<String, Alert> = newest.into_iter().map(|alert| (alert.dedup_key.clone(), alert)).collect();

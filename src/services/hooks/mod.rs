@@ -7,6 +7,7 @@
 
 mod fold;
 mod tell;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,6 +28,8 @@ use crate::domain::integration::{DeliveryStatus, Format, Integration};
 use crate::domain::time::{Timestamp, shorten};
 use crate::ingest;
 use crate::store::{alerts, integrations};
+
+pub use trial::{Fate, TRIAL_MAX, Trial, Tried, body, sample, try_out};
 
 /// Largest body, in bytes: one Alertmanager group of 10,000 alerts has 4.5 MB.
 pub const BODY_MAX: usize = 16 * 1024 * 1024;
@@ -194,7 +197,7 @@ async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<
         let actor = Actor::Integration { id: waiting.integration.id, name: waiting.integration.name.clone() };
         unit.act_as(&actor);
         let receipt = match &waiting.parsed {
-            Ok(reports) => match fold::retrying(app, &mut unit, waiting, reports).await? {
+            Ok(reports) => match fold::retrying(app, &mut unit, &waiting.integration, waiting.received_at, reports).await? {
                 Ok((receipt, fresh)) => {
                     opened.extend(fresh);
                     receipt

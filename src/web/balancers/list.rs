@@ -6,9 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::domain::access::Permission;
-use crate::domain::balancer::Balancer;
-use crate::domain::time::Timestamp;
-use crate::services;
+use crate::web::balancers::Answers;
 use crate::web::error::Result;
 use crate::web::extract::Session;
 use crate::web::page::{Page, Shell};
@@ -23,14 +21,11 @@ struct List {
 #[derive(Template)]
 #[template(path = "balancers/_list.html")]
 struct Rows {
-    shell: Shell,
-    now: Timestamp,
-    balancers: Vec<Balancer>,
+    answers: Answers,
 }
 
 pub async fn show(State(app): State<App>, session: Session, shell: Shell) -> Result<Response> {
-    let balancers = services::balancers::list(&app, &session.actor).await?;
-    let rows = Rows { shell: shell.clone(), now: app.now(), balancers };
+    let rows = Rows { answers: Answers::read(&app, &session.actor, shell.zone()).await? };
     if shell.wants_fragment() {
         return Ok(Page(rows).into_response());
     }

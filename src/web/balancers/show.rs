@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use crate::app::App;
 use crate::balancer::audit::Severity;
@@ -16,12 +15,12 @@ use crate::domain::time::Timestamp;
 use crate::services::balancers::{Live, LivePool, LiveServer};
 use crate::services::findings::Findings;
 use crate::services::{self, Page as Rows};
+use crate::web::balancers::answers::Answer;
 use crate::web::configs::FindingList;
 use crate::web::error::Result;
-use crate::web::extract::{Path, Query, Session};
+use crate::web::extract::{Path, Session};
 use crate::web::format;
 use crate::web::page::{Page, Shell};
-use crate::web::sent::query;
 
 #[derive(Template)]
 #[template(path = "balancers/show.html")]
@@ -37,44 +36,28 @@ struct Now {
     shell: Shell,
     now: Timestamp,
     balancer: Balancer,
+    answer: Answer,
     live: Live,
     /// Newest first; the last one is only there to be compared with.
     snapshots: Vec<Snapshot>,
     shown: usize,
-    older: Option<String>,
     findings: Option<FindingList>,
     /// Findings that nobody let stand, by severity.
     open: Vec<(&'static str, usize)>,
 }
 
-/// Snapshots on one page.
-const SNAPSHOTS: i64 = 12;
+/// Snapshots on this page; all are in their history.
+const SNAPSHOTS: usize = 12;
 
-#[derive(Deserialize)]
-pub struct Asked {
-    cursor: Option<String>,
-}
-
-pub async fn show(
-    State(app): State<App>,
-    session: Session,
-    shell: Shell,
-    Path(id): Path<BalancerId>,
-    Query(asked): Query<Asked>,
-) -> Result<Response> {
+pub async fn show(State(app): State<App>, session: Session, shell: Shell, Path(id): Path<BalancerId>) -> Result<Response> {
     let actor = &session.actor;
     let balancer = services::balancers::find(&app, actor, id).await?;
     let live = services::balancers::live(&app, actor, id).await?;
     // One more than shown, for the difference of the last one.
-    let rows = Rows { limit: Some(SNAPSHOTS), cursor: asked.cursor };
-    let page = services::snapshots::list(&app, actor, id, &rows).await?;
-    let mut snapshots = page.items;
-    let shown = snapshots.len();
-    let older = page.next_cursor.as_deref().map(|cursor| query(&[("cursor", cursor)]));
-    if let Some(cursor) = page.next_cursor {
-        let next = Rows { limit: Some(1), cursor: Some(cursor) };
-        snapshots.extend(services::snapshots::list(&app, actor, id, &next).await?.items);
-    }
+    let snapshots = services::snapshots::list(&app, actor, id, &Rows::first(SNAPSHOTS as i64 + 1)).await?.items;
+    let shown = snapshots.len().min(SNAPSHOTS);
+    let now = app.now();
+    let answer = Answer::new(balancer.last_answer_at.max(live.at), balancer.clone(), shell.zone(), now);
     let found = services::findings::of_balancer(&app, actor, id).await?;
     let open = found.as_ref().map(by_severity).unwrap_or_default();
     let findings = found.map(|found| FindingList {
@@ -84,7 +67,7 @@ pub async fn show(
         found: found.items,
         balancer: Some(id),
     });
-    let now_part = Now { shell: shell.clone(), now: app.now(), balancer, live, snapshots, shown, older, findings, open };
+    let now_part = Now { shell: shell.clone(), now, balancer, answer, live, snapshots, shown, findings, open };
     if shell.wants_fragment() {
         return Ok(Page(now_part).into_response());
     }
@@ -94,11 +77,6 @@ pub async fn show(
 impl Now {
     fn may_change(&self) -> bool {
         self.shell.may(Permission::WriteBalancers)
-    }
-
-    /// Whether the newest sample tells better than the stored time how long ago it answered.
-    fn is_answering(&self) -> bool {
-        self.live.at.is_some() && self.balancer.failing_since.is_none() && !self.balancer.fields.paused
     }
 
     /// Pools with servers; a page of statistics is no pool.

@@ -27,7 +27,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// What may be filtered by, in the order of the address.
-const NAMES: [&str; 7] = ["q", "status", "severity", "kind", "service", "from", "to"];
+const NAMES: [&str; 8] = ["q", "status", "severity", "kind", "service", "label", "from", "to"];
 
 #[derive(Template)]
 #[template(path = "incidents/list.html")]
@@ -39,6 +39,8 @@ struct List {
     seq: i64,
     incidents: Vec<Incident>,
     older: Option<String>,
+    /// Whether newer ones are on the pages before.
+    is_later: bool,
 }
 
 impl List {
@@ -58,7 +60,19 @@ impl List {
 
     /// Whether the filters that have no chip are in use, so that their form stands open.
     fn is_detailed(&self) -> bool {
-        ["q", "kind", "service", "from", "to"].iter().any(|name| !self.sent.value(name).is_empty())
+        ["q", "kind", "service", "label", "from", "to"].iter().any(|name| !self.sent.value(name).is_empty())
+    }
+
+    /// The filters in use, in words, each with the address of this view without it.
+    fn used(&self) -> Vec<(String, String)> {
+        let words = |name: &'static str| match name {
+            "q" => "words",
+            "from" => "from",
+            "to" => "up to",
+            other => other,
+        };
+        let used = NAMES.into_iter().filter(|name| !self.sent.value(name).trim().is_empty());
+        used.map(|name| (format!("{}: {}", words(name), self.sent.value(name).trim()), self.with(name, ""))).collect()
     }
 }
 
@@ -78,13 +92,14 @@ async fn show(
     let filter = read(&mut sent, shell.zone(), app.now());
     let seq = services::events::latest(&app).await?;
     let cursor = Some(sent.value("cursor").to_owned()).filter(|cursor| !cursor.is_empty());
+    let is_later = cursor.is_some();
     let page = services::incidents::list(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
     let older = page.next_cursor.map(|cursor| {
         let mut pairs = NAMES.map(|name| (name, sent.value(name))).to_vec();
         pairs.push(("cursor", &cursor));
         format!("/incidents{}", query(&pairs))
     });
-    Ok(Page(List { shell, now: app.now(), seq, incidents: page.items, older, sent }).into_response())
+    Ok(Page(List { shell, now: app.now(), seq, incidents: page.items, older, is_later, sent }).into_response())
 }
 
 /// The filter that the address asks for; what cannot be read is left out and said.
@@ -93,6 +108,13 @@ fn read(sent: &mut Sent, zone: Zone, now: Timestamp) -> IncidentFilter {
     let word = |name: &str| Some(sent.value(name).trim()).filter(|word| !word.is_empty()).map(str::to_owned);
     let (status, severity, kind) = (word("status"), word("severity"), word("kind"));
     let service = word("service");
+    let label = word("label").and_then(|label| match label.split_once('=') {
+        Some((name, value)) => Some((name.trim().to_owned(), value.trim().to_owned())),
+        None => {
+            errors.push("label", "not_a_label", format!("“{}” has no value; write it like team=db", time::shorten(&label, 40)));
+            None
+        }
+    });
     let q = word("q").map(|q| Search::parse(&q, now, zone.minutes).by_beginnings());
     let mut day = |name: &str| {
         let text = word(name)?;
@@ -103,7 +125,7 @@ fn read(sent: &mut Sent, zone: Zone, now: Timestamp) -> IncidentFilter {
         .ok()
     };
     let (from, to) = (day("from"), day("to"));
-    let mut filter = IncidentFilter { service, q, from, to: to.map(|to| to + Duration::days(1)), ..Default::default() };
+    let mut filter = IncidentFilter { service, label, q, from, to: to.map(|to| to + Duration::days(1)), ..Default::default() };
     match status.as_deref() {
         Some("open") => filter.open = Some(true),
         Some(word) => filter.status = known(word.parse::<Status>(), "status", &mut errors),
@@ -140,9 +162,10 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said_and_hides_nothing() {
-        let mut sent = sent(&[("status", "open"), ("severity", "sev9"), ("from", "soon"), ("kind", "drill")]);
+        let mut sent = sent(&[("status", "open"), ("severity", "sev9"), ("from", "soon"), ("kind", "drill"), ("label", "db")]);
         let filter = read(&mut sent, Zone::default(), Timestamp::UNIX_EPOCH);
         assert_eq!((filter.open, filter.severity, filter.kind), (Some(true), None, Some(IncidentKind::Drill)));
         assert!(sent.error("severity").is_some_and(|said| said.contains("sev9")) && sent.error("from").is_some());
+        assert!(filter.label.is_none() && sent.error("label").is_some());
     }
 }
