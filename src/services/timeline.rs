@@ -17,11 +17,11 @@ use crate::store::{Conn, timeline};
 /// The most entries that one page shows at once; more come by [`page`].
 pub const LIST_MAX: i64 = 10_000;
 
-/// In order of `occurred_at`, then id.
+/// The newest [`LIST_MAX`], in order of `occurred_at`, then id.
 pub async fn list(app: &App, actor: &Actor, which: IncidentRef, with_deleted: bool) -> Result<Vec<Entry>> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    Ok(timeline::list(&mut conn, incident.id, with_deleted, None, LIST_MAX).await?)
+    Ok(timeline::newest(&mut conn, incident.id, with_deleted, LIST_MAX).await?)
 }
 
 pub async fn page(app: &App, actor: &Actor, which: IncidentRef, page: &Page) -> Result<Paged<Entry>> {

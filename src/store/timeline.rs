@@ -139,6 +139,17 @@ pub async fn list(
     query.push_bind(" order by occurred_at, id limit ", limit).all(entry).await
 }
 
+/// The last `limit` entries, in the order of [`list`].
+pub async fn newest(conn: &mut Conn, incident: IncidentId, with_deleted: bool, limit: i64) -> Result<Vec<Entry>> {
+    let mut query = conn.query(COLUMNS).push_bind("where incident_id = ", incident.0);
+    if !with_deleted {
+        query = query.push(" and deleted_at is null");
+    }
+    let mut entries = query.push_bind(" order by occurred_at desc, id desc limit ", limit).all(entry).await?;
+    entries.reverse();
+    Ok(entries)
+}
+
 /// Whether the incident has an entry of this kind.
 pub async fn has_kind(conn: &mut Conn, incident: IncidentId, kind: EntryKind) -> Result<bool> {
     let found: Option<i64> = conn

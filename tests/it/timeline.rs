@@ -40,6 +40,10 @@ on_both!(order_is_by_occurrence_then_id, world => {
         }
     }
     assert_eq!(titles, ["first", "second", "third"]);
+    // Where there are more than a page holds, the last ones are shown.
+    let mut conn = world.app.store().read().await.expect("a connection");
+    let newest = afterload::store::timeline::newest(&mut conn, incident.id, false, 2).await.expect("list");
+    assert_eq!(newest.iter().map(|entry| entry.fields.title.as_str()).collect::<Vec<_>>(), ["second", "third"]);
 });
 
 on_both!(every_version_is_kept_with_who_and_when, world => {
