@@ -212,10 +212,15 @@ pub fn redaction(data: &[u8]) {
     assert!(once.secrets == 0 || !marks.is_empty(), "{} secrets without a mark", once.secrets);
     let (mut left, mut from) = (text.as_str(), 0);
     for (span, _) in &marks {
-        let piece = &once.text[from..span.start];
-        let at = if from == 0 { left.starts_with(piece).then_some(0) } else { left.find(piece) };
+        let mut piece = &once.text[from..span.start];
+        let find = |piece: &str| if from == 0 { left.starts_with(piece).then_some(0) } else { left.find(piece) };
+        let (mut at, mut end) = (find(piece), span.end);
+        // A number gives way to a string, whose quotes are new.
+        if let (None, Some(bare), Some('"')) = (at, piece.strip_suffix('"'), once.text[end..].chars().next()) {
+            (at, piece, end) = (find(bare), bare, end + 1);
+        }
         left = &left[at.unwrap_or_else(|| panic!("{piece:?} is new")) + piece.len()..];
-        from = span.end;
+        from = end;
     }
     assert!(left.ends_with(&once.text[from..]), "{:?} is new", &once.text[from..]);
     assert!(once.secrets > 0 || once.text == text, "nothing was hidden, and the text is another one");

@@ -74,7 +74,22 @@ pub fn lines(before: &str, after: &str, context: usize) -> Vec<Line> {
 /// The same as a patch, as `diff -u` writes it; empty when the texts are the same.
 pub fn unified(before: &str, after: &str, from_name: &str, to_name: &str, context: usize) -> String {
     let (old, new) = (split(before), split(after));
-    compare(&old, &new).unified_diff().context_radius(context.min(MAX_CONTEXT)).header(from_name, to_name).to_string()
+    let diff = compare(&old, &new);
+    let mut out = String::new();
+    for hunk in diff.unified_diff().context_radius(context.min(MAX_CONTEXT)).iter_hunks() {
+        if out.is_empty() {
+            out = format!("--- {from_name}\n+++ {to_name}\n");
+        }
+        out.push_str(&format!("{}\n", hunk.header()));
+        for change in hunk.iter_changes() {
+            out.push_str(&format!("{}{}", change.tag(), change.value()));
+            // Not the library's way, which takes a carriage return for the end of a line.
+            if !change.value().ends_with('\n') {
+                out.push_str("\n\\ No newline at end of file\n");
+            }
+        }
+    }
+    out
 }
 
 /// One row of a side-by-side view: what stood, and what stands.
