@@ -13,7 +13,8 @@ use super::page::Shell;
 /// A tag for what `shell` says of the reader and the address, and for `parts`, which move with what is shown.
 pub fn tag(shell: &Shell, parts: &[String]) -> HeaderValue {
     let zone = shell.zone();
-    let reader = format!("{:?} {} {} {}", shell.actor(), shell.theme(), zone.minutes, zone.name());
+    let disk = (shell.is_disk_full(), shell.is_disk_low());
+    let reader = format!("{:?} {} {} {} {disk:?}", shell.actor(), shell.theme(), zone.minutes, zone.name());
     let mut hash = Sha256::new();
     for part in [env!("CARGO_PKG_VERSION"), &crate::web::assets::url("css/app.css"), &reader, shell.here()] {
         hash.update(part);

@@ -175,10 +175,17 @@ export function readElsewhere(seq) {
 const owes = () => mayRead && newest > read && !document.hidden && !waiting.length && !coming.size && atEnd();
 
 /** Who looks at the end for a moment has read everything; the line stays where it is until the page is left. */
-let dwelling;
+let dwelling, dwellsOn;
 function reading() {
+  const on = owes() ? newest : null;
+  // The moment goes on while other things move in the room.
+  if (on === dwellsOn) return;
   clearTimeout(dwelling);
-  if (owes()) dwelling = setTimeout(() => { if (owes()) send(newest); }, 2000);
+  dwellsOn = on;
+  if (on !== null) dwelling = setTimeout(() => {
+    dwellsOn = null;
+    if (owes()) send(newest);
+  }, 2000);
 }
 
 async function send(seq) {

@@ -57,6 +57,11 @@ impl People {
         })
     }
 
+    /// Who is there with what they work on, as a tag of the page takes it.
+    pub fn state(&self) -> String {
+        format!("{:?}", self.people)
+    }
+
     fn is_me(&self, index: &usize) -> bool {
         *index == 0
     }

@@ -126,6 +126,8 @@ struct Room {
     seq: i64,
     /// How far the reader has read.
     reading: Reading,
+    /// The item below the line above what is new.
+    new_from: Option<usize>,
 }
 
 impl Room {
@@ -138,27 +140,14 @@ impl Room {
         *index == 0 || self.items[*index].date() != self.items[*index - 1].date()
     }
 
-    /// Where the line above what is new stands: the item below it. Entries that are not drawn count as the first.
-    fn new_from(&self) -> Option<usize> {
-        if self.reading.unread.is_empty() {
-            return None;
-        }
-        let hidden = self.show.is_all() && self.earlier > 0 && self.shown_unread() < self.reading.unread.len();
-        if hidden { Some(0) } else { self.items.iter().position(|item| item.unread.is_some()) }
-    }
-
     fn is_new_from(&self, index: &usize) -> bool {
-        self.new_from() == Some(*index)
+        self.new_from == Some(*index)
     }
 
     /// ` since 14:03 UTC`, behind "3 new".
     fn since(&self) -> Safe<String> {
         let at = self.reading.read_at.map(|at| format!(" since {}", self.shell.zone().short(at)));
         Safe(at.unwrap_or_default())
-    }
-
-    fn shown_unread(&self) -> usize {
-        self.items.iter().filter(|item| item.unread.is_some()).count()
     }
 
     /// Up to where the reader has read, for the script; -1 for who never did.
@@ -205,7 +194,8 @@ async fn show(
     if incident.deleted_at.is_some() {
         return Ok(Page(Deleted { shell, incident }).into_response());
     }
-    let tag = tag(&app, actor, &shell, &incident).await?;
+    let people = People::of(&app, actor, &shell, &incident).await?;
+    let tag = tag(&app, actor, &shell, &incident, &people).await?;
     if let Some(answer) = tag.as_ref().and_then(|tag| fresh::known(&headers, tag)) {
         return Ok(answer);
     }
@@ -220,8 +210,11 @@ async fn show(
     for item in &mut items {
         item.unread = unread.get(&item.entry.id).copied();
     }
+    // Entries that are not drawn count as the first.
+    let hides_new = asked.show.is_all() && earlier > 0 && items.iter().filter(|item| item.unread.is_some()).count() < unread.len();
+    let new_from = if hides_new { Some(0) } else { items.iter().position(|item| item.unread.is_some()) };
     let page = Page(Room {
-        people: People::of(&app, actor, &shell, &incident).await?,
+        people,
         head: Head::new(&shell, &incident, app.now()),
         recorder: recorder(&app, actor, &shell, which).await?,
         side: side(&app, actor, &shell, &incident).await?,
@@ -234,6 +227,7 @@ async fn show(
         deleted,
         seq,
         reading,
+        new_from,
         shell,
         incident,
     })
@@ -247,7 +241,7 @@ async fn show(
 /// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
 /// page leaves an event of the incident when it changes, but for who is there and how far the reader has read, for the
 /// recording, which may grow for a while after the end, and for days on which tasks fall due.
-async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Result<Option<HeaderValue>> {
+async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident, people: &People) -> Result<Option<HeaderValue>> {
     if incident.is_open() {
         return Ok(None);
     }
@@ -256,17 +250,12 @@ async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident) -> Re
     let at = now.timestamp() / if settled { 3_600 } else { 60 };
     let newest = services::events::latest_of(app, incident.id).await?;
     let read = services::readings::seq(app, actor, incident.id).await?;
-    let mut people = services::presence::of_incident(app, actor, IncidentRef::Id(incident.id)).await?;
-    // Who looks is drawn as there, whatever is known of them.
-    let me = actor.owner();
-    people.retain(|person| person.handle != me || person.working_on.is_some());
-    people.iter_mut().filter(|person| person.handle == me).for_each(|person| person.here = true);
     let parts = [
         incident.id.to_string(),
         incident.version.to_string(),
         newest.to_string(),
         format!("{settled} {at} {read:?}"),
-        format!("{people:?}"),
+        people.state(),
     ];
     Ok(Some(fresh::tag(shell, &parts)))
 }
