@@ -95,8 +95,7 @@ fn address_behind_proxy(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>)
         let binds = listeners.get(pool.name.as_str()).into_iter().flatten().flat_map(|listener| &listener.binds);
         let binds: Vec<&Bind> = binds.collect();
         // The PROXY protocol brings the client's own address.
-        let told = |bind: &&Bind| bind.place.raw().contains("accept-proxy") || bind.place.raw().contains("proxy_protocol");
-        if binds.is_empty() || binds.iter().any(told) {
+        if binds.is_empty() || binds.iter().any(|bind| bind.proxy_protocol) {
             continue;
         }
         let remedy = "Hash what the proxy in front hands on (X-Forwarded-For, PROXY protocol), or keep clients by a cookie.";

@@ -40,8 +40,8 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         if ratio < settings.number("ratio") {
             continue;
         }
-        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
-        let share = 100.0 * f64::from(view.weight(heaviest)) / total;
+        let total: f64 = servers.iter().map(|server| view.capacity(server)).sum();
+        let share = 100.0 * view.capacity(heaviest) / total;
         let message = format!(
             "{} of pool {} has weight {}, {ratio:.0} times the median of {median}: {} of the traffic of {} goes there.",
             heaviest.name,

@@ -116,7 +116,8 @@ pub fn retry(kind: BalancerKind, old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
     // Without a number nginx tries every server.
     let every = || (kind == BalancerKind::Nginx).then(|| "one for each server".to_owned());
-    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value)).or_else(every);
+    let said = |count: &Setting<u64>| if count.unknown { "set by the environment".to_owned() } else { number(count.value) };
+    let count = |retry: &Retry| retry.count.as_ref().map(said).or_else(every);
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
     let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
     let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));

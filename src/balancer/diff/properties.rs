@@ -82,6 +82,7 @@ fn server() -> impl Strategy<Value = Server> {
             address: address.to_owned(),
             weight,
             role: if backup { Role::Backup } else { Role::Active },
+            priority: if backup { 1 + u32::from(tls) } else { 0 },
             admin,
             check,
             passive,
@@ -218,12 +219,13 @@ fn own() -> impl Strategy<Value = Option<Own>> {
 }
 
 fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
-    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>(), any::<bool>(), setting(number())).prop_map(
-        |(address, tls, default_server, maxconn)| Bind {
+    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<[bool; 3]>(), setting(number())).prop_map(
+        |(address, [tls, default_server, proxy_protocol], maxconn)| Bind {
             address: address.to_owned(),
             tls,
             default_server,
             maxconn,
+            proxy_protocol,
             place: Place::default(),
         },
     );

@@ -66,6 +66,10 @@ impl Reader<'_> {
             }
             return;
         }
+        // Rules of the other family mean nothing to it.
+        if check.http != (option == "httpchk") {
+            check.expects = None;
+        }
         check.place = words.whole();
         check.http = option == "httpchk";
         check.tcp = option == "tcp-check";

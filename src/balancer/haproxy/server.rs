@@ -198,15 +198,18 @@ impl Reader<'_> {
                     server.weight = None;
                     return;
                 };
-                if !(0..=256).contains(&super::units::leading(value)) {
-                    return self.told.error(place, format!("weight {value} is not between 0 and 256"));
+                if weight.unknown {
+                    server.weight = Some(Setting { value: 1, ..Setting::unknown(place) });
+                } else if (0..=256).contains(&super::units::leading(value)) {
+                    server.weight = u32::try_from(weight.value).ok().map(|weight| Setting::new(weight, place));
+                } else {
+                    self.told.error(place, format!("weight {value} is not between 0 and 256"));
                 }
-                server.weight = u32::try_from(weight.value).ok().map(|weight| Setting::new(weight, place));
             }
-            "maxconn" => server.slots = self.count(words, at + 1, "maxconn").filter(|slots| slots.value > 0),
-            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| slots.value > 0),
-            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| queue.value > 0),
-            "slowstart" => server.slow_start_ms = self.time(words, at + 1, "slowstart", 1_000).filter(|time| time.value > 0),
+            "maxconn" => server.slots = self.count(words, at + 1, "maxconn").filter(|slots| !slots.is_zero()),
+            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| !slots.is_zero()),
+            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| !queue.is_zero()),
+            "slowstart" => server.slow_start_ms = self.time(words, at + 1, "slowstart", 1_000).filter(|time| !time.is_zero()),
             "backup" => server.role = Role::Backup,
             "no-backup" => server.role = Role::Active,
             "disabled" => server.admin = Admin::Maintenance,
@@ -239,10 +242,10 @@ impl Reader<'_> {
             "no-check" => draft.checked = false,
             word @ ("inter" | "fastinter" | "downinter" | "agent-inter") => {
                 let time = self.time(words, at + 1, word, 1_000);
-                if time.as_ref().is_some_and(|time| time.value == 0) {
+                if time.as_ref().is_some_and(Setting::is_zero) {
                     return self.told.error(place, format!("`{word} 0` is no pause between checks; write at least 1ms"));
                 }
-                let ms = time.map(|time| time.value);
+                let ms = time.filter(|time| !time.unknown).map(|time| time.value);
                 match word {
                     "inter" => draft.check.interval_ms = ms,
                     "agent-inter" => draft.agent.get_or_insert_default().interval_ms = ms,
@@ -251,10 +254,10 @@ impl Reader<'_> {
             }
             word @ ("fall" | "rise" | "error-limit") => {
                 let count = self.count(words, at + 1, word);
-                if count.as_ref().is_some_and(|count| count.value == 0) {
+                if count.as_ref().is_some_and(Setting::is_zero) {
                     return self.told.error(place, format!("`{word}` has to be more than 0"));
                 }
-                let count = count.map(|count| count.value);
+                let count = count.filter(|count| !count.unknown).map(|count| count.value);
                 match word {
                     "fall" => draft.check.fall = count,
                     "rise" => draft.check.rise = count,
@@ -351,7 +354,7 @@ impl Reader<'_> {
         if draft.checked && draft.track.is_none() {
             let own = draft.check;
             let place = if own.place.is_written() { own.place } else { server.place.clone() };
-            let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
+            let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             let base = given.check.check();
             server.check =
                 Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));

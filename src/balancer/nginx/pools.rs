@@ -86,7 +86,7 @@ impl<'a> Walker<'a> {
             (false, true) => Resolution::Followed,
             (false, false) => Resolution::AtStart,
         };
-        let address = upstream::with_port(&url.address, pass.is("proxy_pass").then_some(port).filter(|_| !self.stream));
+        let address = upstream::with_port(url.address.clone(), pass.is("proxy_pass").then_some(port).filter(|_| !self.stream));
         // A bare name is an upstream's that stands in what was not given, as far as one can tell.
         let elsewhere = !self.config.complete && !url.address.literal && url.address.port.is_none() && !name.contains('.');
         let server = Server { name: name.clone(), address, resolution, place: place.clone(), ..Server::default() };
