@@ -4,6 +4,8 @@
 //! connections or requests at once. A field that is none is not written: its default may depend on the version.
 //! What a config inherits (`defaults`, outer blocks) is laid in where it holds; its place shows where it is written.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -372,9 +374,11 @@ pub enum CheckKind {
 pub struct Check {
     pub kind: CheckKind,
     /// Path or request, as written.
-    pub request: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub request: Option<Arc<str>>,
     /// Whether anything but a connection or a 2xx/3xx is asked of the answer.
-    pub expects: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub expects: Option<Arc<str>>,
     pub interval_ms: Option<u64>,
     pub timeout_ms: Option<u64>,
     /// Failures in a row that take a server out.

@@ -1,6 +1,8 @@
 //! What differs inside an algorithm, a check, retries or a cookie: every detail in one sentence, the first as its
 //! subject.
 
+use std::sync::Arc;
+
 use super::words::{Said, arrow, duration, number, on, value, verb};
 use crate::balancer::model::{Algorithm, Check, CheckKind, Family, Hash, HashMethod, Passive, Persistence, Retry, Setting};
 use crate::domain::balancer::BalancerKind;
@@ -76,12 +78,13 @@ pub fn check(old: &Option<Box<Check>>, new: &Option<Box<Check>>) -> Said {
         Some(said.to_owned())
     };
     let time = |ms: Option<u64>| ms.map(duration);
+    let text = |said: &Option<Arc<str>>| said.as_deref().map(str::to_owned);
     fields(
         "health check",
         vec![
             ("type", kind(old), kind(new)),
-            ("request", old.request.clone(), new.request.clone()),
-            ("expects", old.expects.clone(), new.expects.clone()),
+            ("request", text(&old.request), text(&new.request)),
+            ("expects", text(&old.expects), text(&new.expects)),
             ("interval", time(old.interval_ms), time(new.interval_ms)),
             ("timeout", time(old.timeout_ms), time(new.timeout_ms)),
             ("fall", old.fall.map(number), new.fall.map(number)),

@@ -30,7 +30,16 @@ fn checks() -> impl Strategy<Value = Option<Box<Check>>> {
     let kind = select(vec![CheckKind::Tcp, CheckKind::Http]);
     of((kind, of(name()), of(name()), of(number()), of(number()), of(number()), of(number())).prop_map(
         |(kind, request, expects, interval_ms, timeout_ms, fall, rise)| {
-            Box::new(Check { kind, request, expects, interval_ms, timeout_ms, fall, rise, place: Place::default() })
+            Box::new(Check {
+                kind,
+                request: request.map(Into::into),
+                expects: expects.map(Into::into),
+                interval_ms,
+                timeout_ms,
+                fall,
+                rise,
+                place: Place::default(),
+            })
         },
     ))
 }

@@ -175,8 +175,8 @@ impl<'a> Walker<'a> {
         let timeout = if self.stream { self.levels.time(self.config, "health_check_timeout") } else { None };
         let check = Check {
             kind,
-            request: given("uri").map(str::to_owned),
-            expects: given("match").map(str::to_owned),
+            request: given("uri").map(Into::into),
+            expects: given("match").map(Into::into),
             interval_ms: time("interval"),
             timeout_ms: timeout.map(|timeout| timeout.value),
             fall: given("fails").and_then(values::number),
