@@ -112,6 +112,7 @@ impl<'f> Reader<'f> {
         let mut split = tokens::Line::default();
         let mut lines = text[part.bytes.clone()].split_inclusive('\n').enumerate().peekable();
         let mut last = Words { tokens: &[], text: "", origin, line: part.line, start };
+        let nul = text[part.bytes.clone()].contains('\0');
         while let Some((number, whole)) = lines.next() {
             let number = part.line + number;
             let text = whole.strip_suffix('\n').unwrap_or(whole);
@@ -124,7 +125,11 @@ impl<'f> Reader<'f> {
             tokens::split_into(text, &mut split);
             let begin = start + shift;
             let words = Words { tokens: &split.tokens, text, origin, line: number, start: begin };
-            self.line_faults(&Words { origin: conditions.here(), ..words }, &split, whole, shift);
+            let here = Words { origin: conditions.here(), ..words };
+            self.line_faults(&here, &split, whole, shift);
+            if nul && let Some(at) = text.find('\0') {
+                self.told.refuse(here.span(at..at + 1), "the line holds a NUL byte; HAProxy reads no further than that");
+            }
             // HAProxy refuses a line with more words than these.
             let words = Words { tokens: split.tokens.get(..MAX_WORDS).unwrap_or(&split.tokens), ..words };
             if words.get(0).starts_with('.') {
@@ -144,9 +149,6 @@ impl<'f> Reader<'f> {
                 words.span(0..0),
                 "the file begins with a byte order mark, which HAProxy takes for a part of the first word; save it without one",
             );
-        }
-        if let Some(at) = words.text.find('\0') {
-            self.told.refuse(words.span(at..at + 1), "the line holds a NUL byte; HAProxy reads no further than that");
         }
         if whole.ends_with("\r\n") && !self.facts.crlf {
             self.facts.crlf = true;

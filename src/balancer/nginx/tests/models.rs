@@ -173,6 +173,16 @@ fn checks_surfaces_and_default_servers() {
     assert_eq!((listener.binds[0].default_server, listener.binds[1].address.as_str()), (true, "[::]:81"));
 }
 
+#[test]
+fn a_block_with_addresses_of_its_own_has_none_of_those_around_it() {
+    let model = http(
+        "server { listen 80; deny all; location /a { stub_status; } location /b { stub_status; allow all; } \
+         location /c { stub_status; allow 10.0.0.1; deny all; } }",
+    );
+    let guarded: Vec<_> = model.process.admin.iter().map(|admin| (admin.address.as_str(), admin.guarded)).collect();
+    assert_eq!(guarded, [("/a", true), ("/b", false), ("/c", true)]);
+}
+
 /// Files of a test.
 struct Kept(Vec<Source>);
 
