@@ -27,6 +27,7 @@ use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::services;
+use crate::services::timeline::LIST_MAX;
 use crate::web::error::{Error, Result};
 use crate::web::extract::{Path, Query, Session};
 use crate::web::fresh;
@@ -122,6 +123,8 @@ struct Room {
     total: usize,
     earlier: usize,
     deleted: usize,
+    /// Whether there are more entries than are read at once.
+    cut: bool,
     /// Where the live stream goes on from.
     seq: i64,
     /// How far the reader has read.
@@ -200,6 +203,7 @@ async fn show(
         return Ok(answer);
     }
     let entries = services::timeline::list(&app, actor, which, true).await?;
+    let cut = entries.len() >= LIST_MAX as usize;
     let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
     let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
     let total = taken.len();
@@ -226,6 +230,7 @@ async fn show(
         earlier,
         deleted,
         seq,
+        cut,
         reading,
         new_from,
         shell,
