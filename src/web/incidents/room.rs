@@ -215,7 +215,8 @@ async fn show(
         item.unread = unread.get(&item.entry.id).copied();
     }
     // Entries that are not drawn count as the first.
-    let hides_new = asked.show.is_all() && earlier > 0 && items.iter().filter(|item| item.unread.is_some()).count() < unread.len();
+    let hides_new =
+        asked.show.is_all() && earlier > 0 && items.iter().filter(|item| item.unread.is_some()).count() < unread.len();
     let new_from = if hides_new { Some(0) } else { items.iter().position(|item| item.unread.is_some()) };
     let page = Page(Room {
         people,
@@ -229,8 +230,8 @@ async fn show(
         total,
         earlier,
         deleted,
-        seq,
         cut,
+        seq,
         reading,
         new_from,
         shell,
@@ -243,11 +244,13 @@ async fn show(
     })
 }
 
-/// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
-/// page leaves an event of the incident when it changes, but for who is there and how far the reader has read, for the
-/// recording, which may grow for a while after the end, and for days on which tasks fall due.
+/// Of the page of an incident that is over; an open one tells the time, and is never the same twice, and what is
+/// restricted stays in no browser. What is written in the room leaves an event of the incident when it changes; who is
+/// there and how far the reader has read are asked for. The hour, or the minute for a while after the end, stands for
+/// the rest: the recording, which may still grow, days on which tasks fall due, new names of balancers, and the people
+/// that a field proposes.
 async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident, people: &People) -> Result<Option<HeaderValue>> {
-    if incident.is_open() {
+    if incident.is_open() || incident.fields.is_restricted() {
         return Ok(None);
     }
     let now = app.now();
