@@ -163,6 +163,7 @@ on_both!(a_reader_goes_on_where_they_stopped, world => {
     world.incident("x").await;
     let which = "INC-1".parse().expect("a reference");
     let add = async |title: &str| timeline::add(&world.app, &responder(), which, world.note(title)).await.expect("added").0.id.to_string();
+    assert!(!long.text().contains("data-swap"), "what is sent from there leads back to the room, also with scripts");
     add("old").await;
     assert_eq!(other.get(READING).await.is(200), json!({"seq": null, "read_at": null, "unread": []}), "who never read to the end has no line");
     let page = jl.get(ROOM).await.text();
