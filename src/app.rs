@@ -231,7 +231,7 @@ const HASHES_WAITING: usize = 32;
 /// Endless answers at once, also where few connections are allowed.
 const STREAMS_LEAST: usize = 64;
 
-/// Slows guessing: ten tries a minute per account and address, sixty per address.
+/// Slows guessing.
 pub struct SignInGate {
     by_account: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
     by_address: DefaultKeyedRateLimiter<IpAddr>,
@@ -240,11 +240,19 @@ pub struct SignInGate {
 impl Default for SignInGate {
     fn default() -> Self {
         let a_minute = |tries| Quota::per_minute(NonZeroU32::new(tries).expect("both numbers are constants above zero"));
-        Self { by_account: RateLimiter::keyed(a_minute(10)), by_address: RateLimiter::keyed(a_minute(60)) }
+        Self {
+            by_account: RateLimiter::keyed(a_minute(Self::TRIES)),
+            by_address: RateLimiter::keyed(a_minute(Self::TRIES_OF_ADDRESS)),
+        }
     }
 }
 
 impl SignInGate {
+    /// Tries a minute for one account from one address.
+    pub const TRIES: u32 = 10;
+    /// Tries a minute from one address, whatever the account.
+    pub const TRIES_OF_ADDRESS: u32 = 60;
+
     /// Whether another try may be made now.
     pub fn pass(&self, handle: &str, peer: Option<IpAddr>) -> bool {
         if self.by_account.len() > 10_000 {

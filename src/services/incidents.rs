@@ -101,6 +101,12 @@ pub async fn list(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page
     Ok(Paged::from_rows(rows, limit, |incident| (incident.beginning(), incident.id)))
 }
 
+/// Open incidents, the worst first, then the newest; no more than `limit`.
+pub async fn worst(app: &App, actor: &Actor, limit: i64) -> Result<Vec<Incident>> {
+    actor.may(Permission::ReadIncidents)?;
+    Ok(incidents::worst(&mut app.store().read().await?, actor.sees_only_as(), limit).await?)
+}
+
 /// Lays a merge patch over the fields when the stored version is still `expected_version`.
 ///
 /// Beside the fields it takes `status_reason`, which a re-opening needs. Changes of status and severity

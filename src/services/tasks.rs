@@ -23,7 +23,7 @@ pub struct TaskFilter {
     pub owner: Option<String>,
     /// Only open ones whose due date has passed.
     pub overdue: bool,
-    /// Only open ones that are due by so many days from today, late ones too.
+    /// Only open ones that are due today or within so many days from it; those that are late are not.
     pub due_within: Option<i64>,
 }
 
@@ -32,11 +32,12 @@ pub async fn list(app: &App, actor: &Actor, filter: &TaskFilter, page: &Page) ->
     actor.may(Permission::ReadIncidents)?;
     let (limit, after) = (page.limit()?, page.after_text()?);
     let today = app.now().date_naive();
-    let by = filter.due_within.and_then(Duration::try_days).and_then(|days| today.checked_add_signed(days + Duration::days(1)));
+    let by = filter.due_within.and_then(|days| today.checked_add_signed(Duration::try_days(days)? + Duration::days(1)));
     let filter = tasks::TaskFilter {
         status: filter.status,
         open: filter.open,
         owner: filter.owner.clone(),
+        due_from: by.map(|_| today),
         due_before: if filter.overdue { Some(today) } else { by },
     };
     let rows = tasks::list(&mut app.store().read().await?, &filter, actor.sees_only_as(), after, limit + 1).await?;

@@ -230,6 +230,12 @@ pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query
     }
 }
 
+/// Open incidents, the worst first, then the newest; no more than `limit`.
+pub async fn worst(conn: &mut Conn, sees_only_as: Option<&str>, limit: i64) -> Result<Vec<Incident>> {
+    let query = conn.query(COLUMNS).push("where i.deleted_at is null and i.status <> 'resolved'");
+    visible(query, sees_only_as).push_bind(" order by i.severity, i.began_at desc, i.id desc limit ", limit).all(incident).await
+}
+
 /// Open incidents, for the recorder.
 pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
     conn.query(COLUMNS)

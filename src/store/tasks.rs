@@ -97,6 +97,8 @@ pub struct TaskFilter {
     /// Only open and in progress.
     pub open: bool,
     pub owner: Option<String>,
+    /// Only those that are due on this day or later.
+    pub due_from: Option<NaiveDate>,
     /// Only open ones that were due before this day.
     pub due_before: Option<NaiveDate>,
 }
@@ -116,6 +118,7 @@ pub async fn list(
     }
     query = query
         .and_if(" and t.owner = ", filter.owner.as_deref())
+        .and_if(" and t.due_on >= ", filter.due_from.map(|day| day.to_string()))
         .and_if(" and t.due_on < ", filter.due_before.map(|day| day.to_string()));
     if let Some((due, id)) = after {
         query = query.push_bind(" and (coalesce(t.due_on, '9999'), t.id) > (", due).push_bind(", ", id).push(")");

@@ -31,7 +31,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// Open incidents on the page.
-const OPEN: i64 = 50;
+const OPEN: usize = 50;
 /// Those of them, the worst, that get a line of their recording.
 const SPARKS: usize = 20;
 /// Points of such a line.
@@ -153,9 +153,7 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Query(aske
     let overdue = TaskFilter { overdue: true, ..Default::default() };
     let overdue = services::tasks::list(app, actor, &overdue, &Rows::first(TASKS)).await?;
     let soon = TaskFilter { due_within: Some(REMIND_DAYS), owner: Some(shell.handle()), ..Default::default() };
-    let mut mine = services::tasks::list(app, actor, &soon, &Rows::first(TASKS)).await?.items;
-    let today = app.now().date_naive();
-    mine.retain(|task| !task.fields.is_overdue(today));
+    let mine = services::tasks::list(app, actor, &soon, &Rows::first(TASKS)).await?.items;
     let lacks = lacks(app, actor, &shell, &open, answers.is_empty()).await?;
     Ok(Page(Dashboard {
         now: app.now(),
@@ -187,10 +185,10 @@ async fn lacks(app: &App, actor: &Actor, shell: &Shell, open: &Open, no_balancer
 
 /// The worst first, then the newest.
 async fn open(app: &App, actor: &Actor, shell: Shell) -> Result<Open> {
-    let filter = IncidentFilter { open: Some(true), ..Default::default() };
-    let page = services::incidents::list(app, actor, &filter, &Rows::first(OPEN)).await?;
-    let mut incidents = page.items;
-    incidents.sort_by_key(|incident| (incident.fields.severity, std::cmp::Reverse(incident.beginning())));
+    // One more than fits tells whether there are more.
+    let mut incidents = services::incidents::worst(app, actor, OPEN as i64 + 1).await?;
+    let more = incidents.len() > OPEN;
+    incidents.truncate(OPEN);
     let watched = &incidents[..incidents.len().min(SPARKS)];
     // A recording that cannot be read takes nothing but the lines away.
     let charts = services::flight::glances(app, actor, watched).await.unwrap_or_default();
@@ -203,7 +201,7 @@ async fn open(app: &App, actor: &Actor, shell: Shell) -> Result<Open> {
             incident,
         }
     };
-    Ok(Open { now: app.now(), rows: incidents.into_iter().map(row).collect(), more: page.next_cursor.is_some(), shell })
+    Ok(Open { now: app.now(), rows: incidents.into_iter().map(row).collect(), more, shell })
 }
 
 fn spark(chart: &FlightRecorder, class: &str) -> Option<Spark> {

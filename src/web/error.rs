@@ -83,10 +83,9 @@ impl Error {
     /// A body that could not be taken.
     pub fn of_body(status: StatusCode) -> Self {
         match status {
-            StatusCode::PAYLOAD_TOO_LARGE => domain::Error::TooLarge(
-                "One text holds up to 256 KiB and one file up to 25 MiB; cut it or attach it in parts.".to_owned(),
-            )
-            .into(),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                domain::Error::TooLarge("It is more than fits into one form; cut it, or send it in parts.".to_owned()).into()
+            }
             _ => Self::unreadable("The connection broke while the form was being sent.".to_owned()),
         }
     }

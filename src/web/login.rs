@@ -15,6 +15,7 @@ use super::page::{Page, Shell, see};
 use super::sent::Sent;
 use crate::app::{App, Peer};
 use crate::services;
+use crate::services::people::SESSION_DAYS;
 
 pub fn routes() -> Router<App> {
     Router::new().route("/login", get(show).post(enter)).route("/logout", post(leave))
@@ -80,21 +81,23 @@ async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     if let Some(secret) = cookie(&headers, session_cookie(&app)) {
         services::people::sign_out(&app, secret).await?;
     }
-    let mut response = with_cookie(&app, "", 0, see("/login"));
-    // Rooms may stay in a browser to be asked for again; what it keeps goes with the session.
-    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
-    Ok(response)
+    Ok(signed_out(&app))
 }
 
-/// Sessions end after seven days at the latest; so does the cookie.
-const COOKIE_SECONDS: u32 = 7 * 24 * 3600;
+/// To the login page, without what the browser kept of the session.
+pub fn signed_out(app: &App) -> Response {
+    let mut response = with_cookie(app, "", 0, see("/login"));
+    // Rooms may stay in a browser to be asked for again; what it keeps goes with the session.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    response
+}
 
 /// Hands the session's secret to the browser along with `response`.
 pub fn with_session(app: &App, secret: &str, response: Response) -> Response {
-    with_cookie(app, secret, COOKIE_SECONDS, response)
+    with_cookie(app, secret, SESSION_DAYS * 86_400, response)
 }
 
-fn with_cookie(app: &App, secret: &str, seconds: u32, mut response: Response) -> Response {
+fn with_cookie(app: &App, secret: &str, seconds: i64, mut response: Response) -> Response {
     let secure = if app.config().secure_cookies() { "; Secure" } else { "" };
     let text = format!("{}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", session_cookie(app));
     if let Ok(value) = HeaderValue::from_str(&text) {

@@ -68,8 +68,7 @@ impl Results {
 
     /// The same words as beginnings of words, where that can find more.
     fn beginnings(&self) -> Option<String> {
-        let wider = beginnings(&self.asked.q);
-        (wider != self.asked.q).then(|| format!("/search{}", query(&[("q", &wider), ("kind", &self.asked.kind)])))
+        beginnings(&self.asked.q).map(|wider| format!("/search{}", query(&[("q", &wider), ("kind", &self.asked.kind)])))
     }
 
     fn words_alone(&self) -> Option<String> {
@@ -79,13 +78,15 @@ impl Results {
     }
 }
 
-/// A star behind every plain word.
-fn beginnings(q: &str) -> String {
+/// A star behind every plain word; none where there is no such word.
+fn beginnings(q: &str) -> Option<String> {
     let plain =
         |part: &str| part.ends_with(char::is_alphanumeric) && !part.contains([':', '"', '“', '„']) && !part.starts_with('-');
-    let parts =
-        q.split_whitespace().map(|part| if plain(part) && !q.contains('"') { format!("{part}*") } else { part.to_owned() });
-    parts.collect::<Vec<_>>().join(" ")
+    if q.contains('"') || !q.split_whitespace().any(plain) {
+        return None;
+    }
+    let parts = q.split_whitespace().map(|part| if plain(part) { format!("{part}*") } else { part.to_owned() });
+    Some(parts.collect::<Vec<_>>().join(" "))
 }
 
 /// Without filters and without what is not wanted.
@@ -136,8 +137,9 @@ mod tests {
 
     #[test]
     fn a_search_is_widened_by_what_narrows_it() {
-        assert_eq!(beginnings("dead lock* -x status:open web-3"), "dead* lock* -x status:open web-3*");
-        assert_eq!(beginnings("\"dead lock\" a"), "\"dead lock\" a");
+        let wider = |q| beginnings(q).unwrap_or_default();
+        assert_eq!(wider(" dead lock* -x status:open web-3 "), "dead* lock* -x status:open web-3*");
+        assert_eq!(["\"dead lock\" a", " lock*  status:open ", " "].map(beginnings), [None, None, None], "the same search again");
         let now = "2026-11-21T12:00:00Z".parse().expect("a time");
         assert_eq!(words_alone("dead status:open -x after:7d http://x", now), "dead http://x");
     }

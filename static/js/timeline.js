@@ -45,12 +45,17 @@ export function place(fresh, own = false) {
       if (now.dataset.at !== at) insert(now);
       write(now);
     });
+  } else if (fresh.matches(".gone")) {
+    // Deleted before it was shown.
+    waiting = waiting.filter((entry) => entry.id !== fresh.id);
+    newer();
   } else if (fresh.matches(".entry")) {
-    const [first] = entries();
+    const [first] = entries(), before = waiting.find((entry) => entry.id === fresh.id);
     // A change to one of the earlier entries, which this page does not show.
-    if (!own && seq === undefined && $("#earlier") && first && below(first, fresh)) return;
+    if (!own && seq === undefined && !before && $("#earlier") && first && below(first, fresh)) return;
     const others = !own && seq !== undefined && seq > read;
     if (others) fresh.dataset.unread = seq;
+    else if (before?.dataset.unread) fresh.dataset.unread = before.dataset.unread;
     const end = entries().pop(), last = !end || below(fresh, end);
     if (!own && !(last && !waiting.length && atEnd())) {
       waiting = waiting.filter((entry) => entry.id !== fresh.id).concat(fresh);
@@ -188,18 +193,21 @@ function reading() {
   }, 2000);
 }
 
+/** Gives back what went wrong, if something did. */
 async function send(seq) {
   const before = read;
   read = Math.max(read, seq);
   try {
     await ask(`/incidents/${room.dataset.room}/read`, { method: "POST", body: new URLSearchParams({ seq }) });
-    return true;
-  } catch {
+  } catch (error) {
     // The server keeps the mark that it has; the next look at the end tries again.
     read = before;
-    return false;
+    return error;
   }
 }
+
+/** Why something was not done, by what the server answered. */
+const WHY = { 401: "you are signed out", 403: "you may not do this", 404: "this incident is not here any more" };
 
 export function timeline(within) {
   room = within;
@@ -229,10 +237,10 @@ export function timeline(within) {
     // What waits was not seen.
     const unseen = Math.min(...waiting.map((entry) => Number(entry.dataset.unread ?? Infinity)));
     const seq = Math.min(Math.max(newest, Number(room.dataset.seq)), unseen - 1);
-    if (await send(seq)) {
-      forget(seq);
-      say("Marked as read");
-    } else say("Not marked: the server does not answer");
+    const failed = await send(seq);
+    if (failed) return say(`Not marked: ${WHY[failed.status] ?? "the server does not answer"}`);
+    forget(seq);
+    say("Marked as read");
   });
   if (Number(room.dataset.read) >= 0) divide();
   reading();

@@ -44,10 +44,22 @@ export async function unfold(page, words, within = page) {
   return fold;
 }
 
+/** An entry that somebody else wrote: it may wait behind "1 new" while one reads further up. */
+export const comes = (page, text) =>
+  until(`“${text}” to come to the other browser`, async () => {
+    if (await entry(page, text).isVisible()) return true;
+    const newer = page.locator('#newer');
+    // It may come in by itself meanwhile.
+    if (await newer.isVisible()) await newer.click({ timeout: 2000 }).catch(() => {});
+    return false;
+  });
+
 /** Saves the form that `fold` holds, and waits until the server has it. */
 export async function save(page, fold, button = /^Save/) {
-  const answer = page.waitForResponse((response) => response.request().method() === 'POST');
-  await fold.getByRole('button', { name: button }).first().click();
+  const pressed = fold.getByRole('button', { name: button }).first();
+  const action = await pressed.evaluate((one) => one.form.action);
+  const answer = page.waitForResponse((response) => response.request().method() === 'POST' && response.url() === action);
+  await pressed.click();
   const status = (await answer).status();
   assert.equal(status, 200, `the form was answered with ${status}`);
 }

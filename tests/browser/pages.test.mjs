@@ -324,7 +324,7 @@ test('every page', async (t) => {
     await here.goto('/settings/security');
     await here.getByText('this one', { exact: true }).waitFor();
     await here.getByRole('button', { name: 'End all others' }).click();
-    await here.waitForURL(/\/settings\/security$/);
+    await here.getByRole('button', { name: 'End all others' }).waitFor({ state: 'detached' });
     await there.goto('/tasks');
     await there.waitForURL(/\/login/);
     await here.goto('/tasks');

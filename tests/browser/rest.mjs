@@ -16,7 +16,7 @@ export class Rest {
       method,
       headers: { ...(this.token && { authorization: `Bearer ${this.token}` }), ...(body !== undefined && { 'content-type': type }), ...headers },
       body: json ? JSON.stringify(body) : body,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(90_000),
     });
     const text = await response.text();
     assert.equal(response.status, expect, `${method} ${path} answered ${response.status}: ${text.slice(0, 1500)}`);
@@ -57,7 +57,7 @@ export class Rest {
   async events(path, after, enough) {
     this.used.add(`GET ${path.split('?')[0]}`);
     const ended = new AbortController();
-    const late = setTimeout(() => ended.abort(), 45_000);
+    const late = setTimeout(() => ended.abort(), 90_000);
     const events = [];
     try {
       const response = await fetch(this.base + path, {

@@ -54,9 +54,14 @@ const customers = Array.from({ length: 40 }, (_, n) => `127.${1 + (n % 4)}.${1 +
 const agents = customers.map(() => new http.Agent({ keepAlive: true, maxSockets: 8 }));
 let flying = 0;
 let sent = 0;
+let owed = 0;
+let before = performance.now();
 setInterval(() => {
-  const wanted = REQUESTS_A_SECOND / 50;
-  for (let n = 0; n < wanted && flying < IN_FLIGHT; n += 1) {
+  // By the clock: on a busy machine this comes late. What was missed for longer is not made up for.
+  const now = performance.now();
+  owed = Math.min(owed + ((now - before) / 1000) * REQUESTS_A_SECOND, REQUESTS_A_SECOND / 5);
+  before = now;
+  for (; owed >= 1 && flying < IN_FLIGHT; owed -= 1) {
     const who = sent % customers.length;
     sent += 1;
     flying += 1;
@@ -64,7 +69,7 @@ setInterval(() => {
       flying -= 1;
     };
     const request = http.get(
-      { host: '127.0.0.1', port: front, path: `/item/${sent % 97}`, localAddress: customers[who], agent: agents[who], timeout: 5000 },
+      { host: '127.0.0.1', port: front, path: `/item/${sent % 97}`, localAddress: customers[who], agent: agents[who], timeout: 30_000 },
       (response) => {
         response.resume();
         response.on('close', done);

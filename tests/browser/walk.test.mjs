@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { PNG, act, composer, entry, isSound, picture, save, setStatus, signIn, unfold, write } from './actions.mjs';
+import { PNG, act, comes, composer, entry, isSound, picture, save, setStatus, signIn, unfold, write } from './actions.mjs';
 import { Rest } from './rest.mjs';
 import { PASSWORD, SECRETS, World, root, until } from './world.mjs';
 
@@ -39,14 +39,6 @@ test('an outage, from the first alert to the postmortem', async (t) => {
   let api;
   let hook;
   const room = (page) => page.goto('/incidents/INC-1');
-  /** An entry that somebody else wrote: it may wait behind "1 new" while one reads further up. */
-  const comes = (page, text) =>
-    until(`“${text}” to come to the other browser`, async () => {
-      if (await entry(page, text).isVisible()) return true;
-      const newer = page.locator('#newer');
-      if (await newer.isVisible()) await newer.click();
-      return false;
-    });
 
   await step('the server starts on nothing, and its setup link makes the first account', async () => {
     const server = await world.serve();
@@ -110,12 +102,12 @@ test('an outage, from the first alert to the postmortem', async (t) => {
 
   await step('1. what is set through the socket is a snapshot, although no file changed', async () => {
     await world.weights(60, 'web5');
-    await mk.getByRole('link', { name: 'Snapshot 2', exact: true }).waitFor({ timeout: 45_000 });
+    await mk.getByRole('link', { name: 'Snapshot 2', exact: true }).waitFor();
     await mk.getByText(/web5.*100.*60/).first().waitFor();
     const row = mk.getByRole('row').filter({ hasText: 'web5' });
     await row.getByText('differs from file').waitFor();
     await world.weights(100, 'web5');
-    await mk.getByRole('link', { name: 'Snapshot 3', exact: true }).waitFor({ timeout: 45_000 });
+    await mk.getByRole('link', { name: 'Snapshot 3', exact: true }).waitFor();
     await mk.getByRole('link', { name: 'Snapshot 3', exact: true }).click();
     await mk.getByText('balance roundrobin').first().waitFor();
     for (const secret of SECRETS) assert.ok(!(await mk.content()).includes(secret), 'secrets are taken out');
@@ -146,13 +138,13 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     world.write('haproxy.cfg', world.healthy.replace(/(server web[2-5] \S+ weight) 100/g, '$1 0'));
     const began = Date.now();
     await world.weights(0, ...DRAINED);
-    await jl.getByText('INC-1').waitFor({ timeout: 60_000 });
+    await jl.getByText('INC-1').waitFor();
     t.diagnostic(`from the change to the incident in the other browser: ${((Date.now() - began) / 1000).toFixed(1)} s`);
     assert.ok(await jl.evaluate(() => globalThis.neverReloaded), 'without a reload');
     await until('the second alert to join the same incident, and repeats to be counted', async () => {
       const { items } = await api.get('/api/v1/incidents/INC-1/alerts');
       return items.length === 2 && items.every((alert) => alert.count > 1);
-    }, 60);
+    });
     assert.equal((await api.get('/api/v1/incidents')).items.length, 1, 'one incident, however many alerts');
     const { items } = await api.get('/api/v1/incidents/INC-1/timeline?limit=200');
     assert.ok(items.filter((one) => one.kind === 'alert').length <= 2, 'repeats add no rows');
@@ -261,9 +253,12 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     await line.waitFor();
     const late = (Date.now() - Date.parse(await line.getAttribute('data-at'))) / 60_000;
     assert.ok(late > 4.9 && late < 8, `${late} minutes ago`);
+    // The day may end meanwhile.
+    const dayBefore = () => new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const first = dayBefore();
     const yesterday = await write(jl, 'yesterday 23:50 the deployment was merged', { shown: 'the deployment was merged' });
-    const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
-    assert.ok((await yesterday.getAttribute('data-at')).startsWith(`${day}T23:50`), await yesterday.getAttribute('data-at'));
+    const at = await yesterday.getAttribute('data-at');
+    assert.ok([first, dayBefore()].some((day) => at.startsWith(`${day}T23:50`)), at);
     await write(jl, 'todo: hold weights against a guard', { shown: 'hold weights against a guard' });
     await jl.locator('#tasks').getByText('hold weights against a guard').first().waitFor();
   });
@@ -279,7 +274,7 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     await mk.getByRole('list', { name: 'Not sent yet' }).getByText('Half a thought, and the rest of it').waitFor();
     await mk.getByText(/^Offline since/).waitFor();
     await world.serve();
-    await until('the queue to be sent', async () => (await mk.locator('#queue li').count()) === 0, 60);
+    await until('the queue to be sent', async () => (await mk.locator('#queue li').count()) === 0);
     await entry(mk, 'Half a thought, and the rest of it').waitFor();
     await comes(jl, 'Half a thought, and the rest of it');
     await mk.getByText(/^Offline since/).waitFor({ state: 'hidden' });
@@ -357,11 +352,11 @@ test('an outage, from the first alert to the postmortem', async (t) => {
     await world.weights(100, ...DRAINED);
     await until('a change entry that nobody wrote', async () => {
       const newer = mk.locator('#newer');
-      if (await newer.isVisible()) await newer.click();
+      if (await newer.isVisible()) await newer.click({ timeout: 2000 }).catch(() => {});
       return (await mk.locator('#timeline .k-change').count()) > before;
     });
     await mk.locator('#timeline .k-change').last().getByText('edge-1 · change').waitFor();
-    await mk.locator('#alerts').getByText('2 resolved').first().waitFor({ timeout: 60_000 });
+    await mk.locator('#alerts').getByText('2 resolved').first().waitFor();
     await mk.locator('#alerts').getByText('firing').waitFor({ state: 'detached' });
     await setStatus(mk, 'Monitoring');
     await setStatus(mk, 'Resolved');

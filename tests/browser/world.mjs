@@ -21,8 +21,11 @@ export const screenshots = path.join(root, 'target/screenshots');
 export const SECRETS = ['stats-Passw0rd-7c1f', 'userlist-Passw0rd-93ab', 'header-Token-5d20'];
 export const PASSWORD = 'four walls and a roof';
 
+/** How long a busy machine may take, in seconds; nothing is held to be wrong before. */
+const PATIENCE = 90;
+
 /** Asks again and again until `ask` gives something true; what it said last stands in the error. */
-export async function until(what, ask, seconds = 45) {
+export async function until(what, ask, seconds = PATIENCE) {
   const end = Date.now() + seconds * 1000;
   let last;
   for (;;) {
@@ -90,7 +93,7 @@ class Program {
   }
 
   /** Waits until the program says something, or says why it cannot. */
-  async says(pattern, seconds = 45) {
+  async says(pattern, seconds = PATIENCE) {
     return until(`${this.name} to say ${pattern}`, () => {
       const found = this.text.match(pattern);
       if (!found && this.gone) throw new Error(`${this.name} ended: ${this.text.slice(-2000)}`);
@@ -101,7 +104,7 @@ class Program {
   async stop(signal = 'SIGTERM') {
     if (!this.gone) {
       this.child.kill(signal);
-      const late = setTimeout(() => this.child.kill('SIGKILL'), 15_000);
+      const late = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE * 1000);
       await this.ended;
       clearTimeout(late);
     }
@@ -187,10 +190,11 @@ export class World {
 defaults
     mode http
     retries 0
-    timeout connect 2s
+    timeout connect 10s
+    timeout check 10s
     timeout client 30s
-    timeout server 5s
-    timeout queue 2s
+    timeout server 30s
+    timeout queue 10s
 
 userlist operators
     user mk insecure-password ${SECRETS[1]}
@@ -344,7 +348,7 @@ scrape_configs:
       locale: 'en-GB',
       ...options,
     });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(PATIENCE * 1000);
     await watch(context);
     return context.newPage();
   }

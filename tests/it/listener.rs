@@ -1,7 +1,7 @@
 //! The limits of the listener, held against open sockets: half-sent heads, silence, stalled and endless bodies, too many
 //! connections, too many guesses, and an orderly end.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::kill::command;
 use crate::world::World;
+
+/// How long a busy machine may take; nothing is held to be wrong before.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with these settings; what it logs is kept.
 struct Served {
@@ -44,13 +47,14 @@ impl Served {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.set_read_timeout(Some(PATIENCE * 2)).expect("a timeout");
         stream
     }
 
     fn ask(&self, request: &str) -> String {
         let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).expect("asked");
+        // Who is turned away may not be listened to until the end.
+        let _ = stream.write_all(request.as_bytes());
         rest(&mut stream)
     }
 
@@ -112,13 +116,12 @@ async fn slow_clients_are_cut_and_others_do_not_notice() {
         }
         let slow: Vec<_> = cases.map(|(name, sent, seconds)| (name, seconds, scope.spawn(|| held(&server, sent)))).into();
         std::thread::sleep(Duration::from_secs(1));
-        let began = Instant::now();
         assert!(server.get("/livez").starts_with("HTTP/1.1 200"));
-        assert!(began.elapsed() < Duration::from_secs(5), "others wait: {:?}", began.elapsed());
+        assert!(slow.iter().any(|(_, _, slow)| !slow.is_finished()), "others wait for them");
         for (name, seconds, slow) in slow {
             let (took, answer) = slow.join().expect("asked");
             // Longer on a busy machine, never for ever.
-            assert!((seconds.saturating_sub(2)..seconds + 9).contains(&took.as_secs()), "{name}: {took:?} {answer}");
+            assert!(took.as_secs() >= seconds - 2 && took < PATIENCE * 2, "{name}: {took:?} {answer}");
         }
     });
 }
@@ -157,21 +160,23 @@ async fn bodies_have_an_end() {
 async fn nobody_alone_holds_all_connections() {
     let world = World::sqlite().await;
     let server = Served::start(&world, &[("AFTERLOAD_MAX_CONNECTIONS", "40")]);
-    let mut greedy: Vec<TcpStream> = (0..30).map(|_| server.connect()).collect();
-    std::thread::sleep(Duration::from_millis(500));
-    let refused = greedy.iter_mut().filter(|stream| {
-        stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
-        let mut end: &TcpStream = stream;
-        // Closed, and not merely silent.
-        match end.read(&mut [0; 1]) {
-            Ok(length) => length == 0,
-            Err(fault) => !matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        }
-    });
-    assert_eq!(refused.count(), 10, "half of all are one address's at most");
+    // Each is answered or closed before the next one comes.
+    let greedy: Vec<(TcpStream, bool)> = (0..30)
+        .map(|_| {
+            let mut stream = server.connect();
+            let asked = stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+            let answered = asked.and_then(|()| stream.read_exact(&mut [0; 12]));
+            (stream, answered.is_ok())
+        })
+        .collect();
+    let answered: Vec<bool> = greedy.iter().map(|(_, answered)| *answered).collect();
+    assert_eq!(answered, [[true; 20].as_slice(), &[false; 10]].concat(), "half of all are one address's at most");
     drop(greedy);
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(server.get("/livez").starts_with("HTTP/1.1 200"));
+    let began = Instant::now();
+    while !server.get("/livez").starts_with("HTTP/1.1 200") {
+        assert!(began.elapsed() < PATIENCE, "their places are free again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     // A proxy speaks for many.
     drop(server);
     let trusting = Served::start(&world, &[("AFTERLOAD_MAX_CONNECTIONS", "40"), ("AFTERLOAD_TRUSTED_PROXIES", "127.0.0.0/8")]);
@@ -213,7 +218,7 @@ async fn guessing_is_slowed_and_the_log_knows_each_request() {
     assert!(slowed.contains(&format!("Request {id}")), "{slowed}");
     let began = Instant::now();
     while !server.log.lock().expect("not poisoned").contains(id) {
-        assert!(began.elapsed() < Duration::from_secs(10), "the log does not know {id}");
+        assert!(began.elapsed() < PATIENCE, "the log does not know {id}");
         std::thread::sleep(Duration::from_millis(50));
     }
     let log = server.log.lock().expect("not poisoned").clone();
@@ -240,19 +245,23 @@ async fn stopping_finishes_what_is_in_flight_and_ends_streams() {
     let idle = server.connect();
     let body = r#"{"title": "x", "dedup_key": "in flight"}"#;
     let mut flying = server.connect();
-    let head = format!("POST {hook} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
-    flying.write_all(format!("{head}{}", &body[..10]).as_bytes()).expect("half of it");
-    std::thread::sleep(Duration::from_millis(500));
+    let head = format!("POST {hook} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len());
+    flying.write_all(head.as_bytes()).expect("the head");
+    // Said when the body is begun to be read.
+    let mut go_on = [0; 25];
+    flying.read_exact(&mut go_on).expect("an answer");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    flying.write_all(&body.as_bytes()[..10]).expect("half of it");
 
     let began = Instant::now();
     server.terminate();
     rest(&mut stream);
-    assert!(began.elapsed() < Duration::from_secs(5), "the stream went on for {:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "the stream went on for {:?}", began.elapsed());
     flying.write_all(&body.as_bytes()[10..]).expect("the other half");
     let answer = rest(&mut flying);
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     assert!(server.child.wait().expect("it ends").success());
-    assert!(began.elapsed() < Duration::from_secs(9), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "it took {:?}", began.elapsed());
     assert!(TcpStream::connect(&server.address).is_err());
     let _ = idle.shutdown(Shutdown::Both);
     let mut conn = world.app.store().read().await.expect("read");

@@ -300,6 +300,11 @@ on_both!(the_room_of_an_incident_that_is_over_is_sent_again_only_when_it_changed
         .await
         .expect("added");
     assert_eq!(ask(&browser, &room, &tag).await.status.as_u16(), 200, "a task changes it");
+    let now = incidents::find(&world.app, &admin(), incident.reference.into()).await.expect("found");
+    let named = serde_json::json!({"visibility": "restricted", "named": ["mk"]});
+    incidents::edit(&world.app, &admin(), incident.reference.into(), now.version, &named).await.expect("restricted");
+    let secret = browser.get(&room).await;
+    assert!(secret.header("etag").is_empty() && secret.header("cache-control").contains("no-store"), "it stays in no browser");
     let out = browser.form("/logout", &[]).await;
     assert_eq!(out.header("clear-site-data"), "\"cache\"", "what the browser kept goes with the session");
 });

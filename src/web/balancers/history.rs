@@ -1,4 +1,4 @@
-//! All snapshots of one balancer, and the choice of any two to be compared.
+//! All snapshots of one balancer, page by page, and the choice of any two on a page to be compared.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,8 @@ struct History {
     snapshots: Vec<Snapshot>,
     incidents: BTreeMap<SnapshotId, Vec<(Reference, SnapshotRole)>>,
     older: Option<String>,
-    /// Whether newer ones are on the pages before.
-    is_later: bool,
+    /// Where this page begins; none on the first, that of the newest.
+    cursor: Option<String>,
     /// Compared with itself.
     same: bool,
 }
@@ -72,10 +72,10 @@ pub async fn show(
     };
     let actor = &session.actor;
     let balancer = services::balancers::find(&app, actor, id).await?;
-    let is_later = asked.cursor.is_some();
-    let page = services::snapshots::list(&app, actor, id, &Rows { limit: Some(SHOWN), cursor: asked.cursor }).await?;
+    let cursor = asked.cursor;
+    let page = services::snapshots::list(&app, actor, id, &Rows { limit: Some(SHOWN), cursor: cursor.clone() }).await?;
     let ids: Vec<_> = page.items.iter().map(|snapshot| snapshot.id).collect();
     let incidents = services::snapshots::incidents_of(&app, actor, &ids).await?;
     let older = page.next_cursor.map(|cursor| query(&[("cursor", &cursor)]));
-    Ok(Page(History { shell, balancer, snapshots: page.items, incidents, older, is_later, same }).into_response())
+    Ok(Page(History { shell, balancer, snapshots: page.items, incidents, older, cursor, same }).into_response())
 }

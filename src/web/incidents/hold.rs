@@ -17,7 +17,12 @@ use crate::web::page::{Page, Shell, see};
 use crate::web::sent::Sent;
 
 pub fn routes() -> Router<App> {
-    Router::new().route("/incidents/{incident}/hold", get(show).post(place)).route("/incidents/{incident}/hold/lift", post(lift))
+    let save = |lifts| {
+        move |State(app), session, shell, Path(which), Form(pairs)| async move { save(app, session, shell, which, pairs, lifts).await }
+    };
+    Router::new()
+        .route("/incidents/{incident}/hold", get(show).post(save(false)))
+        .route("/incidents/{incident}/hold/lift", post(save(true)))
 }
 
 #[derive(Template)]
@@ -40,44 +45,25 @@ async fn show(State(app): State<App>, session: Session, shell: Shell, Path(which
     page(&app, &session, shell, which, Sent::default()).await
 }
 
-async fn place(
-    State(app): State<App>,
+/// Sets or lifts it; then back to the room, or the form again with what is wrong in it.
+async fn save(
+    app: App,
     session: Session,
-    shell: Shell,
-    Path(which): Path<IncidentRef>,
-    Form(pairs): Form<Vec<(String, String)>>,
-) -> Result<Response> {
-    let sent = Sent::new(pairs);
-    let outcome = holds::place(&app, &session.actor, which, sent.value("reason")).await;
-    answer(&app, &session, shell, which, sent, outcome).await
-}
-
-async fn lift(
-    State(app): State<App>,
-    session: Session,
-    shell: Shell,
-    Path(which): Path<IncidentRef>,
-    Form(pairs): Form<Vec<(String, String)>>,
-) -> Result<Response> {
-    let sent = Sent::new(pairs);
-    let outcome = holds::lift(&app, &session.actor, which, sent.value("reason")).await;
-    answer(&app, &session, shell, which, sent, outcome).await
-}
-
-/// Back to the room, or the form again with what is wrong in it.
-async fn answer(
-    app: &App,
-    session: &Session,
     shell: Shell,
     which: IncidentRef,
-    sent: Sent,
-    outcome: services::Result<Incident>,
+    pairs: Vec<(String, String)>,
+    lifts: bool,
 ) -> Result<Response> {
+    let (sent, actor) = (Sent::new(pairs), &session.actor);
+    let outcome = match lifts {
+        true => holds::lift(&app, actor, which, sent.value("reason")).await,
+        false => holds::place(&app, actor, which, sent.value("reason")).await,
+    };
     match outcome {
         Ok(incident) => Ok(see(&format!("/incidents/{}", incident.reference))),
         Err(error) => {
             let sent = sent.refuse(error)?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(app, session, shell, which, sent).await?).into_response())
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&app, &session, shell, which, sent).await?).into_response())
         }
     }
 }

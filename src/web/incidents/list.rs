@@ -55,12 +55,12 @@ impl List {
     }
 
     fn is_filtered(&self) -> bool {
-        NAMES.iter().any(|name| !self.sent.value(name).is_empty())
+        !self.used().is_empty()
     }
 
     /// Whether the filters that have no chip are in use, so that their form stands open.
     fn is_detailed(&self) -> bool {
-        ["q", "kind", "service", "label", "from", "to"].iter().any(|name| !self.sent.value(name).is_empty())
+        ["q", "kind", "service", "label", "from", "to"].iter().any(|name| !self.sent.value(name).trim().is_empty())
     }
 
     /// The filters in use, in words, each with the address of this view without it.

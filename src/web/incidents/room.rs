@@ -27,6 +27,7 @@ use crate::domain::snapshot::{LinkedSnapshot, SnapshotRole};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Entry, EntryKind, Source};
 use crate::services;
+use crate::services::timeline::LIST_MAX;
 use crate::web::error::{Error, Result};
 use crate::web::extract::{Path, Query, Session};
 use crate::web::fresh;
@@ -122,6 +123,8 @@ struct Room {
     total: usize,
     earlier: usize,
     deleted: usize,
+    /// Whether there are more entries than are read at once.
+    cut: bool,
     /// Where the live stream goes on from.
     seq: i64,
     /// How far the reader has read.
@@ -200,6 +203,7 @@ async fn show(
         return Ok(answer);
     }
     let entries = services::timeline::list(&app, actor, which, true).await?;
+    let cut = entries.len() >= LIST_MAX as usize;
     let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
     let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
     let total = taken.len();
@@ -226,6 +230,7 @@ async fn show(
         total,
         earlier,
         deleted,
+        cut,
         seq,
         reading,
         new_from,
@@ -239,11 +244,13 @@ async fn show(
     })
 }
 
-/// Of the page of an incident that is over; an open one tells the time, and is never the same twice. Everything on the
-/// page leaves an event of the incident when it changes, but for who is there and how far the reader has read, for the
-/// recording, which may grow for a while after the end, and for days on which tasks fall due.
+/// Of the page of an incident that is over; an open one tells the time, and is never the same twice, and what is
+/// restricted stays in no browser. What is written in the room leaves an event of the incident when it changes; who is
+/// there and how far the reader has read are asked for. The hour, or the minute for a while after the end, stands for
+/// the rest: the recording, which may still grow, days on which tasks fall due, new names of balancers, and the people
+/// that a field proposes.
 async fn tag(app: &App, actor: &Actor, shell: &Shell, incident: &Incident, people: &People) -> Result<Option<HeaderValue>> {
-    if incident.is_open() {
+    if incident.is_open() || incident.fields.is_restricted() {
         return Ok(None);
     }
     let now = app.now();

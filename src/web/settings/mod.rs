@@ -52,30 +52,21 @@ struct Index {
     shell: Shell,
 }
 
-impl Index {
-    fn places(&self) -> [(bool, &'static str, &'static str, &'static str); 8] {
-        let may = |permission| self.shell.may(permission);
-        [
-            (
-                may(Permission::ManageIntegrations),
-                "/settings/integrations",
-                "Alert hooks",
-                "Where alerts come in, and what came in last.",
-            ),
-            (may(Permission::ReadBalancers), "/balancers", "Balancers", "What is recorded, and how it is reached."),
-            (may(Permission::ManagePeople), "/settings/people", "People", "Accounts and what each may do."),
-            (may(Permission::ManageOwnTokens), "/settings/tokens", "API tokens", "For scripts that act in your name."),
-            (true, "/settings/account", "Your account", "Password, theme and zone."),
-            (true, "/settings/security", "Security", "Where you are signed in, and how signing in is guarded."),
-            (may(Permission::ReadAudit), "/settings/audit", "Audit log", "Who did what, and when."),
-            (
-                may(Permission::ReadBalancers),
-                "/settings/about",
-                "About and health",
-                "Version, database, recorder, disk and last backup.",
-            ),
-        ]
-    }
+/// The address, name and purpose of each place of the settings that the reader may see.
+fn places(shell: &Shell) -> Vec<(&'static str, &'static str, &'static str)> {
+    use Permission::{ManageIntegrations, ManageOwnTokens, ManagePeople, ReadAudit, ReadBalancers};
+    let places = [
+        (Some(ManageIntegrations), ("/settings/integrations", "Alert hooks", "Where alerts come in, and what came in last.")),
+        (Some(ReadBalancers), ("/balancers", "Balancers", "What is recorded, and how it is reached.")),
+        (Some(ManagePeople), ("/settings/people", "People", "Accounts and what each may do.")),
+        (Some(ManageOwnTokens), ("/settings/tokens", "API tokens", "For scripts that act in your name.")),
+        (None, ("/settings/account", "Your account", "Password, theme and zone.")),
+        (None, ("/settings/security", "Security", "Where you are signed in, and how signing in is guarded.")),
+        (Some(ReadAudit), ("/settings/audit", "Audit log", "Who did what, and when.")),
+        (Some(ReadBalancers), ("/settings/about", "About and health", "Version, database, recorder, disk and last backup.")),
+    ];
+    let allowed = places.into_iter().filter(|(needs, _)| needs.is_none_or(|needs| shell.may(needs)));
+    allowed.map(|(_, place)| place).collect()
 }
 
 async fn index(_: Session, shell: Shell) -> Result<Page<Index>> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use crate::app::App;
+use crate::app::{App, SignInGate};
 use crate::domain::access::{Permission, Role};
 use crate::domain::event::Event;
 use crate::domain::person::{PASSWORD_MIN, Person};
@@ -15,6 +15,7 @@ use crate::services::sessions::OpenSession;
 use crate::services::{self, sessions};
 use crate::web::error::Result;
 use crate::web::extract::{Path, Session, cookie, session_cookie};
+use crate::web::login::signed_out;
 use crate::web::page::{Page, Shell, see};
 
 /// Refusals listed.
@@ -37,6 +38,11 @@ impl Security {
     /// Hours and days of a session, characters of a password.
     fn rules(&self) -> (i64, i64, usize) {
         (SESSION_IDLE_HOURS, SESSION_DAYS, PASSWORD_MIN)
+    }
+
+    /// Tries a minute for one account, and for all of one address.
+    fn tries(&self) -> (u32, u32) {
+        (SignInGate::TRIES, SignInGate::TRIES_OF_ADDRESS)
     }
 
     /// What such a role may do, and who has it.
@@ -109,7 +115,7 @@ pub async fn show(State(app): State<App>, session: Session, shell: Shell, header
 
 pub async fn end(State(app): State<App>, session: Session, headers: HeaderMap, Path(id): Path<String>) -> Result<Response> {
     let this = sessions::end(&app, &session.actor, &id, &secret(&app, &headers)).await?;
-    Ok(see(if this { "/login" } else { "/settings/security" }))
+    Ok(if this { signed_out(&app) } else { see("/settings/security") })
 }
 
 pub async fn end_others(State(app): State<App>, session: Session, headers: HeaderMap) -> Result<Response> {

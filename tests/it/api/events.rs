@@ -33,7 +33,7 @@ impl Stream {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.expect("something within 20 s")?;
+            let chunk = tokio::time::timeout(Duration::from_secs(60), self.0.next()).await.expect("something within a minute")?;
             self.1.push_str(&String::from_utf8_lossy(&chunk.expect("a chunk")));
         }
     }

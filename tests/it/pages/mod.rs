@@ -6,10 +6,10 @@ mod trial;
 use afterload::domain::access::{Actor, Role};
 use afterload::domain::balancer::BalancerFields;
 use afterload::domain::id::{BalancerId, IncidentRef};
-use afterload::domain::incident::{IncidentFields, Milestones, Status};
+use afterload::domain::incident::{IncidentFields, Milestones, Severity, Status};
 use afterload::domain::task::{Recurrence, TaskFields};
 use afterload::services::snapshots::{self, PushedSnapshot};
-use afterload::services::{balancers, incidents, tasks};
+use afterload::services::{balancers, incidents, tasks, timeline};
 use afterload::signal::chunk::encode_frame;
 use afterload::signal::series::{Metric, Sample, SeriesKey};
 use afterload::store::samples;
@@ -65,6 +65,41 @@ on_both!(the_dashboard_shows_the_worst_signal_of_what_is_open_and_how_old_the_la
     // What is not recorded any more is said, although nobody noted a failure.
     world.clock.advance_seconds(600);
     assert!(words(&browser.get("/").await.text()).contains("no answer for 10 min"));
+});
+
+on_both!(in_a_storm_the_worst_stays_on_the_dashboard, world => {
+    let (browser, _) = Browser::of(world, "re", Role::Responder).await;
+    let open = async |title: &str, severity| {
+        let fields = IncidentFields { title: title.into(), severity, ..Default::default() };
+        incidents::declare(&world.app, &responder(), None, fields).await.expect("declared");
+        world.clock.advance_seconds(1);
+    };
+    open("The old fire", Severity::Sev1).await;
+    for nth in 1..=51 {
+        open(&format!("Smoke {nth}."), Severity::Sev3).await;
+    }
+    let told = words(&browser.get("/").await.text());
+    assert!(told.contains("50+ open incidents"), "{told}");
+    let at = |title: &str| told.find(title).unwrap_or_else(|| panic!("{title}: {told}"));
+    assert!(at("The old fire") < at("Smoke 51.") && at("Smoke 51.") < at("Smoke 50.") && !told.contains("Smoke 2."), "{told}");
+});
+
+on_both!(a_room_says_that_it_is_cut_under_every_filter, world => {
+    let (browser, _) = Browser::of(world, "re", Role::Viewer).await;
+    let which = world.incident("Long").await.reference.into();
+    timeline::add(&world.app, &responder(), which, world.note("Again and again")).await.expect("added");
+    let cut = async |path: &str| words(&browser.get(path).await.text()).contains("Only the newest 10000 entries are here");
+    assert!(!cut("/incidents/INC-1").await);
+    let mut conn = world.app.store().begin().await.expect("begin");
+    let copy = match world.url.starts_with("sqlite") {
+        true => conn.query("with recursive n (i) as (select 1 union all select i + 1 from n where i < 9999) insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select randomblob(16), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, n"),
+        false => conn.query("insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select gen_random_uuid(), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, generate_series(1, 9999)"),
+    };
+    assert_eq!(copy.execute().await.expect("copied"), 9999);
+    conn.commit().await.expect("committed");
+    for path in ["/incidents/INC-1", "/incidents/INC-1?show=pinned", "/incidents/INC-1?show=deleted"] {
+        assert!(cut(path).await, "{path}");
+    }
 });
 
 on_both!(what_is_restricted_is_on_the_dashboard_of_those_who_are_named, world => {
@@ -129,9 +164,14 @@ on_both!(tasks_say_from_when_they_remind_and_stand_on_their_owners_dashboard, wo
     for said in ["reminds: 2 d late", "reminds: due today", "reminds: in 5 d", "reminds from 4 Dec", "no day, so no reminder"] {
         assert!(told.contains(said), "{said}: {told}");
     }
+    // As many as there is room for are late: they take no place of those that are due soon.
+    for nth in 0..10 {
+        let fields = TaskFields { title: format!("forgotten {nth}"), owner: Some("re".into()), due_on: Some(today - Duration::days(30)), ..Default::default() };
+        tasks::add(&world.app, &responder(), IncidentRef::Id(incident.id), None, fields).await.expect("added");
+    }
     let told = words(&mine.get("/").await.text());
     let (overdue, yours) = told.split_once("Yours, due soon").expect("both cards");
-    assert!(overdue.contains("task late") && overdue.contains("2 d late"), "{told}");
+    assert!(overdue.contains("forgotten 9") && overdue.contains("30 d late"), "{told}");
     assert!(yours.contains("task now") && yours.contains("task soon") && yours.contains("in 5 d"), "{told}");
     assert!(!yours.contains("task far") && !yours.contains("task theirs") && !yours.contains("task late"), "{told}");
     assert!(!words(&other.get("/").await.text()).contains("Yours, due soon"));
@@ -152,6 +192,7 @@ on_both!(every_filter_of_the_incident_list_stands_in_the_address_and_can_be_take
     assert!(none.contains("No incident fits these filters.") && none.contains("Clear all"), "{none}");
     let odd = words(&browser.get("/incidents?label=db&severity=sev9").await.text());
     assert!(odd.contains("write it like team=db") && odd.contains("Of the database"), "what is not understood hides nothing: {odd}");
+    assert!(!words(&browser.get("/incidents?q=%20").await.text()).contains("Filtered by"), "blanks filter nothing");
 });
 
 on_both!(the_history_of_a_balancer_goes_back_page_by_page_and_compares_any_two, world => {
@@ -169,12 +210,18 @@ on_both!(the_history_of_a_balancer_goes_back_page_by_page_and_compares_any_two, 
     world.incident("5xx").await;
     let first = browser.get(&path).await.text();
     let told = words(&first);
-    assert!(told.contains("Snapshot 52") && told.contains("Snapshot 3") && !told.contains("Snapshot 2\n"), "{told}");
+    assert!(told.contains("Snapshot 52") && told.contains("Snapshot 3\n") && !told.contains("Snapshot 2\n"), "{told}");
     assert!(told.contains("weight 51 → 52") && told.contains("INC-1 during"), "{told}");
     let older = first.split("rel=\"next\"").next().and_then(|before| before.rsplit("href=\"").next()).expect("a link");
     let older = older.split('"').next().unwrap_or_default().replace("&amp;", "&");
     let told = words(&browser.get(&older).await.text());
     assert!(told.contains("Snapshot 2") && told.contains("The first one.") && told.contains("Newest"), "{told}");
+    // What compares stays on its page.
+    let cursor = older.split("cursor=").nth(1).expect("a cursor");
+    let second = browser.get(&format!("{path}?cursor={cursor}&before={0}&after={0}", taken[0])).await.text();
+    assert!(second.contains("one snapshot twice") && words(&second).contains("Snapshot 2\n"), "{second}");
+    assert!(second.contains(&format!("<input type=\"hidden\" name=\"cursor\" value=\"{cursor}\">")), "{second}");
+    assert!(!first.contains("name=\"cursor\""), "{first}");
     let (before, after) = (taken[3], taken[40]);
     let compared = browser.get(&format!("{path}?before={before}&after={after}")).await;
     assert_eq!((compared.status.as_u16(), compared.header("location")), (303, format!("/snapshots/{before}/diff/{after}").as_str()));

@@ -38,7 +38,9 @@ on_both!(somebody_sees_where_they_are_signed_in_and_ends_it_there, world => {
     assert!(people::by_session(&world.app, &there[1]).await.expect("read").is_none(), "ended with all others");
     let left = here.get("/settings/security").await.text();
     let last = left.split("/settings/security/sessions/").nth(1).and_then(|rest| rest.split('/').next()).expect("this one");
-    assert_eq!(here.form(&format!("/settings/security/sessions/{last}/end"), &[]).await.header("location"), "/login");
+    let out = here.form(&format!("/settings/security/sessions/{last}/end"), &[]).await;
+    assert_eq!((out.header("location"), out.header("clear-site-data")), ("/login", "\"cache\""), "as after signing out");
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
     assert_eq!(here.get("/").await.status.as_u16(), 303);
     assert_eq!(other.get("/").await.status.as_u16(), 200);
 });
@@ -59,11 +61,12 @@ on_both!(a_session_that_is_over_by_time_is_not_listed, world => {
 
 on_both!(administrators_see_who_may_do_what_and_who_was_refused, world => {
     let (browser, _) = Browser::of(world, "ad", Role::Admin).await;
-    Browser::of(world, "ed", Role::Editor).await;
+    Browser::of(world, "quill", Role::Editor).await;
     let fresh = Browser::new(world);
     fresh.form("/login", &[("handle", "mallory"), ("password", "wrong")]).await;
     let told = words(&browser.get("/settings/security").await.text());
-    assert!(told.contains("Who may do what") && told.contains("2 accounts") && told.contains("ed"), "{told}");
+    assert!(told.contains("Who may do what") && told.contains("2 accounts") && told.contains("quill"), "{told}");
+    assert!(told.contains("10 a minute for one account from one address, 60 a minute"), "{told}");
     assert!(told.contains("Refused lately") && told.contains("mallory"), "{told}");
     assert!(told.contains("also travel over plain HTTP"), "{told}");
 });
