@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
 
     fn too_deep(&mut self, at: usize) -> Step {
         let told = format!("nested deeper than {DEPTH_MAX} levels: what follows is not read");
-        self.problem(ProblemKind::Limit, at..at + 1, told);
+        self.problem(ProblemKind::Limit, at..at, told);
         Err(Stop)
     }
 

@@ -25,7 +25,8 @@ pub fn parse(text: &str) -> Tree<'_> {
     let mut tree = builder.finish(Syntax::Toml, text.len());
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        let span = span.start.min(text.len())..span.end.min(text.len());
+        // The parser may name bytes within a character.
+        let span = text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
         if error.message().starts_with("duplicate key") {
             let told = format!("`{}` is written twice: keep one of them", super::super::clean_name(&text[span.clone()]));
             tree.problems.push(Problem { kind: ProblemKind::Duplicate, span, text: told });
