@@ -120,7 +120,7 @@ on_both!(a_room_that_one_does_not_see_tells_nothing, world => {
 
 on_both!(a_line_says_what_somebody_works_on, world => {
     let ((mk, client), (jl, other)) = (somebody(world, "mk", Role::Responder).await, somebody(world, "jl", Role::Responder).await);
-    world.incident("x").await;
+    let incident = world.incident("x").await;
     let mut watching = jl.live(&format!("{ROOM}/live")).await;
     let first = client.put(WORKING, &json!({"text": " rolling back lb-2 "})).await.is(200);
     assert_eq!(first, json!({"handle": "mk", "here": false, "working_on": "rolling back lb-2", "working_since": "2026-11-21T12:00:00Z"}));
@@ -152,6 +152,9 @@ on_both!(a_line_says_what_somebody_works_on, world => {
     assert_eq!(lines(&client).await, [("mk".into(), json!("watching lb-2"))]);
     world.clock.advance_seconds(2 * 60);
     assert!(lines(&client).await.is_empty(), "they left");
+    // Neither the page that was open all the time nor a new one brings it back.
+    presence::Seat::new(&world.app).keep(&responder(), incident.id).await.expect("kept");
+    assert_eq!(lines(&client).await, [("mk".into(), json!(null))], "what is over stays over");
     let log = Client::admin(world).await.get("/api/v1/audit?limit=200").await.is(200);
     let said: Vec<_> = log["items"].as_array().expect("events").iter().filter(|e| e["kind"] == "working.changed").map(|e| e["data"]["working_on"].clone()).collect();
     assert_eq!(said, [json!("rolling back lb-2"), json!("watching lb-2"), json!("<b>calling the bank</b>"), json!(null)]);
