@@ -28,7 +28,7 @@ pub async fn page(app: &App, actor: &Actor, which: IncidentRef, page: &Page) -> 
     let (limit, after) = (page.limit()?, page.after()?);
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let rows = timeline::list(&mut conn, incident.id, false, after, limit + 1).await?;
+    let rows = timeline::list(&mut conn, incident.id, after, limit + 1).await?;
     Ok(Paged::from_rows(rows, limit, |entry| (entry.fields.occurred_at, entry.id)))
 }
 

@@ -125,14 +125,10 @@ pub async fn find(conn: &mut Conn, id: EntryId) -> Result<Option<Entry>> {
 pub async fn list(
     conn: &mut Conn,
     incident: IncidentId,
-    with_deleted: bool,
     after: Option<(Timestamp, uuid::Uuid)>,
     limit: i64,
 ) -> Result<Vec<Entry>> {
-    let mut query = conn.query(COLUMNS).push_bind("where incident_id = ", incident.0);
-    if !with_deleted {
-        query = query.push(" and deleted_at is null");
-    }
+    let mut query = conn.query(COLUMNS).push_bind("where deleted_at is null and incident_id = ", incident.0);
     if let Some((at, id)) = after {
         query = query.push_bind(" and (occurred_at, id) > (", at).push_bind(", ", id).push(")");
     }
