@@ -78,11 +78,9 @@ pub async fn find_within(conn: &mut Conn, id: AttachmentId, incident: IncidentId
         .await
 }
 
-/// Files that the texts of an incident name belong to it from now on, unless they belong to one already: the first
+/// Files that the texts of an incident name ([`named`]) belong to it from now on, unless they belong to one already: the first
 /// that names a file decides who sees it, so that naming it elsewhere shows it to nobody else.
-pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result<()> {
-    let mut named = Vec::new();
-    ids(texts, &mut named);
+pub async fn tie(conn: &mut Conn, incident: IncidentId, named: Vec<Uuid>) -> Result<()> {
     if named.is_empty() {
         return Ok(());
     }
@@ -95,7 +93,13 @@ pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result
 }
 
 /// Everything in these texts that looks like an id.
-pub(super) fn ids(texts: &Value, found: &mut Vec<Uuid>) {
+pub(super) fn named(texts: &Value) -> Vec<Uuid> {
+    let mut found = Vec::new();
+    ids(texts, &mut found);
+    found
+}
+
+fn ids(texts: &Value, found: &mut Vec<Uuid>) {
     match texts {
         Value::String(text) => {
             found.extend(text.as_bytes().windows(36).filter(|w| w[8] == b'-').filter_map(|w| Uuid::try_parse_ascii(w).ok()))

@@ -198,8 +198,7 @@ async fn unnamed_files(conn: &mut Conn, incident: IncidentId, before: Timestamp)
             break;
         }
         let read = conn.query(text).bind(incident.0).each(|row| {
-            let mut named = Vec::new();
-            attachments::ids(&row.json::<Value>("fields")?, &mut named);
+            let named = attachments::named(&row.json::<Value>("fields")?);
             files.retain(|id| !named.contains(id));
             Ok(())
         });
