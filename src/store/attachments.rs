@@ -56,10 +56,13 @@ pub struct Reader<'a> {
     pub sees_only_as: Option<&'a str>,
     /// Whose the files are that belong to no incident yet.
     pub owner: &'a str,
+    /// Whether they may bring a deleted incident back, and so see what hangs on it.
+    pub sees_deleted: bool,
 }
 
 /// A file is seen by those who see its incident; while no text names it, by whoever sent it.
 fn shown<'c>(query: Query<'c>, to: &Reader<'_>) -> Query<'c> {
+    let query = if to.sees_deleted { query } else { query.push(" and i.deleted_at is null") };
     if to.sees_only_as.is_none() {
         return query;
     }
@@ -72,8 +75,8 @@ fn shown<'c>(query: Query<'c>, to: &Reader<'_>) -> Query<'c> {
 pub async fn find_within(conn: &mut Conn, id: AttachmentId, incident: IncidentId) -> Result<Option<(Attachment, Vec<u8>)>> {
     conn.query(COLUMNS)
         .push_bind("where a.id = ", id.0)
-        .push_bind(" and (i.visibility = 'internal' or i.id = ", incident.0)
-        .push(")")
+        .push_bind(" and (i.id = ", incident.0)
+        .push(" or (i.visibility = 'internal' and i.deleted_at is null))")
         .maybe(attachment)
         .await
 }
