@@ -31,22 +31,6 @@ impl DataConfig {
     }
 }
 
-impl DataConfig {
-    /// The folder that holds the SQLite files.
-    pub fn folder(&self) -> std::io::Result<PathBuf> {
-        let url = self.url()?;
-        let file = url
-            .as_deref()
-            .and_then(|url| url.strip_prefix("sqlite:"))
-            .map(|path| PathBuf::from(path.strip_prefix("//").unwrap_or(path)));
-        Ok(match file.as_deref().and_then(std::path::Path::parent) {
-            Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-            Some(folder) => folder.to_owned(),
-            None => self.data.clone(),
-        })
-    }
-}
-
 impl fmt::Debug for DataConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.database_url.as_deref().and_then(|url| url.split(':').next());

@@ -188,6 +188,9 @@ async fn run(command: AppCommand) -> anyhow::Result<ExitCode> {
 /// The app for one command: the same store as the server's, which may be running beside it.
 async fn open(data: DataConfig) -> anyhow::Result<App> {
     let config = Config::for_command(data);
-    let store = Store::open(config.data.url()?.as_deref(), &config.data.data).await?;
+    let store = Store::connect(config.data.url()?.as_deref(), &config.data.data).await?;
+    let lock = serve::lock_for_upgrade(&store).await?;
+    let store = store.ready().await?;
+    drop(lock);
     Ok(App::open(config, store).await?)
 }
