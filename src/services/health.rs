@@ -22,12 +22,16 @@ pub async fn metrics(app: &App, actor: &Actor) -> Result<String> {
     actor.may(Permission::ReadBalancers)?;
     let mut conn = app.store().read().await?;
     let now = app.now();
-    let watched = balancers::list(&mut conn).await?.into_iter().map(|balancer| Watched {
+    let known = balancers::list(&mut conn).await?;
+    let event_sequence = events::latest(&mut conn).await?;
+    drop(conn);
+    let answered = super::balancers::answers_of(app, &known).await?;
+    let watched = known.into_iter().map(|balancer| Watched {
+        silent_for: answered.get(&balancer.id).map(|at| (now - *at).num_seconds()),
         name: balancer.fields.name,
-        silent_for: balancer.last_answer_at.map(|at| (now - at).num_seconds()),
         failing: balancer.failing_since.is_some(),
     });
-    let looked = Looked { balancers: watched.collect(), event_sequence: events::latest(&mut conn).await?, leads: app.leads() };
+    let looked = Looked { balancers: watched.collect(), event_sequence, leads: app.leads() };
     Ok(app.metrics().text(&looked).map_err(anyhow::Error::from)?)
 }
 
