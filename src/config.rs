@@ -43,6 +43,11 @@ fn days() -> clap::builder::RangedI64ValueParser {
     clap::value_parser!(i64).range(0..=36_500)
 }
 
+/// Up to a year.
+fn minutes() -> clap::builder::RangedI64ValueParser {
+    clap::value_parser!(i64).range(0..=525_600)
+}
+
 /// One address, or all that begin alike.
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
@@ -76,7 +81,7 @@ pub struct Config {
     #[arg(long, env = "AFTERLOAD_KEEP_EVENTS_DAYS", default_value_t = 400, value_name = "DAYS", value_parser = days())]
     pub keep_events_days: i64,
     /// Minutes within which a returning alert re-opens the incident that it came from
-    #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES")]
+    #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES", value_parser = minutes())]
     pub reopen_minutes: i64,
     /// Most connections at once
     #[arg(long, env = "AFTERLOAD_MAX_CONNECTIONS", default_value_t = 2000, value_name = "N")]
