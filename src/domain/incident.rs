@@ -227,6 +227,7 @@ pub struct Incident {
     pub reference: Reference,
     #[serde(flatten)]
     pub fields: IncidentFields,
+    /// Handle of who opened it; `integration:NAME` or `token:NAME` where no person did.
     pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
