@@ -211,7 +211,8 @@ async fn show(
         item.unread = unread.get(&item.entry.id).copied();
     }
     // Entries that are not drawn count as the first.
-    let hides_new = asked.show.is_all() && earlier > 0 && items.iter().filter(|item| item.unread.is_some()).count() < unread.len();
+    let hides_new =
+        asked.show.is_all() && earlier > 0 && items.iter().filter(|item| item.unread.is_some()).count() < unread.len();
     let new_from = if hides_new { Some(0) } else { items.iter().position(|item| item.unread.is_some()) };
     let page = Page(Room {
         people,
