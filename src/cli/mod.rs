@@ -93,7 +93,8 @@ enum AppCommand {
     /// Bring the database's schema up to date and stop
     ///
     /// SQLite files are copied first, beside themselves, as afterload.before-upgrade-N.db (N: the schema before); the copy
-    /// stays until the next upgrade makes another. A schema newer than this program is refused.
+    /// stays until the next upgrade makes another, and none is changed below a server that runs. A schema newer than this
+    /// program is refused.
     Migrate(DataConfig),
     /// Exit 0 when a server answers at the address (for containers)
     Healthcheck(serve::Healthcheck),
