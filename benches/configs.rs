@@ -17,6 +17,10 @@ use afterload::balancer::source::{NoFiles, Source};
 use afterload::balancer::{diff, parse};
 use afterload::domain::balancer::BalancerKind;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 9;
 
 fn main() {

@@ -120,10 +120,10 @@ pub enum ListEdit<T, P> {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProcessPart {
-    Maxconn(Option<u64>),
-    Workers(Option<u64>),
-    Threads(Option<u64>),
-    Files(Option<u64>),
+    Maxconn(Option<Setting<u64>>),
+    Workers(Option<Setting<u64>>),
+    Threads(Option<Setting<u64>>),
+    Files(Option<Setting<u64>>),
     Admin(Vec<AdminSurface>),
 }
 
@@ -133,8 +133,8 @@ pub enum ListenerPart {
     Mode(Mode),
     Binds(Vec<Bind>),
     Hosts(Vec<String>),
-    Maxconn(Option<u64>),
-    Timeout(Timer, Option<u64>),
+    Maxconn(Option<Setting<u64>>),
+    Timeout(Timer, Option<Setting<u64>>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -154,8 +154,8 @@ pub enum PoolPart {
     Persistence(Vec<Persistence>),
     Check(Option<Box<Check>>),
     Passive(Option<Box<Passive>>),
-    Limit(Bound, Option<u64>),
-    Timeout(Timer, Option<u64>),
+    Limit(Bound, Option<Setting<u64>>),
+    Timeout(Timer, Option<Setting<u64>>),
     Retry(Retry),
     Scope(Scope),
     AllBackups(bool),
@@ -168,15 +168,16 @@ pub enum PoolPart {
 pub enum ServerPart {
     Name(String),
     Address(String),
-    Weight(u32),
+    Weight(Setting<u32>),
     Role(Role),
+    Priority(u32),
     Admin(Admin),
     Check(Option<Box<Check>>),
     Passive(Option<Box<Passive>>),
-    Slots(Option<u64>),
-    SlotsLow(Option<u64>),
-    Queue(Option<u64>),
-    SlowStart(Option<u64>),
+    Slots(Option<Setting<u64>>),
+    SlotsLow(Option<Setting<u64>>),
+    Queue(Option<Setting<u64>>),
+    SlowStart(Option<Setting<u64>>),
     Cookie(Option<String>),
     Tls(bool),
     TlsVerified(Option<bool>),

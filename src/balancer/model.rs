@@ -4,6 +4,8 @@
 //! connections or requests at once. A field that is none is not written: its default may depend on the version.
 //! What a config inherits (`defaults`, outer blocks) is laid in where it holds; its place shows where it is written.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,12 +35,30 @@ pub struct Model {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Setting<T> {
     pub value: T,
+    /// Whether the environment of the balancer's process decides, so that the value is not known here; then it is the
+    /// one that holds where nothing is written, or 0.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     pub place: Place,
 }
 
 impl<T> Setting<T> {
     pub fn new(value: T, place: Place) -> Self {
-        Self { value, place }
+        Self { value, unknown: false, place }
+    }
+
+    pub fn unknown(place: Place) -> Self
+    where
+        T: Default,
+    {
+        Self { value: T::default(), unknown: true, place }
+    }
+}
+
+impl Setting<u64> {
+    /// Whether it is written and 0, which stands for no limit in most places.
+    pub fn is_zero(&self) -> bool {
+        self.value == 0 && !self.unknown
     }
 }
 
@@ -126,6 +146,8 @@ pub struct Bind {
     pub maxconn: Option<Setting<u64>>,
     /// Whether its listener takes requests for hosts that no other one answers for (nginx `default_server`).
     pub default_server: bool,
+    /// Whether connections begin with who the client is (the PROXY protocol).
+    pub proxy_protocol: bool,
     pub place: Place,
 }
 
@@ -352,9 +374,11 @@ pub enum CheckKind {
 pub struct Check {
     pub kind: CheckKind,
     /// Path or request, as written.
-    pub request: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub request: Option<Arc<str>>,
     /// Whether anything but a connection or a 2xx/3xx is asked of the answer.
-    pub expects: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub expects: Option<Arc<str>>,
     pub interval_ms: Option<u64>,
     pub timeout_ms: Option<u64>,
     /// Failures in a row that take a server out.
@@ -475,6 +499,10 @@ pub struct Server {
     /// Configured weight; none when not written (every balancer's default is 1).
     pub weight: Option<Setting<u32>>,
     pub role: Role,
+    /// Servers of a higher number serve when too little of those of the lower ones is left (Envoy); all of them are
+    /// backups.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priority: u32,
     /// How it starts (`disabled`, `down`, `drain`).
     pub admin: Admin,
     /// Its active check, the pool's laid in; none for no check.
@@ -513,19 +541,24 @@ pub struct Group {
     pub weight: u32,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// What weights count for in a pool, the shares of its groups laid in: made once for all servers.
 #[derive(Debug, Clone, Default)]
 pub struct Groups<'a> {
-    /// What the servers of a group weigh together, by role.
-    weights: HashMap<(Role, &'a str), f64>,
+    /// What the servers of a group weigh together, by their priority.
+    weights: HashMap<(u32, &'a str), f64>,
 }
 
 impl<'a> Groups<'a> {
     pub fn of(pool: &'a Pool, weight: impl Fn(&Server) -> u32) -> Self {
-        let mut weights: HashMap<(Role, &str), f64> = HashMap::default();
+        let mut weights: HashMap<(u32, &str), f64> = HashMap::default();
         for server in &pool.servers {
             if let Some(group) = &server.group {
-                *weights.entry((server.role, group.name.as_str())).or_default() += f64::from(weight(server));
+                *weights.entry((server.priority, group.name.as_str())).or_default() += f64::from(weight(server));
             }
         }
         Self { weights }
@@ -534,7 +567,7 @@ impl<'a> Groups<'a> {
     /// What the weight of one of the pool's servers counts for: 1 without a group.
     pub fn factor(&self, server: &Server) -> f64 {
         let Some(group) = &server.group else { return 1.0 };
-        let all = self.weights.get(&(server.role, group.name.as_str())).copied().unwrap_or(0.0);
+        let all = self.weights.get(&(server.priority, group.name.as_str())).copied().unwrap_or(0.0);
         if all > 0.0 { f64::from(group.weight) / all } else { 0.0 }
     }
 }

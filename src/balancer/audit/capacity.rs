@@ -1,5 +1,7 @@
 //! Who can serve at all: pools with one server or none, lists of servers that are mostly dead.
 
+use std::cell::LazyCell;
+
 use super::view::{View, capital, count, is_down, names, part, percent, server_names, size};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::maps::{HashMap, HashSet};
@@ -32,15 +34,26 @@ pub const LB001: Rule = Rule {
 
 fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
-        let active: Vec<&Server> = view.active().collect();
-        let total: f64 = active.iter().map(|server| view.capacity(server)).sum();
-        let heaviest = active.iter().max_by(|a, b| view.capacity(a).total_cmp(&view.capacity(b)));
-        let Some(heaviest) = heaviest.filter(|_| active.len() > 1 && total > 0.0) else { continue };
-        let share = 100.0 * view.capacity(heaviest) / total;
-        let usable = active.iter().filter(|server| view.usable(server)).count();
+        let (mut all, mut usable, mut total, mut most) = (0, 0, 0.0, 0.0);
+        let mut heaviest = None;
+        for server in view.active() {
+            all += 1;
+            if !view.usable(server) {
+                continue;
+            }
+            usable += 1;
+            let capacity = view.capacity(server);
+            total += capacity;
+            if capacity >= most {
+                (most, heaviest) = (capacity, Some(server));
+            }
+        }
+        let Some(heaviest) = heaviest.filter(|_| all > 1 && total > 0.0) else { continue };
+        let share = 100.0 * most / total;
         if usable > 1 && share <= settings.number("percent") {
             continue;
         }
+        let active: Vec<&Server> = view.active().collect();
         let pool = &view.pool.name;
         let message = if usable == 1 {
             format!(
@@ -57,7 +70,7 @@ fn one_server_carries_all(case: &Case<'_>, settings: &Settings, found: &mut Vec<
                 percent(share),
                 view.weight(heaviest),
                 count(active.len() - 1, "server"),
-                total - view.capacity(heaviest)
+                total - most
             )
         };
         let remedy = if usable == 1 {
@@ -118,10 +131,13 @@ pub const LB002: Rule = Rule {
 };
 
 fn nobody_serves(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let routed = case.routed();
+    let routed = LazyCell::new(|| case.routed());
     for view in case.views() {
+        if view.pool.servers.iter().any(|server| view.usable(server)) {
+            continue;
+        }
         let servers: Vec<&Server> = view.pool.servers.iter().collect();
-        if servers.is_empty() || servers.iter().any(|server| view.usable(server)) {
+        if servers.is_empty() {
             continue;
         }
         let pool = &view.pool.name;
@@ -152,7 +168,7 @@ pub const LB033: Rule = Rule {
 };
 
 fn single_server(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let routed = case.routed();
+    let routed = LazyCell::new(|| case.routed());
     for view in case.views() {
         let [server] = view.pool.servers.as_slice() else { continue };
         if server.resolution == Resolution::Followed || view.pool.discovered || !routed.contains(view.pool.name.as_str()) {

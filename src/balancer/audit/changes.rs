@@ -158,7 +158,7 @@ fn limit_raised(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) 
     let times = settings.number("times");
     let raised = |old: Option<&Setting<u64>>, new: Option<&Setting<u64>>| match (old, new) {
         // 0 stands for no limit.
-        (Some(old), Some(new)) => old.value > 0 && (new.value == 0 || number(new.value) > times * number(old.value)),
+        (Some(old), Some(new)) => old.value > 0 && (new.is_zero() || number(new.value) > times * number(old.value)),
         _ => false,
     };
     let said = |old: Option<&Setting<u64>>, new: Option<&Setting<u64>>| {

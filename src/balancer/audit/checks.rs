@@ -85,7 +85,11 @@ fn checks(pool: &Pool) -> Vec<(&Check, Vec<&str>)> {
         match found.iter().position(|(known, _)| **known == **check) {
             Some(at) => found[at].1.push(&server.name),
             None if found.len() >= CHECKS_MAX => {}
-            None => found.push((check, vec![&server.name])),
+            None => {
+                let mut names = Vec::with_capacity(pool.servers.len());
+                names.push(server.name.as_str());
+                found.push((check, names));
+            }
         }
     }
     // A pool's check that no server took over stands for all of them, where servers carry none of their own.

@@ -34,7 +34,7 @@ fn useless_backup(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 format!("{} of pool {} backs up with weight 0 and gets nothing.", server_names(&weightless), pool.name),
                 "Give backups a weight; they get nothing anyway while an active server is up.",
             )
-        } else if !view.active().any(checked) {
+        } else if !view.active().any(checked) && view.active().any(|server| view.usable(server)) {
             (
                 format!(
                     "{} of pool {} can never step in: no active server is checked, so none is ever known to be down.",

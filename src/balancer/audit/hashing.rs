@@ -133,8 +133,11 @@ const ENVOY_RING: u64 = 1024;
 
 fn few_points(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
+        let Some(hash) = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Ring) else { continue };
         let servers: Vec<&Server> = view.active().filter(|server| view.usable(server)).collect();
-        let Some(hash) = hash_of(view.pool).filter(|hash| hash.method == HashMethod::Ring && servers.len() > 1) else { continue };
+        if servers.len() < 2 {
+            continue;
+        }
         let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
         let Some(lightest) = servers.iter().min_by_key(|server| view.weight(server)) else { continue };
         let weight = f64::from(view.weight(lightest));
@@ -194,9 +197,11 @@ const SAMPLE: u32 = 200;
 fn degenerate_hash(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     let clients = sample();
     for view in case.views() {
+        if hash_of(view.pool).is_none_or(|hash| hash.method != HashMethod::Rendezvous) {
+            continue;
+        }
         let servers: Vec<&Server> = view.active().filter(|server| view.usable(server)).collect();
-        let rendezvous = hash_of(view.pool).is_some_and(|hash| hash.method == HashMethod::Rendezvous);
-        if !rendezvous || servers.len() < 2 {
+        if servers.len() < 2 {
             continue;
         }
         let shares = hrw_counts(&clients, &servers);

@@ -1,8 +1,8 @@
 //! Limits and queues: too small for the load, none at all, or not what they seem.
 
-use super::view::{count, number, part, server_names, size, span};
+use super::view::{View, count, number, part, server_names, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
-use crate::balancer::model::{Family, Scope, Server};
+use crate::balancer::model::{Family, Mode, Pool, Scope, Server, Setting};
 use crate::domain::balancer::BalancerKind;
 
 /// Requests at once that the usable servers take together; none where one of them has no limit.
@@ -24,7 +24,7 @@ pub const LB020: Rule = Rule {
     remedy: "Lower the server timeout to what clients wait for, raise the slots to rate times time, or bound the slow part \
              by itself.",
     false_positives: "Not all requests hit the timeout: without the parameter `seconds` the worst case is looked at, and \
-                      graded medium.",
+                      graded medium. In nginx 60 s (in stream 10 min) hold where nothing is written.",
     kinds: BalancerKind::ALL,
     needs: Needs::Config,
     parameters: &[
@@ -44,27 +44,53 @@ pub const LB020: Rule = Rule {
     check: Some(slots_too_few),
 };
 
+/// How long nginx waits for a server that says nothing, in milliseconds, where nothing is written (`proxy_read_timeout`,
+/// `proxy_timeout`). HAProxy, Traefik and Caddy wait for ever; Envoy's 15 s stand in its routes.
+fn silence(kind: BalancerKind, pool: &Pool) -> Option<u64> {
+    let silence = if pool.mode == Mode::Http { 60_000 } else { 600_000 };
+    (kind == BalancerKind::Nginx).then_some(silence)
+}
+
+/// How many processes hold the limit of each server for themselves; none where that is not known.
+fn holders(case: &Case<'_>, pool: &Pool) -> Option<u64> {
+    let workers = case.model.process.workers.as_ref();
+    if pool.scope == Scope::Worker {
+        workers.map_or(Some(1), |workers| Some(workers.value).filter(|count| *count > 0))
+    } else {
+        Some(1)
+    }
+}
+
 fn slots_too_few(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     let (rate, measured) = (settings.number("rate"), settings.number("seconds"));
-    for view in case.views() {
+    for way in case.ways() {
+        let view = View::new(case.model, way.pool);
+        let Some(holders) = holders(case, way.pool) else { continue };
         let usable = || view.active().filter(|server| view.usable(server));
         let servers = usable().count();
-        let Some(slots) = slots(usable()).filter(|slots| *slots > 0) else { continue };
-        let timeouts = &view.pool.timeouts;
-        let timeout = timeouts.server.as_ref().or(timeouts.request.as_ref()).filter(|timeout| timeout.value > 0);
-        let seconds = match timeout {
+        let Some(slots) = slots(usable()).map(|slots| slots.saturating_mul(holders)).filter(|slots| *slots > 0) else { continue };
+        let timeout = way.timeouts.server.as_ref().or(way.timeouts.request.as_ref());
+        // A route without a timeout of its own has been told of with its pool.
+        if way.route.is_some() && (timeout.is_none() || measured > 0.0) {
+            continue;
+        }
+        let default = silence(case.model.kind, way.pool).filter(|_| timeout.is_none());
+        let timeout = timeout.filter(|timeout| timeout.value > 0);
+        let seconds = match timeout.map(|timeout| timeout.value).or(default) {
             _ if measured > 0.0 => measured,
-            Some(timeout) => number(timeout.value) / 1000.0,
+            Some(timeout) => number(timeout) / 1000.0,
             None => continue,
         };
+        let by_default = if measured <= 0.0 && default.is_some() { " (nginx's default)" } else { "" };
         let needed = rate * seconds;
         if needed <= number(slots) {
             continue;
         }
         let message = format!(
-            "Pool {} takes {slots} requests at once on {}. At {rate} requests/s that take {seconds} s each it needs {needed:.0}; \
-             it holds {:.1} requests/s.",
+            "Pool {}{} takes {slots} requests at once on {}. At {rate} requests/s that take {seconds} s each{by_default} it needs \
+             {needed:.0}; it holds {:.1} requests/s.",
             view.pool.name,
+            way.said(),
             count(servers, "server"),
             number(slots) / seconds
         );
@@ -73,8 +99,12 @@ fn slots_too_few(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
             number(slots) / rate
         );
         let grade = if measured > 0.0 { Severity::Critical } else { Severity::Medium };
-        let finding = Finding::pool(view.pool, message, remedy).graded(grade);
-        let finding = if let Some(timeout) = timeout { finding.at(&timeout.place) } else { finding };
+        let finding = way.finding(message, &remedy).graded(grade);
+        let finding = if let Some(timeout) = timeout.filter(|timeout| timeout.place.is_written()) {
+            finding.at(&timeout.place)
+        } else {
+            finding
+        };
         found.push(
             finding
                 .also(view.active().filter_map(|server| server.slots.as_ref()).map(|slots| &slots.place))
@@ -164,7 +194,7 @@ pub const LB024: Rule = Rule {
 fn no_limit(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for pool in case.model.pools.iter().filter(|pool| !pool.servers.is_empty()) {
         let bare: Vec<&Server> =
-            pool.servers.iter().filter(|server| server.slots.as_ref().is_none_or(|s| s.value == 0)).collect();
+            pool.servers.iter().filter(|server| server.slots.as_ref().is_none_or(Setting::is_zero)).collect();
         let kind = case.model.kind;
         let envoy = kind == BalancerKind::Envoy;
         // nginx makes a pool of each address that a location names; there is no place for a limit there.
@@ -319,7 +349,7 @@ fn per_worker(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let Some(workers) = case.model.process.workers.as_ref().filter(|workers| workers.value != 1) else { return };
     let said = if workers.value == 0 { "one worker for each processor".to_owned() } else { format!("{} workers", workers.value) };
     for pool in case.model.pools.iter().filter(|pool| pool.scope == Scope::Worker && pool.servers.len() > 1) {
-        let limited = pool.servers.iter().any(|server| server.slots.as_ref().is_some_and(|slots| slots.value > 0));
+        let limited = pool.servers.iter().any(|server| server.slots.as_ref().is_some_and(|slots| !slots.is_zero()));
         let counted = matches!(pool.algorithm.family, Family::LeastConnections | Family::LeastTime | Family::Random);
         let what = match (limited, counted) {
             (true, _) => "max_conns holds for each of them alone",

@@ -1,11 +1,11 @@
 //! How clients are kept on one server: missing, shared too little, ambiguous, or on the wrong key.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 
 use super::view::{count, is_local, is_private, names, number, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Bind, Family, HashKey, Listener, Persistence, PersistenceKind, Pool};
+use crate::balancer::model::{Bind, Family, HashKey, Listener, Persistence, PersistenceKind, Pool, Server};
 use crate::domain::balancer::BalancerKind;
 
 /// Whether the same client comes back to the same server, by persistence or by a hash.
@@ -42,12 +42,12 @@ fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Find
     }
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1 && !keeps_clients(pool)) {
         let cookies = pool.servers.iter().filter(|server| server.cookie.is_some()).count();
-        let twin = pool.servers.iter().find_map(|server| sticky.get(server.address.as_str()));
+        let twin = || pool.servers.iter().find_map(|server| sticky.get(server.address.as_str()));
         let (evidence, grade) = if cookies > 0 {
             (format!("{} have a cookie or route value", count(cookies, "server")), Severity::High)
         } else if let Some(condition) = long_poll.get(pool.name.as_str()) {
             (format!("the route `{condition}` leads there, and Socket.IO needs each client on one server"), Severity::High)
-        } else if let Some(twin) = twin {
+        } else if let Some(twin) = twin() {
             (format!("pool {} keeps clients on the same servers", twin.name), Severity::Medium)
         } else {
             continue;
@@ -83,7 +83,7 @@ pub const LB011: Rule = Rule {
 };
 
 fn address_behind_proxy(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let listeners = case.listeners_of();
+    let listeners = LazyCell::new(|| case.listeners_of());
     for pool in case.model.pools.iter().filter(|pool| pool.servers.len() > 1) {
         let hash = pool.algorithm.hash.as_ref().filter(|hash| hash.key == HashKey::SourceAddress);
         let table = pool.persistence.iter().find(|p| p.kind == PersistenceKind::Table && p.key.trim() == "src");
@@ -95,8 +95,7 @@ fn address_behind_proxy(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>)
         let binds = listeners.get(pool.name.as_str()).into_iter().flatten().flat_map(|listener| &listener.binds);
         let binds: Vec<&Bind> = binds.collect();
         // The PROXY protocol brings the client's own address.
-        let told = |bind: &&Bind| bind.place.raw().contains("accept-proxy") || bind.place.raw().contains("proxy_protocol");
-        if binds.is_empty() || binds.iter().any(told) {
+        if binds.is_empty() || binds.iter().any(|bind| bind.proxy_protocol) {
             continue;
         }
         let remedy = "Hash what the proxy in front hands on (X-Forwarded-For, PROXY protocol), or keep clients by a cookie.";
@@ -169,14 +168,14 @@ pub const LB015: Rule = Rule {
 };
 
 fn same_cookie(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
+    let mut owners: Vec<(&str, &Server)> = Vec::new();
     for view in case.views() {
-        let mut owners: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for server in view.active() {
-            if let Some(cookie) = &server.cookie {
-                owners.entry(cookie).or_default().push(server);
-            }
-        }
-        for (cookie, servers) in owners.iter().filter(|(_, servers)| servers.len() > 1) {
+        owners.clear();
+        owners.extend(view.active().filter_map(|server| Some((server.cookie.as_deref()?, server))));
+        owners.sort_by_key(|(cookie, _)| *cookie);
+        for servers in owners.chunk_by(|a, b| a.0 == b.0).filter(|servers| servers.len() > 1) {
+            let cookie = servers[0].0;
+            let servers: Vec<&Server> = servers.iter().map(|(_, server)| *server).collect();
             let message = format!(
                 "{} of pool {} answer to the same cookie or route, {cookie}.",
                 names(servers.iter().map(|server| server.name.as_str())),

@@ -54,7 +54,7 @@ const HAPROXY_RETRIES: u64 = 3;
 const ENVOY_RETRIES: u64 = 1;
 
 fn attempts(kind: BalancerKind, way: &Way<'_>) -> u64 {
-    let written = way.retry.count.as_ref().map(|count| count.value);
+    let written = way.retry.count.as_ref().filter(|count| !count.unknown).map(|count| count.value);
     let servers = u64::try_from(way.pool.servers.len()).unwrap_or(u64::MAX);
     match kind {
         BalancerKind::Haproxy => written.unwrap_or(HAPROXY_RETRIES).saturating_add(1),

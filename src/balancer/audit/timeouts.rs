@@ -72,7 +72,7 @@ pub const LB026: Rule = Rule {
 
 fn no_timeout(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     let haproxy = case.model.kind == BalancerKind::Haproxy;
-    let lacks = |timeout: &Option<Setting<u64>>| timeout.as_ref().map_or(haproxy, |timeout| timeout.value == 0);
+    let lacks = |timeout: &Option<Setting<u64>>| timeout.as_ref().map_or(haproxy, Setting::is_zero);
     let remedy = |missing: &[&str]| match haproxy {
         true => format!(
             "Write {} into defaults.",
@@ -91,7 +91,7 @@ fn no_timeout(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
         }
         let message = format!("Pool {} has no {}: it waits for ever.", pool.name, said(&missing));
         let place =
-            [server, connect, request].into_iter().flatten().find(|timeout| timeout.value == 0).map(|timeout| &timeout.place);
+            [server, connect, request].into_iter().flatten().find(|timeout| timeout.is_zero()).map(|timeout| &timeout.place);
         let finding = Finding::pool(pool, message, remedy(&missing));
         let finding = if let Some(place) = place { finding.at(place) } else { finding };
         found.push(finding.with("missing", size(missing.len())));

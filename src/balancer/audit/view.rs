@@ -156,6 +156,9 @@ impl<'a> Case<'a> {
         let model = self.model;
         let of_pool = |pool: &'a Pool| Way { pool, route: None, timeouts: &pool.timeouts, retry: &pool.retry };
         let mut found: Vec<Way> = model.pools.iter().map(of_pool).collect();
+        if model.routes.iter().all(|route| route.own.is_none()) {
+            return found;
+        }
         let by_name: HashMap<&str, &Pool> = model.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
         for (route, own) in model.routes.iter().filter_map(|route| Some((route, route.own.as_deref()?))) {
             let pools = route.target.pools().filter_map(|name| by_name.get(name).copied());

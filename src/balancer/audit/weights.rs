@@ -28,6 +28,12 @@ pub const LB005: Rule = Rule {
 
 fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
     for view in case.views().filter(|view| view.regards_weights()) {
+        // Most pools have the same weight on every server.
+        let mut weights = view.active().map(|server| view.weight(server));
+        let first = weights.next();
+        if weights.all(|weight| Some(weight) == first) {
+            continue;
+        }
         let mut servers: Vec<&Server> = view.active().filter(|server| view.usable(server)).collect();
         if servers.len() < 2 {
             continue;
@@ -40,8 +46,8 @@ fn extreme_ratio(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
         if ratio < settings.number("ratio") {
             continue;
         }
-        let total: f64 = servers.iter().map(|server| f64::from(view.weight(server))).sum();
-        let share = 100.0 * f64::from(view.weight(heaviest)) / total;
+        let total: f64 = servers.iter().map(|server| view.capacity(server)).sum();
+        let share = 100.0 * view.capacity(heaviest) / total;
         let message = format!(
             "{} of pool {} has weight {}, {ratio:.0} times the median of {median}: {} of the traffic of {} goes there.",
             heaviest.name,
@@ -81,6 +87,9 @@ pub const LB007: Rule = Rule {
 
 fn weights_ignored(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     for view in case.views() {
+        if view.regards_weights() && view.pool.algorithm.family != Family::StaticRoundRobin {
+            continue;
+        }
         let weights: Vec<u32> = view.active().map(Server::configured_weight).filter(|weight| *weight > 0).collect();
         let unequal = weights.iter().any(|weight| *weight != weights[0]);
         // A turn order that is made once regards the weights of the config, not those of the running process.

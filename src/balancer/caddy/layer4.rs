@@ -219,7 +219,7 @@ fn active(reader: &Reader, node: &Node<'_>) -> Check {
     let check = Check {
         interval_ms: Some(ms("interval", 30_000)),
         timeout_ms: Some(ms("timeout", 5_000)),
-        request: fields.u64("port").filter(|port| *port > 0).map(|port| format!("port {port}")),
+        request: fields.u64("port").filter(|port| *port > 0).map(|port| format!("port {port}").into()),
         fall: Some(1),
         rise: Some(1),
         place: reader.place(node),

@@ -206,6 +206,8 @@ fn http(reader: &Reader, node: &Node<'_>, model: &mut Model) {
         let policies = !fields.list("tls_connection_policies").is_empty();
         let automatic = fields.get("automatic_https").and_then(|auto| auto.get("disable")).and_then(Node::bool) != Some(true);
         let hosts = fields.list("routes").iter().any(routes::names_host);
+        let wrapped = |wrapper: &Node<'_>| wrapper.get("wrapper").and_then(Node::text) == Some("proxy_protocol");
+        let proxy_protocol = fields.list("listener_wrappers").iter().any(|wrapper| wrapped(wrapper));
         for node in fields.list("listen") {
             let Some(said) = node.text() else { continue };
             let (address, udp) = self::address(said);
@@ -220,7 +222,7 @@ fn http(reader: &Reader, node: &Node<'_>, model: &mut Model) {
                 let text = format!("servers {other} and {name} listen on one address, {address}: Caddy refuses it");
                 reader.tell(Gravity::Error, place.clone(), text);
             }
-            listener.binds.push(Bind { address, tls, place, ..Bind::default() });
+            listener.binds.push(Bind { address, tls, proxy_protocol, place, ..Bind::default() });
         }
         model.listeners.push(listener);
         let mut walk = routes::Walk::new(reader, model, &name, server.node.get("named_routes"));

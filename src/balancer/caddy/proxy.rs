@@ -228,8 +228,8 @@ fn active(reader: &Reader, node: &Node<'_>) -> Option<Box<Check>> {
     let times = |name: &str| Some(fields.u64(name).filter(|times| *times > 0).unwrap_or(1));
     let check = Check {
         kind: CheckKind::Http,
-        request: uri.as_ref().map(|uri| format!("{}{uri}", method.unwrap_or_default())),
-        expects: (!expects.is_empty()).then(|| expects.join(", ")),
+        request: uri.as_ref().map(|uri| format!("{}{uri}", method.unwrap_or_default()).into()),
+        expects: (!expects.is_empty()).then(|| expects.join(", ").into()),
         interval_ms: Some(ms("interval", 30_000)),
         timeout_ms: Some(ms("timeout", 5_000)),
         fall: times("fails"),

@@ -204,8 +204,9 @@ fn the_syntax_is_told_by_name_and_else_by_the_first_words() {
 
 #[test]
 fn a_value_that_nobody_wrote_stands_behind_its_key() {
-    let text = "=A\n$.==";
-    nests(&parse(Syntax::Toml, text), text);
+    for text in ["=A\n$.==", "[a]\n[a]\n[a]\n=[a]\n[a]\n"] {
+        nests(&parse(Syntax::Toml, text), text);
+    }
 }
 
 proptest! {

@@ -57,7 +57,9 @@ fn map<'a>(table: DeTable<'a>, span: Range<usize>, builder: &mut Builder<'a>) ->
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     for (key, value) in entries {
-        let key_span = key.span();
+        // A key that is missing stands where the reader noticed it.
+        let [start, end] = [key.span().start, key.span().end].map(|at| at.clamp(span.start, span.end));
+        let key_span = start..end;
         builder.key(key.into_inner(), key_span.clone())?;
         node(value, key_span.end, builder)?;
     }

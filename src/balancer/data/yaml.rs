@@ -44,7 +44,8 @@ impl<'a> Reader<'a> {
                     self.reached = self.reached.max(span.end);
                 }
                 Err(error) => {
-                    let at = error.marker().byte_offset().unwrap_or(self.reached).min(self.text.len());
+                    // The parser may name a byte within a character.
+                    let at = self.text.floor_char_boundary(error.marker().byte_offset().unwrap_or(self.reached));
                     return self.builder.broken(at..at, format!("this is not YAML: {}", error.info()));
                 }
             }
@@ -54,8 +55,8 @@ impl<'a> Reader<'a> {
 
     fn bytes(&self, span: &Span) -> Range<usize> {
         let range = span.byte_range().unwrap_or(self.reached..self.reached);
-        let end = range.end.min(self.text.len());
-        range.start.min(end)..end
+        let [start, end] = [range.start, range.end].map(|at| self.text.floor_char_boundary(at));
+        start.min(end)..end
     }
 
     fn event(&mut self, event: Event<'a>, span: Range<usize>) -> Step {

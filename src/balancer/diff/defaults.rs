@@ -33,7 +33,7 @@ fn or(setting: &mut Option<Setting<u64>>, default: u64) {
 
 /// A limit of 0 is none.
 fn unlimited(setting: &mut Option<Setting<u64>>) {
-    if setting.as_ref().is_some_and(|setting| setting.value == 0) {
+    if setting.as_ref().is_some_and(Setting::is_zero) {
         *setting = None;
     }
 }

@@ -1,6 +1,8 @@
 //! What differs inside an algorithm, a check, retries or a cookie: every detail in one sentence, the first as its
 //! subject.
 
+use std::sync::Arc;
+
 use super::words::{Said, arrow, duration, number, on, value, verb};
 use crate::balancer::model::{Algorithm, Check, CheckKind, Family, Hash, HashMethod, Passive, Persistence, Retry, Setting};
 use crate::domain::balancer::BalancerKind;
@@ -76,12 +78,13 @@ pub fn check(old: &Option<Box<Check>>, new: &Option<Box<Check>>) -> Said {
         Some(said.to_owned())
     };
     let time = |ms: Option<u64>| ms.map(duration);
+    let text = |said: &Option<Arc<str>>| said.as_deref().map(str::to_owned);
     fields(
         "health check",
         vec![
             ("type", kind(old), kind(new)),
-            ("request", old.request.clone(), new.request.clone()),
-            ("expects", old.expects.clone(), new.expects.clone()),
+            ("request", text(&old.request), text(&new.request)),
+            ("expects", text(&old.expects), text(&new.expects)),
             ("interval", time(old.interval_ms), time(new.interval_ms)),
             ("timeout", time(old.timeout_ms), time(new.timeout_ms)),
             ("fall", old.fall.map(number), new.fall.map(number)),
@@ -116,7 +119,8 @@ pub fn retry(kind: BalancerKind, old: &Retry, new: &Retry) -> Said {
     let yes = |is: bool| Some(if is { "on" } else { "off" }.to_owned());
     // Without a number nginx tries every server.
     let every = || (kind == BalancerKind::Nginx).then(|| "one for each server".to_owned());
-    let count = |retry: &Retry| retry.count.as_ref().map(|count| number(count.value)).or_else(every);
+    let said = |count: &Setting<u64>| if count.unknown { "set by the environment".to_owned() } else { number(count.value) };
+    let count = |retry: &Retry| retry.count.as_ref().map(said).or_else(every);
     let on = |retry: &Retry| Some(retry.on.join(" ")).filter(|on| !on.is_empty());
     let within = |retry: &Retry| retry.within.as_ref().filter(|within| within.value > 0).map(|within| duration(within.value));
     let redispatch = |retry: &Retry| yes(retry.redispatch.as_ref().is_some_and(|Setting { value, .. }| *value));

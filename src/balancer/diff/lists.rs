@@ -123,7 +123,6 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         binds.iter().rev().map(|bind| (bind.address.as_str(), bind)).collect()
     };
     let (olds, news) = (index(old), index(new));
-    let limit = |bind: &Bind| bind.maxconn.as_ref().map(|limit| limit.value);
     let mut groups: Vec<(ChangeKind, &str, Vec<Sides<'a>>)> = vec![
         (ChangeKind::Listener, "no longer listens on", Vec::new()),
         (ChangeKind::Listener, "now listens on", Vec::new()),
@@ -131,6 +130,8 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         (ChangeKind::Tls, "now asks for TLS on", Vec::new()),
         (ChangeKind::Listener, "no longer takes requests for unknown hosts on", Vec::new()),
         (ChangeKind::Listener, "now takes requests for unknown hosts on", Vec::new()),
+        (ChangeKind::Listener, "no longer expects the PROXY protocol on", Vec::new()),
+        (ChangeKind::Listener, "now expects the PROXY protocol on", Vec::new()),
     ];
     groups[0].2.extend(old.iter().filter(|bind| !news.contains_key(bind.address.as_str())).map(|bind| (Some(bind), None)));
     let mut limits = Vec::new();
@@ -144,8 +145,11 @@ pub fn binds<'a>(old: &'a [Bind], new: &'a [Bind]) -> Vec<Found<'a>> {
         if let Some(was) = was.filter(|was| was.default_server != now.default_server) {
             groups[4 + usize::from(now.default_server)].2.push((Some(was), Some(now)));
         }
-        if let Some(was) = was.filter(|was| limit(was) != limit(now)) {
-            let change = words::arrow(limit(was), limit(now), words::number);
+        if let Some(was) = was.filter(|was| was.proxy_protocol != now.proxy_protocol) {
+            groups[6 + usize::from(now.proxy_protocol)].2.push((Some(was), Some(now)));
+        }
+        if let Some(was) = was.filter(|was| was.maxconn != now.maxconn) {
+            let change = words::settings(&was.maxconn, &now.maxconn, words::number);
             let said = value(format!("maxconn of {}", now.address), change);
             limits.push(at(ChangeKind::Limit, said, Some(&was.place), Some(&now.place)));
         }

@@ -125,8 +125,8 @@ impl<'a> Merged<'a, '_> {
         parts: (&ServerPart, &ServerPart),
     ) -> Option<Item<'a>> {
         let (what, from, to, force) = match parts {
-            (ServerPart::Weight(from), ServerPart::Weight(to)) => {
-                ("weight", from.to_string(), to.to_string(), now.weight.to_string())
+            (ServerPart::Weight(from), ServerPart::Weight(to)) if !from.unknown && !to.unknown => {
+                ("weight", from.value.to_string(), to.value.to_string(), now.weight.to_string())
             }
             (ServerPart::Admin(from), ServerPart::Admin(to)) => {
                 ("state", from.said().to_owned(), to.said().to_owned(), now.admin.said().to_owned())

@@ -10,17 +10,6 @@ use crate::balancer::source::Place;
 /// Reads one part of a `T`.
 pub type Reads<T, P> = fn(&T) -> P;
 
-fn value<T: Copy>(setting: &Option<Setting<T>>) -> Option<T> {
-    setting.as_ref().map(|setting| setting.value)
-}
-
-fn set<T>(value: &Option<T>) -> Option<Setting<T>>
-where
-    T: Copy,
-{
-    value.map(|value| Setting::new(value, Place::default()))
-}
-
 /// The parts in which the two differ, each with its number in `parts`.
 pub fn differing<T, P: PartialEq>(old: &T, new: &T, parts: &[Reads<T, P>]) -> Vec<(usize, P, P)> {
     let both = parts.iter().enumerate().map(|(at, part)| (at, part(old), part(new)));
@@ -30,11 +19,11 @@ pub fn differing<T, P: PartialEq>(old: &T, new: &T, parts: &[Reads<T, P>]) -> Ve
 pub const PROCESS: &[Reads<Process, ProcessPart>] = &[
     |p| {
         let Process { maxconn, workers: _, threads: _, files: _, admin: _ } = p;
-        ProcessPart::Maxconn(value(maxconn))
+        ProcessPart::Maxconn(maxconn.clone())
     },
-    |p| ProcessPart::Workers(value(&p.workers)),
-    |p| ProcessPart::Threads(value(&p.threads)),
-    |p| ProcessPart::Files(value(&p.files)),
+    |p| ProcessPart::Workers(p.workers.clone()),
+    |p| ProcessPart::Threads(p.threads.clone()),
+    |p| ProcessPart::Files(p.files.clone()),
     |p| ProcessPart::Admin(p.admin.clone()),
 ];
 
@@ -45,7 +34,7 @@ pub const LISTENER: &[Reads<Listener, ListenerPart>] = &[
     },
     |l| ListenerPart::Binds(l.binds.clone()),
     |l| ListenerPart::Hosts(l.hosts.clone()),
-    |l| ListenerPart::Maxconn(value(&l.maxconn)),
+    |l| ListenerPart::Maxconn(l.maxconn.clone()),
     |l| {
         let Timeouts {
             client,
@@ -59,17 +48,17 @@ pub const LISTENER: &[Reads<Listener, ListenerPart>] = &[
             tunnel: _,
             check: _,
         } = &l.timeouts;
-        ListenerPart::Timeout(Timer::Client, value(client))
+        ListenerPart::Timeout(Timer::Client, client.clone())
     },
-    |l| ListenerPart::Timeout(Timer::Connect, value(&l.timeouts.connect)),
-    |l| ListenerPart::Timeout(Timer::Send, value(&l.timeouts.send)),
-    |l| ListenerPart::Timeout(Timer::Server, value(&l.timeouts.server)),
-    |l| ListenerPart::Timeout(Timer::Request, value(&l.timeouts.request)),
-    |l| ListenerPart::Timeout(Timer::Headers, value(&l.timeouts.headers)),
-    |l| ListenerPart::Timeout(Timer::Queue, value(&l.timeouts.queue)),
-    |l| ListenerPart::Timeout(Timer::Keepalive, value(&l.timeouts.keepalive)),
-    |l| ListenerPart::Timeout(Timer::Tunnel, value(&l.timeouts.tunnel)),
-    |l| ListenerPart::Timeout(Timer::Check, value(&l.timeouts.check)),
+    |l| ListenerPart::Timeout(Timer::Connect, l.timeouts.connect.clone()),
+    |l| ListenerPart::Timeout(Timer::Send, l.timeouts.send.clone()),
+    |l| ListenerPart::Timeout(Timer::Server, l.timeouts.server.clone()),
+    |l| ListenerPart::Timeout(Timer::Request, l.timeouts.request.clone()),
+    |l| ListenerPart::Timeout(Timer::Headers, l.timeouts.headers.clone()),
+    |l| ListenerPart::Timeout(Timer::Queue, l.timeouts.queue.clone()),
+    |l| ListenerPart::Timeout(Timer::Keepalive, l.timeouts.keepalive.clone()),
+    |l| ListenerPart::Timeout(Timer::Tunnel, l.timeouts.tunnel.clone()),
+    |l| ListenerPart::Timeout(Timer::Check, l.timeouts.check.clone()),
 ];
 
 pub const POOL: &[Reads<Pool, PoolPart>] = &[
@@ -99,23 +88,23 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::Passive(p.passive.clone()),
     |p| {
         let Limits { connections, requests: _, queue: _, retries: _, keepalive: _, keepalive_inert: _ } = &p.limits;
-        PoolPart::Limit(Bound::Connections, value(connections))
+        PoolPart::Limit(Bound::Connections, connections.clone())
     },
-    |p| PoolPart::Limit(Bound::Requests, value(&p.limits.requests)),
-    |p| PoolPart::Limit(Bound::Queue, value(&p.limits.queue)),
-    |p| PoolPart::Limit(Bound::Retries, value(&p.limits.retries)),
-    |p| PoolPart::Limit(Bound::Keepalive, value(&p.limits.keepalive)),
+    |p| PoolPart::Limit(Bound::Requests, p.limits.requests.clone()),
+    |p| PoolPart::Limit(Bound::Queue, p.limits.queue.clone()),
+    |p| PoolPart::Limit(Bound::Retries, p.limits.retries.clone()),
+    |p| PoolPart::Limit(Bound::Keepalive, p.limits.keepalive.clone()),
     |p| PoolPart::KeepaliveInert(p.limits.keepalive_inert),
-    |p| PoolPart::Timeout(Timer::Client, value(&p.timeouts.client)),
-    |p| PoolPart::Timeout(Timer::Connect, value(&p.timeouts.connect)),
-    |p| PoolPart::Timeout(Timer::Send, value(&p.timeouts.send)),
-    |p| PoolPart::Timeout(Timer::Server, value(&p.timeouts.server)),
-    |p| PoolPart::Timeout(Timer::Request, value(&p.timeouts.request)),
-    |p| PoolPart::Timeout(Timer::Headers, value(&p.timeouts.headers)),
-    |p| PoolPart::Timeout(Timer::Queue, value(&p.timeouts.queue)),
-    |p| PoolPart::Timeout(Timer::Keepalive, value(&p.timeouts.keepalive)),
-    |p| PoolPart::Timeout(Timer::Tunnel, value(&p.timeouts.tunnel)),
-    |p| PoolPart::Timeout(Timer::Check, value(&p.timeouts.check)),
+    |p| PoolPart::Timeout(Timer::Client, p.timeouts.client.clone()),
+    |p| PoolPart::Timeout(Timer::Connect, p.timeouts.connect.clone()),
+    |p| PoolPart::Timeout(Timer::Send, p.timeouts.send.clone()),
+    |p| PoolPart::Timeout(Timer::Server, p.timeouts.server.clone()),
+    |p| PoolPart::Timeout(Timer::Request, p.timeouts.request.clone()),
+    |p| PoolPart::Timeout(Timer::Headers, p.timeouts.headers.clone()),
+    |p| PoolPart::Timeout(Timer::Queue, p.timeouts.queue.clone()),
+    |p| PoolPart::Timeout(Timer::Keepalive, p.timeouts.keepalive.clone()),
+    |p| PoolPart::Timeout(Timer::Tunnel, p.timeouts.tunnel.clone()),
+    |p| PoolPart::Timeout(Timer::Check, p.timeouts.check.clone()),
     |p| PoolPart::Retry(p.retry.clone()),
     |p| PoolPart::Scope(p.scope),
     |p| PoolPart::Discovered(p.discovered),
@@ -130,6 +119,7 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
             address,
             weight: _,
             role: _,
+            priority: _,
             admin: _,
             check: _,
             passive: _,
@@ -149,15 +139,16 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
         } = s;
         ServerPart::Address(address.clone())
     },
-    |s| ServerPart::Weight(s.configured_weight()),
+    |s| ServerPart::Weight(s.weight.clone().unwrap_or_else(|| Setting::new(1, Place::default()))),
     |s| ServerPart::Admin(s.admin),
     |s| ServerPart::Role(s.role),
-    |s| ServerPart::Slots(value(&s.slots)),
-    |s| ServerPart::SlotsLow(value(&s.slots_low)),
-    |s| ServerPart::Queue(value(&s.queue)),
+    |s| ServerPart::Priority(s.priority),
+    |s| ServerPart::Slots(s.slots.clone()),
+    |s| ServerPart::SlotsLow(s.slots_low.clone()),
+    |s| ServerPart::Queue(s.queue.clone()),
     |s| ServerPart::Check(s.check.clone()),
     |s| ServerPart::Passive(s.passive.clone()),
-    |s| ServerPart::SlowStart(value(&s.slow_start_ms)),
+    |s| ServerPart::SlowStart(s.slow_start_ms.clone()),
     |s| ServerPart::Cookie(s.cookie.clone()),
     |s| ServerPart::Tls(s.tls),
     |s| ServerPart::TlsVerified(s.tls_verified),
@@ -169,10 +160,10 @@ pub const SERVER: &[Reads<Server, ServerPart>] = &[
 impl ProcessPart {
     pub fn put(&self, process: &mut Process) {
         match self {
-            Self::Maxconn(to) => process.maxconn = set(to),
-            Self::Workers(to) => process.workers = set(to),
-            Self::Threads(to) => process.threads = set(to),
-            Self::Files(to) => process.files = set(to),
+            Self::Maxconn(to) => process.maxconn = to.clone(),
+            Self::Workers(to) => process.workers = to.clone(),
+            Self::Threads(to) => process.threads = to.clone(),
+            Self::Files(to) => process.files = to.clone(),
             Self::Admin(to) => process.admin.clone_from(to),
         }
     }
@@ -196,8 +187,8 @@ impl ListenerPart {
             Self::Mode(to) => listener.mode = *to,
             Self::Binds(to) => listener.binds.clone_from(to),
             Self::Hosts(to) => listener.hosts.clone_from(to),
-            Self::Maxconn(to) => listener.maxconn = set(to),
-            Self::Timeout(timer, to) => *timer.of(&mut listener.timeouts) = set(to),
+            Self::Maxconn(to) => listener.maxconn = to.clone(),
+            Self::Timeout(timer, to) => *timer.of(&mut listener.timeouts) = to.clone(),
         }
     }
 
@@ -221,8 +212,8 @@ impl PoolPart {
             Self::Persistence(to) => pool.persistence.clone_from(to),
             Self::Check(to) => pool.check.clone_from(to),
             Self::Passive(to) => pool.passive.clone_from(to),
-            Self::Limit(bound, to) => *bound.of(&mut pool.limits) = set(to),
-            Self::Timeout(timer, to) => *timer.of(&mut pool.timeouts) = set(to),
+            Self::Limit(bound, to) => *bound.of(&mut pool.limits) = to.clone(),
+            Self::Timeout(timer, to) => *timer.of(&mut pool.timeouts) = to.clone(),
             Self::Retry(to) => pool.retry.clone_from(to),
             Self::Scope(to) => pool.scope = *to,
             Self::Discovered(to) => pool.discovered = *to,
@@ -254,15 +245,16 @@ impl ServerPart {
         match self {
             Self::Name(to) => server.name.clone_from(to),
             Self::Address(to) => server.address.clone_from(to),
-            Self::Weight(to) => server.weight = set(&Some(*to)),
+            Self::Weight(to) => server.weight = Some(to.clone()),
             Self::Role(to) => server.role = *to,
+            Self::Priority(to) => server.priority = *to,
             Self::Admin(to) => server.admin = *to,
             Self::Check(to) => server.check.clone_from(to),
             Self::Passive(to) => server.passive.clone_from(to),
-            Self::Slots(to) => server.slots = set(to),
-            Self::SlotsLow(to) => server.slots_low = set(to),
-            Self::Queue(to) => server.queue = set(to),
-            Self::SlowStart(to) => server.slow_start_ms = set(to),
+            Self::Slots(to) => server.slots = to.clone(),
+            Self::SlotsLow(to) => server.slots_low = to.clone(),
+            Self::Queue(to) => server.queue = to.clone(),
+            Self::SlowStart(to) => server.slow_start_ms = to.clone(),
             Self::Cookie(to) => server.cookie.clone_from(to),
             Self::Tls(to) => server.tls = *to,
             Self::TlsVerified(to) => server.tls_verified = *to,

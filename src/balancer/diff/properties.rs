@@ -30,7 +30,16 @@ fn checks() -> impl Strategy<Value = Option<Box<Check>>> {
     let kind = select(vec![CheckKind::Tcp, CheckKind::Http]);
     of((kind, of(name()), of(name()), of(number()), of(number()), of(number()), of(number())).prop_map(
         |(kind, request, expects, interval_ms, timeout_ms, fall, rise)| {
-            Box::new(Check { kind, request, expects, interval_ms, timeout_ms, fall, rise, place: Place::default() })
+            Box::new(Check {
+                kind,
+                request: request.map(Into::into),
+                expects: expects.map(Into::into),
+                interval_ms,
+                timeout_ms,
+                fall,
+                rise,
+                place: Place::default(),
+            })
         },
     ))
 }
@@ -82,6 +91,7 @@ fn server() -> impl Strategy<Value = Server> {
             address: address.to_owned(),
             weight,
             role: if backup { Role::Backup } else { Role::Active },
+            priority: if backup { 1 + u32::from(tls) } else { 0 },
             admin,
             check,
             passive,
@@ -218,12 +228,13 @@ fn own() -> impl Strategy<Value = Option<Own>> {
 }
 
 fn listener() -> impl Strategy<Value = (Listener, Vec<Way>)> {
-    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<bool>(), any::<bool>(), setting(number())).prop_map(
-        |(address, tls, default_server, maxconn)| Bind {
+    let bind = (select(vec!["*:80", "*:443", "unix:/a"]), any::<[bool; 3]>(), setting(number())).prop_map(
+        |(address, [tls, default_server, proxy_protocol], maxconn)| Bind {
             address: address.to_owned(),
             tls,
             default_server,
             maxconn,
+            proxy_protocol,
             place: Place::default(),
         },
     );

@@ -220,6 +220,47 @@ fn one_edit_of_many_pools_is_one_sentence_with_its_loss() {
 }
 
 #[test]
+fn what_the_environment_decides_is_said_so() {
+    assert_eq!(
+        with("timeout server 30s", "timeout server \"${T}\"\n retries \"${R}\""),
+        ["server timeout of 3 of 3 pools 30 s → set by the environment", "retries of 3 of 3 pools 3 → set by the environment"]
+    );
+    assert_eq!(with("maxconn 200", "maxconn \"${M}\""), ["listener fe: maxconn 200 → set by the environment"]);
+    assert_eq!(
+        with("check maxconn 50 weight 100", "check maxconn \"${M}\" weight \"${W}\""),
+        [
+            "pool web: maxconn of 3 of 3 servers 50 → set by the environment",
+            "pool web: weight of 3 of 3 servers 100 → set by the environment"
+        ]
+    );
+    let set = CONFIG.replace("timeout server 30s", "timeout server \"${T}\"");
+    assert_eq!(said(&set, &set), NONE);
+}
+
+#[test]
+fn what_is_disabled_serves_no_longer() {
+    assert_eq!(
+        with("backend img\n", "backend img\n disabled\n"),
+        ["pool img: img1 ready → maintenance, 100 % of capacity removed"]
+    );
+    assert_eq!(with(" bind :80\n", " bind :80\n disabled\n")[0], "listener fe removed");
+}
+
+#[test]
+fn a_table_elsewhere_is_the_pools_own() {
+    let text = |rest: &str| {
+        CONFIG.replace(" cookie S insert indirect nocache\n", " stick on src table clients\n")
+            + &format!("backend clients\n stick-table type ip size 1m expire {rest}\n")
+    };
+    assert_eq!(said(&text("30m"), &text("5m")), ["pool web: persistence by src expiry 30 min → 5 min"]);
+}
+
+#[test]
+fn the_proxy_protocol_is_said() {
+    assert_eq!(with("bind :80", "bind :80 accept-proxy"), ["listener fe now expects the PROXY protocol on *:80"]);
+}
+
+#[test]
 fn checks_limits_timeouts_and_retries() {
     assert_eq!(
         with("maxconn 50", "inter 5s fall 2 maxconn 50"),

@@ -228,8 +228,10 @@ impl<'a> Walk<'a> {
                 }
                 let places = (from.place(before), to.place(after));
                 let lost = lost((&was, before), (&is, after), &to, scale) * net;
-                // TLS has been said with whether the certificate is verified, a new address with the name made of it.
+                // TLS has been said with whether the certificate is verified, a new address with the name made of it, a
+                // priority with the role that comes of it.
                 let follows = (tls && matches!(to, ServerPart::TlsVerified(_)))
+                    || (before.role != after.role && matches!(to, ServerPart::Priority(_)))
                     || (by_address && before.name != after.name && matches!(to, ServerPart::Address(_)));
                 let edit = ListEdit::Changed { at: *old_at, before: from, after: to };
                 let item = item(after, kind, said, new.servers.len(), lost, edit).places(Some(places.0), Some(places.1));
@@ -429,6 +431,8 @@ fn net(old: Side<'_>, new: Side<'_>, matched: &Matched, scale: f64) -> f64 {
 fn lost(was: (&Groups<'_>, &Server), is: (&Groups<'_>, &Server), part: &ServerPart, scale: f64) -> f64 {
     let (before, after) = (was.1, is.1);
     let left = match part {
+        // How much is lost to a weight that is not known is not known either.
+        ServerPart::Weight(weight) if weight.unknown => return 0.0,
         ServerPart::Weight(_) => weighs(is.0, after),
         // A new share comes with the weight where both change.
         ServerPart::Group(_) if before.configured_weight() == after.configured_weight() => weighs(is.0, after),

@@ -2,7 +2,7 @@
 
 use super::details::{algorithm, check, passive, retry};
 use crate::balancer::change::{Bound, ChangeKind, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
-use crate::balancer::model::{Group, Mode, Resolution, Role, Route, Scope, Target};
+use crate::balancer::model::{Group, Mode, Resolution, Role, Route, Scope, Setting, Target};
 use crate::domain::balancer::BalancerKind;
 
 /// How one change is said. Alike ones of several servers or pools become one sentence.
@@ -43,6 +43,12 @@ pub fn verb(label: &'static str, verb: impl Into<String>) -> Said {
 pub fn arrow<T>(from: Option<T>, to: Option<T>, said: impl Fn(T) -> String) -> String {
     let said = |value: Option<T>| value.map_or_else(|| "none".to_owned(), &said);
     format!("{} → {}", said(from), said(to))
+}
+
+/// The same of two settings, one of which the environment may decide.
+pub fn settings<T: Copy>(from: &Option<Setting<T>>, to: &Option<Setting<T>>, said: impl Fn(T) -> String) -> String {
+    let say = |setting: &Setting<T>| if setting.unknown { "set by the environment".to_owned() } else { said(setting.value) };
+    arrow(from.as_ref(), to.as_ref(), say)
 }
 
 pub fn number(value: u64) -> String {
@@ -96,8 +102,8 @@ pub fn waits(kind: BalancerKind, ms: u64) -> String {
     if ms == 0 && kind != BalancerKind::Nginx { "0 (no limit)".to_owned() } else { duration(ms) }
 }
 
-fn timeout(kind: BalancerKind, timer: Timer, from: Option<u64>, to: Option<u64>) -> (ChangeKind, Said) {
-    (ChangeKind::Timeout, value(timer.said(), arrow(from, to, |ms| waits(kind, ms))))
+fn timeout(kind: BalancerKind, timer: Timer, from: &Option<Setting<u64>>, to: &Option<Setting<u64>>) -> (ChangeKind, Said) {
+    (ChangeKind::Timeout, value(timer.said(), settings(from, to, |ms| waits(kind, ms))))
 }
 
 fn slots(kind: BalancerKind) -> &'static str {
@@ -164,7 +170,11 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Name(from), P::Name(to)) => {
             (ChangeKind::ServerRenamed, Said::Each { one: format!("{from} renamed to {to}"), all: "renamed" })
         }
-        (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: *from, to: *to }),
+        (P::Weight(from), P::Weight(to)) if from.unknown || to.unknown => {
+            let said = |weight: &Setting<u32>| Some(weight.clone());
+            (ChangeKind::Weight, value("weight", settings(&said(from), &said(to), |weight| weight.to_string())))
+        }
+        (P::Weight(from), P::Weight(to)) => (ChangeKind::Weight, Said::Weight { from: from.value, to: to.value }),
         (P::Admin(from), P::Admin(to)) => {
             let verb = format!("{} → {}", from.said(), to.said());
             (ChangeKind::AdminState, Said::Verb { label: "admin state", verb })
@@ -172,10 +182,11 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
         (P::Role(_), P::Role(to)) => {
             (ChangeKind::Role, verb("role", if *to == Role::Backup { "now backup" } else { "no longer backup" }))
         }
-        (P::Slots(from), P::Slots(to)) => (ChangeKind::Limit, value(slots(kind), arrow(*from, *to, number))),
-        (P::SlotsLow(from), P::SlotsLow(to)) => (ChangeKind::Limit, value("minconn", arrow(*from, *to, number))),
-        (P::Queue(from), P::Queue(to)) => (ChangeKind::Limit, value("maxqueue", arrow(*from, *to, number))),
-        (P::SlowStart(from), P::SlowStart(to)) => (ChangeKind::Limit, value("slow start", arrow(*from, *to, duration))),
+        (P::Priority(from), P::Priority(to)) => (ChangeKind::Role, value("priority", format!("{from} → {to}"))),
+        (P::Slots(from), P::Slots(to)) => (ChangeKind::Limit, value(slots(kind), settings(from, to, number))),
+        (P::SlotsLow(from), P::SlotsLow(to)) => (ChangeKind::Limit, value("minconn", settings(from, to, number))),
+        (P::Queue(from), P::Queue(to)) => (ChangeKind::Limit, value("maxqueue", settings(from, to, number))),
+        (P::SlowStart(from), P::SlowStart(to)) => (ChangeKind::Limit, value("slow start", settings(from, to, duration))),
         (P::Check(from), P::Check(to)) => (ChangeKind::HealthCheck, check(from, to)),
         (P::Passive(from), P::Passive(to)) => (ChangeKind::HealthCheck, passive(from, to)),
         (P::Tracks(from), P::Tracks(to)) => {
@@ -231,8 +242,8 @@ pub fn pool(kind: BalancerKind, old: &PoolPart, new: &PoolPart) -> (ChangeKind, 
             };
             (ChangeKind::HealthCheck, said)
         }
-        (P::Limit(limit, from), P::Limit(_, to)) => (ChangeKind::Limit, value(bound(kind, *limit), arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
+        (P::Limit(limit, from), P::Limit(_, to)) => (ChangeKind::Limit, value(bound(kind, *limit), settings(from, to, number))),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, from, to),
         (P::Retry(from), P::Retry(to)) => (ChangeKind::Retry, retry(kind, from, to)),
         (P::Scope(from), P::Scope(to)) => {
             let said = |scope: Scope| match scope {
@@ -262,8 +273,8 @@ pub fn listener(kind: BalancerKind, old: &ListenerPart, new: &ListenerPart) -> (
     use ListenerPart as P;
     match (old, new) {
         (P::Mode(from), P::Mode(to)) => (ChangeKind::Listener, value("mode", format!("{} → {}", mode(*from), mode(*to)))),
-        (P::Maxconn(from), P::Maxconn(to)) => (ChangeKind::Limit, value("maxconn", arrow(*from, *to, number))),
-        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, *from, *to),
+        (P::Maxconn(from), P::Maxconn(to)) => (ChangeKind::Limit, value("maxconn", settings(from, to, number))),
+        (P::Timeout(timer, from), P::Timeout(_, to)) => timeout(kind, *timer, from, to),
         _ => (ChangeKind::Listener, value("settings", "changed")),
     }
 }
@@ -273,11 +284,11 @@ pub fn process(kind: BalancerKind, old: &ProcessPart, new: &ProcessPart) -> Said
     let workers = |count: u64| if count == 0 { "one per processor".to_owned() } else { number(count) };
     match (old, new) {
         (P::Maxconn(from), P::Maxconn(to)) => {
-            value(if kind == BalancerKind::Nginx { "worker_connections" } else { "maxconn" }, arrow(*from, *to, number))
+            value(if kind == BalancerKind::Nginx { "worker_connections" } else { "maxconn" }, settings(from, to, number))
         }
-        (P::Workers(from), P::Workers(to)) => value("worker processes", arrow(*from, *to, workers)),
-        (P::Threads(from), P::Threads(to)) => value("threads", arrow(*from, *to, number)),
-        (P::Files(from), P::Files(to)) => value("open files", arrow(*from, *to, number)),
+        (P::Workers(from), P::Workers(to)) => value("worker processes", settings(from, to, workers)),
+        (P::Threads(from), P::Threads(to)) => value("threads", settings(from, to, number)),
+        (P::Files(from), P::Files(to)) => value("open files", settings(from, to, number)),
         _ => value("settings", "changed"),
     }
 }

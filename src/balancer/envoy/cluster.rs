@@ -173,13 +173,14 @@ fn check(fields: &Fields<'_, '_>) -> Option<Box<Check>> {
     if let Some(http) = own.get("http_health_check") {
         let http = Fields::new(reader, http, "http_health_check");
         check.kind = CheckKind::Http;
-        check.request = http.text("path").map(clean_name);
+        check.request = http.text("path").map(clean_name).map(Into::into);
         if check.request.as_deref().unwrap_or_default().is_empty() {
             reader.error(http.node, "`http_health_check` lacks `path`");
         }
         let expects: Vec<_> = ["expected_statuses", "receive"].iter().filter_map(|name| Some((name, http.get(name)?))).collect();
-        check.expects = (!expects.is_empty())
-            .then(|| expects.iter().map(|(name, node)| format!("{name} {}", compact(node))).collect::<Vec<_>>().join(", "));
+        check.expects = (!expects.is_empty()).then(|| {
+            expects.iter().map(|(name, node)| format!("{name} {}", compact(node))).collect::<Vec<_>>().join(", ").into()
+        });
         http.skip(&[
             "host",
             "request_headers_to_add",
@@ -192,13 +193,13 @@ fn check(fields: &Fields<'_, '_>) -> Option<Box<Check>> {
     } else if let Some(tcp) = own.get("tcp_health_check") {
         let sends = tcp.get("send").is_some() || tcp.get("receive").is_some();
         check.kind = if sends { CheckKind::Protocol } else { CheckKind::Tcp };
-        check.expects = tcp.get("receive").map(compact);
+        check.expects = tcp.get("receive").map(compact).map(Into::into);
     } else if let Some(grpc) = own.get("grpc_health_check") {
         check.kind = CheckKind::Grpc;
-        check.request = grpc.get("service_name").and_then(Node::text).map(clean_name);
+        check.request = grpc.get("service_name").and_then(Node::text).map(clean_name).map(Into::into);
     } else if let Some(custom) = own.get("custom_health_check") {
         check.kind = CheckKind::Protocol;
-        check.request = custom.get("name").and_then(Node::text).map(clean_name);
+        check.request = custom.get("name").and_then(Node::text).map(clean_name).map(Into::into);
     } else {
         reader.error(node, "a health check lacks what to check: `http_health_check`, `tcp_health_check` or `grpc_health_check`");
     }

@@ -47,6 +47,8 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
     ]);
     let mut chains =
         Chains { listener: Listener { name, place: reader.place(node), ..Listener::default() }, ..Chains::default() };
+    let wrapped = |filter: &Node<'_>| filter.get("name").and_then(Node::text).is_some_and(|name| name.contains("proxy_protocol"));
+    let proxy_protocol = fields.list("listener_filters").iter().any(|filter| wrapped(filter));
     let first = fields.get("address");
     let more = fields.list("additional_addresses").iter().filter_map(|more| more.get("address"));
     for at in first.into_iter().chain(more) {
@@ -55,7 +57,7 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
                 Some(port) => format!("*:{port}"),
                 None => address,
             };
-            chains.listener.binds.push(Bind { address, place: reader.place(at), ..Bind::default() });
+            chains.listener.binds.push(Bind { address, proxy_protocol, place: reader.place(at), ..Bind::default() });
         }
         let protocol = at.get("socket_address").and_then(|socket| socket.get("protocol")).and_then(Node::text);
         if protocol == Some("UDP") && fields.get("udp_listener_config").is_none_or(|udp| udp.get("quic_options").is_none()) {

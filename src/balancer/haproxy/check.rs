@@ -1,5 +1,7 @@
 //! Health checks of a proxy: `option httpchk` and its kin, `http-check`, `tcp-check` (configuration manual 4.2).
 
+use std::sync::Arc;
+
 use super::draft::Given;
 use super::reader::Reader;
 use super::words::{Words, shown};
@@ -10,8 +12,8 @@ use crate::balancer::source::Place;
 #[derive(Debug, Clone, Default)]
 pub struct ProxyCheck {
     pub kind: CheckKind,
-    pub request: Option<String>,
-    pub expects: Option<String>,
+    pub request: Option<Arc<str>>,
+    pub expects: Option<Arc<str>>,
     pub place: Place,
     /// Whether `option httpchk` stands there.
     pub http: bool,
@@ -66,11 +68,15 @@ impl Reader<'_> {
             }
             return;
         }
+        // Rules of the other family mean nothing to it.
+        if check.http != (option == "httpchk") {
+            check.expects = None;
+        }
         check.place = words.whole();
         check.http = option == "httpchk";
         check.tcp = option == "tcp-check";
         check.external = option == "external-check";
-        check.request = (words.len() > 2).then(|| words.rest(2));
+        check.request = (words.len() > 2).then(|| words.rest(2).into());
         check.kind = match option {
             "httpchk" => CheckKind::Http,
             "ssl-hello-chk" => CheckKind::Tls,
@@ -82,7 +88,7 @@ impl Reader<'_> {
                 // One word is the path; the default is `OPTIONS /`.
                 let (method, path) = if words.len() > 3 { (words.get(2), words.get(3)) } else { ("OPTIONS", words.get(2)) };
                 let path = if path.is_empty() { "/" } else { path };
-                check.request = Some(format!("{method} {path}"));
+                check.request = Some(format!("{method} {path}").into());
                 if words.len() > 5 && !words.get(5).is_empty() {
                     self.told.error(
                         words.at(5),
@@ -121,21 +127,21 @@ impl Reader<'_> {
         match words.get(1) {
             "expect" => {
                 self.expect(words);
-                given.check.expects = Some(words.rest(2));
+                given.check.expects = Some(words.rest(2).into());
             }
             "send" if http => {
                 let value = |name: &str| words.find(name).map(|at| words.get(at + 1)).unwrap_or_default();
                 let method = if value("meth").is_empty() { "OPTIONS" } else { value("meth") };
                 let path = [value("uri"), value("uri-lf"), "/"].into_iter().find(|path| !path.is_empty()).unwrap_or("/");
                 if given.check.http || given.check.request.is_none() {
-                    given.check.request = Some(format!("{method} {path}"));
+                    given.check.request = Some(format!("{method} {path}").into());
                 }
             }
             "send" | "send-lf" | "send-binary" | "send-binary-lf" => {
                 if words.len() < 3 {
                     self.told.error(words.whole(), format!("`tcp-check {}` needs something to send", words.get(1)));
                 }
-                given.check.request.get_or_insert_with(|| words.rest(2));
+                given.check.request.get_or_insert_with(|| words.rest(2).into());
             }
             "disable-on-404" | "send-state" => return,
             _ => {}

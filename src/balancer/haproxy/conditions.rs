@@ -1,7 +1,7 @@
 //! `.if`, `.elif`, `.else` and `.endif` (configuration manual, "Conditional blocks").
 //!
-//! The environment that decides is not ours: all branches are read, each with the conditions that it stands under.
-//! Only what the text itself decides (`.if 0`, `.if streq(a,a)`, the version where it is known) is decided.
+//! The environment that decides is not ours: all branches are read, each with the conditions that it stands under, but
+//! for those that the text itself decides against (`.if 0`, `.if streq(a,b)`, the version where it is known).
 
 use std::sync::Arc;
 
@@ -54,6 +54,11 @@ impl Conditions {
     /// The file, with the conditions that decide whether the current line is read.
     pub fn here(&self) -> &Arc<Origin> {
         &self.here
+    }
+
+    /// Whether the text itself says that the current line is never read.
+    pub fn never(&self) -> bool {
+        self.blocks.iter().any(|block| block.known == Some(false))
     }
 
     /// Reads a line that begins with a dot.

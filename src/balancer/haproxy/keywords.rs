@@ -55,12 +55,35 @@ static GROUPS: LazyLock<HashMap<&'static str, Group>> = LazyLock::new(|| {
     groups
 });
 
+/// The groups that nearly every line asks for.
+struct Common {
+    listen: &'static Group,
+    server: &'static Group,
+}
+
+static COMMON: LazyLock<Common> = LazyLock::new(|| Common { listen: &GROUPS["listen"], server: &GROUPS["server"] });
+
+#[inline]
+fn group(name: &str) -> Option<&'static Group> {
+    match name {
+        "listen" => Some(COMMON.listen),
+        "server" => Some(COMMON.server),
+        name => GROUPS.get(name),
+    }
+}
+
 /// `word` of `group` (`global`, `listen`, `server`, `http-request`, …) in `release`; none for any release.
+#[inline]
 pub fn find(group: &str, word: &str, release: Option<Release>) -> Option<Word> {
-    let group = GROUPS.get(group)?;
-    let stem = || group.stems.iter().find(|(stem, _)| word.starts_with(stem)).map(|(_, found)| *found);
-    let found = group.whole.get(word).copied().or_else(stem)?;
-    release.is_none_or(|release| found.since <= release).then_some(found)
+    self::group(group)?.find(word, release)
+}
+
+impl Group {
+    fn find(&self, word: &str, release: Option<Release>) -> Option<Word> {
+        let stem = || self.stems.iter().find(|(stem, _)| word.starts_with(stem)).map(|(_, found)| *found);
+        let found = self.whole.get(word).copied().or_else(stem)?;
+        release.is_none_or(|release| found.since <= release).then_some(found)
+    }
 }
 
 /// The word of `group` that was perhaps meant.

@@ -1,5 +1,6 @@
 //! `global` and the sections that are no proxies: limits of the process, who may command it, names that others use.
 
+use super::draft::Table;
 use super::keywords;
 use super::reader::Reader;
 use super::words::{Words, shown};
@@ -79,7 +80,13 @@ impl Reader<'_> {
             "mailers" if words.get(0) == "timeout" => drop(self.time(words, 2, "timeout mail", 1_000)),
             "resolvers" => self.resolvers(words),
             // A table of its own: `peers/table`.
-            "peers" if words.get(0) == "table" => drop(self.facts.tables.insert(format!("{name}/{}", words.get(1)))),
+            "peers" if words.get(0) == "table" => {
+                // A table of the section is shared with its peers.
+                let expires = words.find("expire").and_then(|at| self.time(words, at + 1, "expire", 1_000));
+                let expires_ms = expires.filter(|time| !time.unknown).map(|time| time.value);
+                let table = Table { expires_ms, peers: Some(name.to_owned()) };
+                self.facts.tables.insert(format!("{name}/{}", words.get(1)), table);
+            }
             "peers" if words.get(0) == "peer" && words.len() < 2 => {
                 self.told.error(words.whole(), "write `peer NAME ADDRESS:PORT`");
             }
@@ -185,10 +192,10 @@ impl Reader<'_> {
             self.told.warn(words.whole(), format!("`{first}` stands already above; HAProxy keeps the first"));
         }
         match words.get(0) {
-            "maxconn" => self.model.process.maxconn = self.limit(words, "maxconn").filter(|limit| limit.value > 0),
+            "maxconn" => self.model.process.maxconn = self.limit(words, "maxconn").filter(|limit| !limit.is_zero()),
             "nbthread" => {
                 let threads = self.limit(words, "nbthread");
-                if threads.as_ref().is_some_and(|threads| threads.value == 0 || threads.value > 4_096) {
+                if threads.as_ref().is_some_and(|threads| threads.is_zero() || threads.value > 4_096) {
                     return self
                         .told
                         .error(words.whole(), format!("{} threads cannot be; write a number from 1 on", words.get(1)));
@@ -198,7 +205,8 @@ impl Reader<'_> {
             "ulimit-n" => self.model.process.files = self.count(words, 1, "ulimit-n"),
             "external-check" => self.facts.external_check = true,
             "tune.stick-counters" => {
-                let counters = self.count(words, 1, "tune.stick-counters").and_then(|number| u32::try_from(number.value).ok());
+                let counters = self.count(words, 1, "tune.stick-counters").filter(|number| !number.unknown);
+                let counters = counters.and_then(|number| u32::try_from(number.value).ok());
                 self.facts.counters = counters.unwrap_or(self.facts.counters);
             }
             "log" => self.log(words),

@@ -135,6 +135,8 @@ impl Reader<'_> {
     /// What was read of a part goes behind what was read here.
     fn take_over(&mut self, part: Reader<'_>) {
         let Reader { model, told, facts, from_templates, defined, strange, .. } = part;
+        let pools = self.model.pools.len();
+        self.facts.sticks.extend(facts.sticks.into_iter().map(|(pool, number, name)| (pools + pool, number, name)));
         self.model.process.admin.extend(model.process.admin);
         self.model.listeners.extend(model.listeners);
         self.model.routes.extend(model.routes);

@@ -117,11 +117,11 @@ impl Reader<'_> {
             "maxconn" => {
                 if let Some(limit) = self.count(words, 1, "maxconn") {
                     // 0 is the default: as much as the process takes.
-                    given.maxconn = Some(limit).filter(|limit| limit.value > 0);
+                    given.maxconn = Some(limit).filter(|limit| !limit.is_zero());
                 }
             }
             "fullconn" if kind == Kind::Frontend => self.ignored(words, kind),
-            "fullconn" => given.limits.connections = self.count(words, 1, "fullconn").filter(|limit| limit.value > 0),
+            "fullconn" => given.limits.connections = self.count(words, 1, "fullconn").filter(|limit| !limit.is_zero()),
             "retries" => given.retry.count = self.count(words, 1, "retries"),
             "retry-on" => self.retry_on(given, words),
             "http-reuse" => {
@@ -284,6 +284,7 @@ impl Reader<'_> {
                 address: printable(found.listened()),
                 tls,
                 maxconn: maxconn.clone(),
+                proxy_protocol: words.find("accept-proxy").is_some(),
                 place: words.whole(),
                 ..Default::default()
             });
@@ -337,7 +338,7 @@ impl Reader<'_> {
             self.told
                 .error(words.at(at + 1), format!("`timeout {what}` takes one time; {} is too much", shown(words.get(at + 1))));
         }
-        let Some(time) = time.map(|time| Setting::new(time.value, words.whole())) else { return };
+        let Some(time) = time.map(|time| Setting { place: words.whole(), ..time }) else { return };
         let timeouts = &mut given.timeouts;
         let slot = match what {
             "client" => &mut timeouts.client,

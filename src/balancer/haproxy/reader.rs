@@ -129,7 +129,7 @@ impl<'f> Reader<'f> {
             let words = Words { tokens: split.tokens.get(..MAX_WORDS).unwrap_or(&split.tokens), ..words };
             if words.get(0).starts_with('.') {
                 conditions.read(&words, self.release, &mut self.told);
-            } else if words.len() > 0 {
+            } else if words.len() > 0 && !conditions.never() {
                 self.line(Words { origin: conditions.here(), ..words }, opens);
             }
             last = Words { tokens: &[], text, origin, line: number, start: begin };
@@ -324,7 +324,7 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// A number as HAProxy reads most of them: what does not begin with digits is 0.
+    /// A number as HAProxy reads most of them: what does not begin with digits is 0. None for what is refused.
     pub fn count(&mut self, words: &Words<'_>, at: usize, what: &str) -> Option<Setting<u64>> {
         let value = words.get(at);
         let place = words.place(at.saturating_sub(1)..at + 1);
@@ -333,7 +333,7 @@ impl<'f> Reader<'f> {
             return None;
         }
         if self.depends(words, at, what) {
-            return None;
+            return Some(Setting::unknown(place));
         }
         let number = super::units::leading(value);
         if !super::units::whole(value) {
@@ -342,7 +342,7 @@ impl<'f> Reader<'f> {
         Some(Setting::new(u64::try_from(number).unwrap_or(0), place))
     }
 
-    /// Milliseconds; a number without unit counts `unit_us` microseconds.
+    /// Milliseconds; a number without unit counts `unit_us` microseconds. None for what is refused.
     pub fn time(&mut self, words: &Words<'_>, at: usize, what: &str, unit_us: u64) -> Option<Setting<u64>> {
         let value = words.get(at);
         if value.is_empty() {
@@ -350,7 +350,7 @@ impl<'f> Reader<'f> {
             return None;
         }
         if self.depends(words, at, what) {
-            return None;
+            return Some(Setting::unknown(words.place(at.saturating_sub(1)..at + 1)));
         }
         match super::units::milliseconds(value, unit_us) {
             Ok(ms) => Some(Setting::new(ms, words.place(at.saturating_sub(1)..at + 1))),

@@ -186,7 +186,7 @@ impl Reader<'_> {
         let names = self.condition(&draft.acls, words, 2);
         let definitions = self.definitions(&draft.acls, &names, words);
         let target = self.target(words, 1);
-        if target == (Target::Pool { name: draft.name.clone() }) {
+        if matches!(&target, Target::Pool { name } if *name == draft.name) {
             self.told
                 .error(words.at(1), format!("{} sends to itself; its own servers take what no rule takes", shown(&draft.name)));
         }

@@ -190,7 +190,7 @@ impl Reader<'_> {
 
     fn parameter(&mut self, draft: &mut ServerDraft, words: &Words<'_>, at: usize) {
         let value = words.get(at + 1);
-        let place = words.place(at..at + 2);
+        let place = || words.place(at..at + 2);
         let server = &mut draft.server;
         match words.get(at) {
             "weight" => {
@@ -198,15 +198,18 @@ impl Reader<'_> {
                     server.weight = None;
                     return;
                 };
-                if !(0..=256).contains(&super::units::leading(value)) {
-                    return self.told.error(place, format!("weight {value} is not between 0 and 256"));
+                if weight.unknown {
+                    server.weight = Some(Setting { value: 1, ..Setting::unknown(place()) });
+                } else if (0..=256).contains(&super::units::leading(value)) {
+                    server.weight = u32::try_from(weight.value).ok().map(|weight| Setting::new(weight, place()));
+                } else {
+                    self.told.error(place(), format!("weight {value} is not between 0 and 256"));
                 }
-                server.weight = u32::try_from(weight.value).ok().map(|weight| Setting::new(weight, place));
             }
-            "maxconn" => server.slots = self.count(words, at + 1, "maxconn").filter(|slots| slots.value > 0),
-            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| slots.value > 0),
-            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| queue.value > 0),
-            "slowstart" => server.slow_start_ms = self.time(words, at + 1, "slowstart", 1_000).filter(|time| time.value > 0),
+            "maxconn" => server.slots = self.count(words, at + 1, "maxconn").filter(|slots| !slots.is_zero()),
+            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| !slots.is_zero()),
+            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| !queue.is_zero()),
+            "slowstart" => server.slow_start_ms = self.time(words, at + 1, "slowstart", 1_000).filter(|time| !time.is_zero()),
             "backup" => server.role = Role::Backup,
             "no-backup" => server.role = Role::Active,
             "disabled" => server.admin = Admin::Maintenance,
@@ -216,7 +219,7 @@ impl Reader<'_> {
                     "none" | "up" | "fully-up" | "down" | "fully-down" => server.admin,
                     _ => {
                         return self.told.error(
-                            place,
+                            place(),
                             format!("`init-state` is up, down, fully-up, fully-down or none, not {}", shown(value)),
                         );
                     }
@@ -230,7 +233,7 @@ impl Reader<'_> {
                 "none" => server.tls_verified = Some(false),
                 "required" => server.tls_verified = Some(true),
                 _ if words.variable(at + 1) => server.tls_verified = None,
-                _ => self.told.error(place, format!("`verify` is `none` or `required`, not {}", shown(value))),
+                _ => self.told.error(place(), format!("`verify` is `none` or `required`, not {}", shown(value))),
             },
             "check" => {
                 draft.checked = true;
@@ -239,10 +242,10 @@ impl Reader<'_> {
             "no-check" => draft.checked = false,
             word @ ("inter" | "fastinter" | "downinter" | "agent-inter") => {
                 let time = self.time(words, at + 1, word, 1_000);
-                if time.as_ref().is_some_and(|time| time.value == 0) {
-                    return self.told.error(place, format!("`{word} 0` is no pause between checks; write at least 1ms"));
+                if time.as_ref().is_some_and(Setting::is_zero) {
+                    return self.told.error(place(), format!("`{word} 0` is no pause between checks; write at least 1ms"));
                 }
-                let ms = time.map(|time| time.value);
+                let ms = time.filter(|time| !time.unknown).map(|time| time.value);
                 match word {
                     "inter" => draft.check.interval_ms = ms,
                     "agent-inter" => draft.agent.get_or_insert_default().interval_ms = ms,
@@ -251,10 +254,10 @@ impl Reader<'_> {
             }
             word @ ("fall" | "rise" | "error-limit") => {
                 let count = self.count(words, at + 1, word);
-                if count.as_ref().is_some_and(|count| count.value == 0) {
-                    return self.told.error(place, format!("`{word}` has to be more than 0"));
+                if count.as_ref().is_some_and(Setting::is_zero) {
+                    return self.told.error(place(), format!("`{word}` has to be more than 0"));
                 }
-                let count = count.map(|count| count.value);
+                let count = count.filter(|count| !count.unknown).map(|count| count.value);
                 match word {
                     "fall" => draft.check.fall = count,
                     "rise" => draft.check.rise = count,
@@ -268,31 +271,31 @@ impl Reader<'_> {
             "no-agent-check" => draft.agent = None,
             "observe" => match value {
                 "none" => draft.observe = None,
-                "layer4" | "layer7" => draft.observe = Some(place),
-                _ => self.told.error(place, format!("`observe` is none, layer4 or layer7, not {}", shown(value))),
+                "layer4" | "layer7" => draft.observe = Some(place()),
+                _ => self.told.error(place(), format!("`observe` is none, layer4 or layer7, not {}", shown(value))),
             },
             "on-error" if !["fastinter", "fail-check", "sudden-death", "mark-down"].contains(&value) => {
                 self.told.error(
-                    place,
+                    place(),
                     format!("`on-error` is fastinter, fail-check, sudden-death or mark-down, not {}", shown(value)),
                 );
             }
             "on-marked-down" if value != "shutdown-sessions" => {
-                self.told.error(place, format!("`on-marked-down` is shutdown-sessions, not {}", shown(value)));
+                self.told.error(place(), format!("`on-marked-down` is shutdown-sessions, not {}", shown(value)));
             }
             "on-marked-up" if value != "shutdown-backup-sessions" => {
-                self.told.error(place, format!("`on-marked-up` is shutdown-backup-sessions, not {}", shown(value)));
+                self.told.error(place(), format!("`on-marked-up` is shutdown-backup-sessions, not {}", shown(value)));
             }
-            "resolvers" => draft.resolvers = Some(Box::new(Setting::new(clean_name(value), place))),
+            "resolvers" => draft.resolvers = Some(Box::new(Setting::new(clean_name(value), place()))),
             "resolve-prefer" if !["ipv4", "ipv6"].contains(&value) => {
-                self.told.error(place, format!("`resolve-prefer` is ipv4 or ipv6, not {}", shown(value)));
+                self.told.error(place(), format!("`resolve-prefer` is ipv4 or ipv6, not {}", shown(value)));
             }
             "track" => {
                 server.tracks = Some(clean_name(value));
-                draft.track = Some(Box::new(Setting::new(clean_name(value), place)));
+                draft.track = Some(Box::new(Setting::new(clean_name(value), place())));
             }
             "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => {
-                self.told.error(place, "an id is a number from 1 on")
+                self.told.error(place(), "an id is a number from 1 on")
             }
             "id" => draft.id = Some(super::units::leading(value)).filter(|id| *id > 0),
             "port" => draft.check_port = true,
@@ -302,28 +305,28 @@ impl Reader<'_> {
             "init-addr" => {
                 let known = |how: &str| ["libc", "last", "none"].contains(&how) || address::is_ip(how);
                 if !value.split(',').all(known) {
-                    self.told.error(place, format!("`init-addr` takes libc, last, none or an address, not {}", shown(value)));
+                    self.told.error(place(), format!("`init-addr` takes libc, last, none or an address, not {}", shown(value)));
                 }
             }
             "resolve-opts" if !value.split(',').all(|one| ["allow-dup-ip", "prevent-dup-ip", "ignore-weight"].contains(&one)) => {
                 self.told.error(
-                    place,
+                    place(),
                     format!("`resolve-opts` takes allow-dup-ip, prevent-dup-ip, ignore-weight, not {}", shown(value)),
                 );
             }
             "resolve-net" if !value.split(',').all(|net| address::is_ip(net.split('/').next().unwrap_or_default())) => {
-                self.told.error(place, format!("{} is no network", shown(value)));
+                self.told.error(place(), format!("{} is no network", shown(value)));
             }
             "proxy-v2-options" => {
                 let known = ["ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id"];
                 if !value.split(',').all(|one| known.contains(&one)) {
-                    self.told.error(place, format!("`proxy-v2-options` knows no {}", shown(value)));
+                    self.told.error(place(), format!("`proxy-v2-options` knows no {}", shown(value)));
                 }
             }
             "source" => {
                 let from = address::parse(value).host;
                 if !address::is_ip(&from) && !from.is_empty() && !words.variable(at + 1) {
-                    self.told.error(place, format!("{} is no address to connect from", shown(value)));
+                    self.told.error(place(), format!("{} is no address to connect from", shown(value)));
                 }
             }
             _ => self.value_shape("server", words, at),
@@ -351,7 +354,7 @@ impl Reader<'_> {
         if draft.checked && draft.track.is_none() {
             let own = draft.check;
             let place = if own.place.is_written() { own.place } else { server.place.clone() };
-            let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
+            let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             let base = given.check.check();
             server.check =
                 Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));

@@ -8,15 +8,18 @@ use super::units;
 use super::words::{Words, shown};
 use crate::balancer::maps::HashMap;
 
-static SHAPES: LazyLock<HashMap<(&'static str, &'static str), Vec<&'static str>>> = LazyLock::new(|| {
-    let mut shapes = HashMap::default();
+/// By group, then by word.
+type Shapes = HashMap<&'static str, HashMap<&'static str, Vec<&'static str>>>;
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
+    let mut shapes = Shapes::default();
     let mut group = "";
     for line in include_str!("shapes.txt").lines().filter(|line| !line.starts_with('#')) {
         match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(name) => group = name,
             None => {
                 if let Some((word, items)) = line.split_once(':') {
-                    shapes.insert((group, word), items.split_whitespace().collect());
+                    shapes.entry(group).or_default().insert(word, items.split_whitespace().collect());
                 }
             }
         }
@@ -24,15 +27,21 @@ static SHAPES: LazyLock<HashMap<(&'static str, &'static str), Vec<&'static str>>
     shapes
 });
 
+/// A word as the list writes it, with its shape.
+fn of(group: &str, word: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let (name, items) = SHAPES.get(group)?.get_key_value(word)?;
+    Some((name, items))
+}
+
 /// Whether there is a shape for `word` of `group`.
 pub(super) fn has(group: &str, word: &str) -> bool {
-    SHAPES.contains_key(&(group, word))
+    of(group, word).is_some()
 }
 
 impl Reader<'_> {
     /// Holds what follows word `at` against the shape of that word in `group`.
     pub(super) fn shape(&mut self, group: &str, words: &Words<'_>, at: usize) {
-        let Some((&(_, name), items)) = SHAPES.get_key_value(&(group, words.get(at))) else { return };
+        let Some((name, items)) = of(group, words.get(at)) else { return };
         let mut next = at + 1;
         let mut options: Option<Vec<&str>> = None;
         for item in items {
@@ -77,7 +86,7 @@ impl Reader<'_> {
 
     /// Holds the value of parameter `at` against its shape.
     pub(super) fn value_shape(&mut self, group: &str, words: &Words<'_>, at: usize) {
-        if let Some((&(_, name), items)) = SHAPES.get_key_value(&(group, words.get(at)))
+        if let Some((name, items)) = of(group, words.get(at))
             && let Some(item) = items.first()
         {
             self.item(words, at + 1, item, name);

@@ -161,7 +161,9 @@ fn servers_alone(lines: ServerLines) -> State {
             backup: false,
             health: line.health,
         };
-        state.pools.iter_mut().last().into_iter().for_each(|pool| pool.servers.push(server.clone()));
+        if let Some(pool) = state.pools.last_mut() {
+            pool.servers.push(server);
+        }
     }
     state
 }

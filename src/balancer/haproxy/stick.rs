@@ -41,7 +41,7 @@ impl Reader<'_> {
                     at += 1;
                 }
                 word @ ("maxidle" | "maxlife") => {
-                    let time = self.time(words, at + 1, word, 1_000_000).map(|time| time.value);
+                    let time = self.time(words, at + 1, word, 1_000_000).filter(|time| !time.unknown).map(|time| time.value);
                     // The shorter of both ends it.
                     found.expires_ms = [found.expires_ms, time].into_iter().flatten().min();
                     at += 2;
@@ -103,7 +103,10 @@ impl Reader<'_> {
                         );
                     }
                 }
-                "expire" => table.expires_ms = self.time(words, at + 1, "expire", 1_000).map(|time| time.value),
+                "expire" => {
+                    table.expires_ms =
+                        self.time(words, at + 1, "expire", 1_000).filter(|time| !time.unknown).map(|time| time.value)
+                }
                 "peers" => {
                     table.peers = Some(clean_name(value));
                     self.facts.peers_used.push(Setting::new(clean_name(value), words.at(at + 1)));

@@ -38,6 +38,23 @@ impl Files for Map {
 }
 
 #[test]
+fn a_branch_that_is_never_read_says_nothing() {
+    let model = read(
+        "backend b\n.if version_before(2.4)\n server old 10.0.0.1:80\n.elif streq(a,a)\n server new 10.0.0.2:80\n.else\n nonsense\n.endif\n server s 10.0.0.3:80\n",
+    );
+    let names: Vec<&str> = model.pools[0].servers.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!((names, told(&model, Gravity::Error)), (vec!["new", "s"], vec![]));
+}
+
+#[test]
+fn a_check_of_another_kind_has_no_rules_of_the_one_before() {
+    let text =
+        "defaults\n option httpchk\n http-check expect status 200\nbackend b\n option redis-check\n server s 10.0.0.1:80 check\n";
+    let check = server(&read(text), "b", "s").check.expect("a check");
+    assert_eq!((check.kind, check.expects), (CheckKind::Protocol, None));
+}
+
+#[test]
 fn a_real_config_is_read() {
     let model = read(&fixture("haproxy.cfg"));
     assert_eq!(told(&model, Gravity::Error), []);
@@ -159,7 +176,9 @@ fn the_environment_is_not_guessed() {
     let model = read(
         "defaults\n timeout connect \"${T-5s}\"\nbackend b\n server x \"${HOST}:80\" weight \"${W-10}\"\n server y 127.0.0.1:1 weight '$W'\n",
     );
-    assert_eq!((model.pools[0].servers[0].weight.clone(), model.pools[0].timeouts.connect.clone()), (None, None));
+    let weight = model.pools[0].servers[0].weight.as_ref().map(|weight| (weight.unknown, weight.value));
+    let connect = model.pools[0].timeouts.connect.as_ref().map(|time| (time.unknown, time.place.line()));
+    assert_eq!((weight, connect), (Some((true, 1)), Some((true, 2))));
     assert_eq!(model.pools[0].servers[0].address, "${HOST}:80");
     assert!(told(&model, Gravity::Note).iter().any(|(line, text)| *line == 4 && text.contains("${W-10}")), "{:?}", model.notices);
     assert_eq!(told(&model, Gravity::Error), []);

@@ -2,7 +2,7 @@
 //! (src/cfgparse.c `check_config_validity`).
 
 use super::balance;
-use super::draft::{Draft, Kind};
+use super::draft::{Draft, Kind, Table};
 use super::reader::{Names, Reader};
 use super::server::ServerDraft;
 use super::words::shown;
@@ -11,6 +11,7 @@ use crate::balancer::model::{
     AdminSurface, Check, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
+use crate::balancer::state::Admin;
 
 /// What lines name, and what there is.
 #[derive(Default)]
@@ -37,8 +38,10 @@ pub(super) struct Facts {
     pub peers_used: Vec<Setting<String>>,
     pub userlists: Names,
     /// Stick tables, by the proxy that has them.
-    pub tables: Names,
+    pub tables: HashMap<String, Table>,
     pub tables_used: Vec<Setting<String>>,
+    /// Persistence by the table of another proxy: its pool and its number in it, and whose table.
+    pub sticks: Vec<(usize, usize, String)>,
     /// Servers with TLS and no certificate authority: what their `verify` says.
     pub unverified: Vec<Setting<Option<bool>>>,
     pub verifies_nothing: bool,
@@ -79,7 +82,7 @@ impl Reader<'_> {
     }
 
     /// A proxy whose lines are all read goes into the model.
-    pub(super) fn finish(&mut self, draft: Draft) {
+    pub(super) fn finish(&mut self, mut draft: Draft) {
         let mode = balance::mode(&draft.given);
         for names in [&mut self.facts.listeners, &mut self.facts.pools] {
             if let Some(declared) = names.get_mut(&draft.name).filter(|declared| declared.place.is(&draft.place)) {
@@ -98,12 +101,14 @@ impl Reader<'_> {
                 place: given.stats.place.clone(),
             });
         }
-        if draft.kind.listens() {
-            let Timeouts { client, headers, keepalive, .. } = given.timeouts.clone();
-            let timeouts = Timeouts { client, headers, keepalive, ..Default::default() };
+        // A disabled proxy is read and not started.
+        if draft.kind.listens() && !given.disabled {
+            let Timeouts { client, headers, keepalive, .. } = &given.timeouts;
+            let timeouts =
+                Timeouts { client: client.clone(), headers: headers.clone(), keepalive: keepalive.clone(), ..Default::default() };
             let own = draft.kind == Kind::Listen;
-            let routes = draft.routes.iter().cloned().map(|route| Route { listener: name.clone(), ..route });
-            self.model.routes.extend(routes);
+            let routes = std::mem::take(&mut draft.routes).into_iter();
+            self.model.routes.extend(routes.map(|route| Route { listener: name.clone(), ..route }));
             let rest = match (&given.default_backend, own) {
                 (Some(backend), _) => Some((backend.value.clone(), backend.place.clone())),
                 (None, true) => Some((name.clone(), place.clone())),
@@ -117,7 +122,7 @@ impl Reader<'_> {
             self.model.listeners.push(Listener {
                 name: name.clone(),
                 mode,
-                binds: draft.binds.clone(),
+                binds: std::mem::take(&mut draft.binds),
                 maxconn,
                 timeouts,
                 place: place.clone(),
@@ -152,7 +157,10 @@ impl Reader<'_> {
                 self.facts.tracks.push((draft.name.clone(), track.as_ref().clone()));
             }
         }
-        let servers: Vec<_> = servers.into_iter().map(|server| self.finish_server(&draft.given, server)).collect();
+        let mut servers: Vec<_> = servers.into_iter().map(|server| self.finish_server(&draft.given, server)).collect();
+        if draft.given.disabled {
+            servers.iter_mut().for_each(|server| server.admin = Admin::Maintenance);
+        }
         for used in &draft.used_servers {
             if !servers.iter().any(|server| server.name == used.value) {
                 self.told.error(
@@ -161,31 +169,27 @@ impl Reader<'_> {
                 );
             }
         }
-        if draft.table.is_some() {
-            self.facts.tables.insert(draft.name.clone());
-        }
-        for stick in &draft.sticks {
-            let name = stick.table.clone().unwrap_or_else(|| draft.name.clone());
-            self.facts.tables_used.push(Setting::new(name, stick.place.clone()));
-        }
         let given = draft.given;
-        let table = draft.table.unwrap_or_default();
         // A cookie is looked at before the tables are.
         let mut persistence: Vec<Persistence> = given.cookie.iter().cloned().collect();
-        persistence.extend(draft.sticks.into_iter().filter(|stick| stick.reads).map(|stick| Persistence {
-            kind: PersistenceKind::Table,
-            key: stick.key,
-            said: stick.said,
-            expires_ms: table.expires_ms,
-            shared: table.peers.is_some(),
-            place: stick.place,
-            ..Default::default()
-        }));
+        for stick in draft.sticks {
+            let name = stick.table.unwrap_or_else(|| draft.name.clone());
+            if stick.reads {
+                self.facts.sticks.push((self.model.pools.len(), persistence.len(), name.clone()));
+                let place = stick.place.clone();
+                let kind = PersistenceKind::Table;
+                persistence.push(Persistence { kind, key: stick.key, said: stick.said, place, ..Default::default() });
+            }
+            self.facts.tables_used.push(Setting::new(name, stick.place));
+        }
+        if let Some(table) = draft.table {
+            self.facts.tables.insert(draft.name.clone(), table);
+        }
         let checked = given.server.checked || servers.iter().any(|server| server.check.is_some());
         let check = checked.then(|| {
             let (own, base) = (&given.server.check, given.check.check());
             let place = if base.place.is_written() { base.place.clone() } else { own.place.clone() };
-            let timeout_ms = given.timeouts.check.as_ref().map(|time| time.value);
+            let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base })
         });
         if draft.transparent && !servers.is_empty() && given.balance.is_some() {
@@ -234,7 +238,7 @@ impl Reader<'_> {
         ];
         let missing: Vec<String> = wanted
             .into_iter()
-            .filter(|(_, time, needed)| *needed && time.as_ref().is_none_or(|time| time.value == 0))
+            .filter(|(_, time, needed)| *needed && time.as_ref().is_none_or(Setting::is_zero))
             .map(|(name, ..)| format!("`timeout {name}`"))
             .collect();
         let used = !draft.kind.balances() || draft.kind.listens() || !draft.servers.is_empty();
@@ -291,7 +295,13 @@ impl Reader<'_> {
         missing(&facts.http_errors_used, &facts.http_errors, "http-errors section");
         missing(&facts.users_used, &facts.users, "user or group");
         missing(&facts.peers_used, &facts.peers, "peers section");
-        missing(&facts.tables_used, &facts.tables, "stick table");
+        let tables: Names = facts.tables.keys().cloned().collect();
+        missing(&facts.tables_used, &tables, "stick table");
+        for (pool, number, name) in &facts.sticks {
+            let Some(table) = facts.tables.get(name) else { continue };
+            let persistence = &mut self.model.pools[*pool].persistence[*number];
+            (persistence.expires_ms, persistence.shared) = (table.expires_ms, table.peers.is_some());
+        }
         for server in facts.unverified.iter().filter(|server| server.value == Some(true) || !facts.verifies_nothing) {
             self.told.error(
                 server.place.clone(),
@@ -305,7 +315,6 @@ impl Reader<'_> {
     fn targets(&mut self) {
         let mut wrong: Vec<(Place, String, bool)> = Vec::new();
         let (listeners, pools) = (&self.facts.listeners, &self.facts.pools);
-        let said: HashSet<&str> = pools.keys().map(String::as_str).collect();
         for route in &self.model.routes {
             let from = listeners.get(&route.listener);
             match &route.target {
@@ -329,7 +338,7 @@ impl Reader<'_> {
                     _ => {}
                 },
                 Target::Dynamic { candidates, .. } => {
-                    for name in candidates.iter().filter(|name| !said.contains(name.as_str())) {
+                    for name in candidates.iter().filter(|name| !pools.contains_key(*name)) {
                         wrong.push((
                             route.place.clone(),
                             format!("the map names {}, and no backend is called so", shown(name)),

@@ -93,7 +93,9 @@ impl<'a> Levels<'a> {
 
     /// Whether only chosen addresses or people get in.
     pub fn guarded(&self) -> bool {
-        let denies = ["deny", "allow"].iter().any(|name| self.all(name).iter().any(|directive| directive.is("deny")));
+        // A block with either of them has none of what stands around it.
+        let lists = |level: &&HashMap<&str, Vec<&Directive>>| level.contains_key("allow") || level.contains_key("deny");
+        let denies = self.stack.iter().rev().find(lists).is_some_and(|level| level.contains_key("deny"));
         let asks = |name: &str| self.one(name).is_some_and(|directive| directive.argument(0) != Some("off"));
         denies || asks("auth_basic") || asks("auth_request") || asks("auth_jwt") || self.one("internal").is_some()
     }

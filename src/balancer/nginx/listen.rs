@@ -13,6 +13,7 @@ pub struct Listen {
     /// Datagrams: stream's `udp`, or HTTP/3.
     pub udp: bool,
     pub quic: bool,
+    pub proxy_protocol: bool,
     /// Whether it sets options of the socket, which only one server may do for an address.
     options: bool,
 }
@@ -46,7 +47,8 @@ pub fn parse(directive: &Directive, stream: bool) -> Result<Listen, (usize, Stri
     if stream && address.port.is_none() && !address.host.starts_with("unix:") {
         return Err(refused("no port"));
     }
-    let mut listen = Listen { address, default_server: false, tls: false, udp: false, quic: false, options: false };
+    let mut listen =
+        Listen { address, default_server: false, tls: false, udp: false, quic: false, proxy_protocol: false, options: false };
     for (index, word) in directive.arguments.iter().enumerate().skip(1) {
         let (name, value) = word.text.split_once('=').map_or((word.text.as_str(), None), |(name, value)| (name, Some(value)));
         let fits = match (name, value) {
@@ -73,7 +75,10 @@ pub fn parse(directive: &Directive, stream: bool) -> Result<Listen, (usize, Stri
                 true
             }
             ("http2", None) => !stream,
-            ("proxy_protocol", None) => true,
+            ("proxy_protocol", None) => {
+                listen.proxy_protocol = true;
+                true
+            }
             _ => {
                 listen.options = true;
                 is_socket_option(name, value)

@@ -86,7 +86,7 @@ impl<'a> Walker<'a> {
             (false, true) => Resolution::Followed,
             (false, false) => Resolution::AtStart,
         };
-        let address = upstream::with_port(&url.address, pass.is("proxy_pass").then_some(port).filter(|_| !self.stream));
+        let address = upstream::with_port(url.address.clone(), pass.is("proxy_pass").then_some(port).filter(|_| !self.stream));
         // A bare name is an upstream's that stands in what was not given, as far as one can tell.
         let elsewhere = !self.config.complete && !url.address.literal && url.address.port.is_none() && !name.contains('.');
         let server = Server { name: name.clone(), address, resolution, place: place.clone(), ..Server::default() };
@@ -175,8 +175,8 @@ impl<'a> Walker<'a> {
         let timeout = if self.stream { self.levels.time(self.config, "health_check_timeout") } else { None };
         let check = Check {
             kind,
-            request: given("uri").map(str::to_owned),
-            expects: given("match").map(str::to_owned),
+            request: given("uri").map(Into::into),
+            expects: given("match").map(Into::into),
             interval_ms: time("interval"),
             timeout_ms: timeout.map(|timeout| timeout.value),
             fall: given("fails").and_then(values::number),

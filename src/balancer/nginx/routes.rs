@@ -92,12 +92,13 @@ impl<'a> Walker<'a> {
                             listener.mode = Mode::Udp;
                         }
                         let port = (!self.stream && mode == Mode::Http).then_some(80);
-                        let address = upstream::with_port(&listen.address, port);
+                        let address = upstream::with_port(listen.address, port);
                         let place = self.config.at(directive);
                         listener.binds.push(Bind {
                             address,
                             tls: listen.tls,
                             default_server: listen.default_server,
+                            proxy_protocol: listen.proxy_protocol,
                             place,
                             ..Bind::default()
                         });

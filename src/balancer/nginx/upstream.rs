@@ -149,8 +149,9 @@ fn zone(config: &mut Config, around: &Around<'_>, directive: &Directive) {
 fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mut Pool, directive: &Directive, backups: bool) {
     let written = directive.argument(0).unwrap_or_default();
     let place = config.at(directive);
-    let mut server = Server { address: written.to_owned(), place: place.clone(), ..Server::default() };
-    let mut passive = Passive { place: place.clone(), ..Passive::default() };
+    let mut server = Server { place: place.clone(), ..Server::default() };
+    let mut passive: Option<Box<Passive>> = None;
+    let failures = || Box::new(Passive { place: place.clone(), ..Passive::default() });
     let (mut resolve, mut service) = (false, false);
     for (index, word) in directive.arguments.iter().enumerate().skip(1) {
         let (name, value) = word.text.split_once('=').map_or((word.text.as_str(), None), |(name, value)| (name, Some(value)));
@@ -166,10 +167,11 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
                 number.is_some()
             }
             ("max_fails", Some(_)) => {
-                passive.max_fails = number;
+                passive.get_or_insert_with(failures).max_fails = number;
                 number.is_some()
             }
             ("fail_timeout", Some(_)) => {
+                let passive = passive.get_or_insert_with(failures);
                 passive.window_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
                 passive.out_ms = passive.window_ms;
                 seconds.is_some()
@@ -224,7 +226,10 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
         }
     }
     match Address::parse(written, false) {
-        Err(why) => config.error_in(directive, 0, format!("{why} in {written:?}: a server is HOST:PORT or unix:/PATH")),
+        Err(why) => {
+            server.address = written.to_owned();
+            config.error_in(directive, 0, format!("{why} in {written:?}: a server is HOST:PORT or unix:/PATH"));
+        }
         Ok(address) => {
             if around.stream && address.port.is_none() && !address.host.starts_with("unix:") && !service {
                 config.error_in(directive, 0, format!("no port in {written:?}: a server of stream needs one"));
@@ -245,18 +250,18 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
                 (false, true) => Resolution::Followed,
                 (false, false) => Resolution::AtStart,
             };
-            server.address = with_port(&address, (!around.stream && !service).then_some(80));
+            server.address = with_port(address, (!around.stream && !service).then_some(80));
         }
     }
     server.name = distinct(&mut facts.taken, written);
-    server.passive = Some(Box::new(passive));
+    server.passive = passive;
     pool.servers.push(server);
 }
 
 /// The address with the port that holds where none is written.
-pub fn with_port(address: &Address, port: Option<u16>) -> String {
+pub fn with_port(address: Address, port: Option<u16>) -> String {
     let port = address.port.or_else(|| port.filter(|_| !address.host.starts_with("unix:")));
-    Address { port, ..address.clone() }.said()
+    Address { port, ..address }.said()
 }
 
 /// A name for a server that no other one of the pool has: its address, with a number from the second on.

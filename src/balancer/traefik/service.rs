@@ -225,8 +225,8 @@ fn check(reader: &Reader, protocol: Protocol, node: &Node<'_>) -> Check {
     let status = fields.text("status").filter(|status| *status != "0").map(|status| format!("status {}", clean_name(status)));
     let check = Check {
         kind,
-        request: request.map(|request| format!("{}{}", method.unwrap_or_default(), clean_name(request))),
-        expects: status.or_else(|| fields.text("expect").map(clean_name)),
+        request: request.map(|request| format!("{}{}", method.unwrap_or_default(), clean_name(request)).into()),
+        expects: status.or_else(|| fields.text("expect").map(clean_name)).map(Into::into),
         interval_ms: Some(duration(&fields, "interval").map_or(30_000, |setting| setting.value)),
         timeout_ms: Some(duration(&fields, "timeout").map_or(5_000, |setting| setting.value)),
         fall: Some(1),

@@ -103,7 +103,8 @@ pub fn entry(reader: &Reader, name: &str, node: &Node<'_>) -> Entry {
         http.done();
     }
     let place = fields.get("address").map_or_else(|| reader.place(node), |at| reader.place(at));
-    listener.binds.push(Bind { address: address_of(address), tls, place, ..Bind::default() });
+    let proxy_protocol = fields.get("proxyProtocol").is_some();
+    listener.binds.push(Bind { address: address_of(address), tls, proxy_protocol, place, ..Bind::default() });
     if let Some(transport) = fields.get("transport") {
         let transport = Fields::new(reader, transport, "transport");
         transport.skip(&["lifeCycle"]);

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::balancer::change::Change;
-use crate::balancer::model::{Gravity, Model};
+use crate::balancer::model::{Gravity, Model, Notice};
 use crate::balancer::source::{self, NoFiles};
 use crate::balancer::state::State;
 use crate::balancer::{self, diff, redact};
@@ -118,7 +118,13 @@ pub(super) async fn compare(app: &App, balancer: BalancerId, mut captured: Captu
             changes = sentences(&Moment::new(captured.kind, old_config, content.state), &new);
         }
         let told = new.model.iter().flat_map(|model| &model.notices).filter(|notice| notice.gravity > Gravity::Note);
-        captured.notices.extend(told.take(50).map(|notice| format!("line {}: {}", notice.place.line(), notice.text)));
+        let files = new.model.iter().flat_map(|model| &model.files).collect::<Vec<_>>();
+        let file = |notice: &Notice| {
+            files.get(notice.place.file()).filter(|_| files.len() > 1).map_or(String::new(), |file| format!("{file}, "))
+        };
+        captured
+            .notices
+            .extend(told.take(50).map(|notice| format!("{}line {}: {}", file(notice), notice.place.line(), notice.text)));
         let content = snapshots::Content { config_hash: captured.hash.or(content.config_hash), state: new.state };
         Ok(Fresh { kind: captured.kind, before, changes, notices: captured.notices, content, packed })
     });

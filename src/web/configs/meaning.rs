@@ -78,7 +78,11 @@ impl Meaning {
     }
 
     fn slots(&self, server: &Server) -> String {
-        server.slots.as_ref().map_or_else(|| "none".to_owned(), |slots| slots.value.to_string())
+        match &server.slots {
+            None => "none".to_owned(),
+            Some(slots) if slots.unknown => "set by the environment".to_owned(),
+            Some(slots) => slots.value.to_string(),
+        }
     }
 }
 
