@@ -96,7 +96,7 @@ impl App {
         clock: Box<dyn Clock>,
         ids: Box<dyn IdSource>,
     ) -> crate::store::Result<Self> {
-        let fresh: String = ids.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fresh = hex::encode(ids.secret());
         let mut conn = store.begin().await?;
         let stored = settings::get_or_set(&mut conn, "redaction_key", &fresh).await?;
         conn.commit().await?;

@@ -31,22 +31,6 @@ impl DataConfig {
     }
 }
 
-impl DataConfig {
-    /// The folder that holds the SQLite files.
-    pub fn folder(&self) -> std::io::Result<PathBuf> {
-        let url = self.url()?;
-        let file = url
-            .as_deref()
-            .and_then(|url| url.strip_prefix("sqlite:"))
-            .map(|path| PathBuf::from(path.strip_prefix("//").unwrap_or(path)));
-        Ok(match file.as_deref().and_then(std::path::Path::parent) {
-            Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-            Some(folder) => folder.to_owned(),
-            None => self.data.clone(),
-        })
-    }
-}
-
 impl fmt::Debug for DataConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.database_url.as_deref().and_then(|url| url.split(':').next());
@@ -57,6 +41,11 @@ impl fmt::Debug for DataConfig {
 /// As many as a clock can count back.
 fn days() -> clap::builder::RangedI64ValueParser {
     clap::value_parser!(i64).range(0..=36_500)
+}
+
+/// Up to a year.
+fn minutes() -> clap::builder::RangedI64ValueParser {
+    clap::value_parser!(i64).range(0..=525_600)
 }
 
 /// One address, or all that begin alike.
@@ -92,7 +81,7 @@ pub struct Config {
     #[arg(long, env = "AFTERLOAD_KEEP_EVENTS_DAYS", default_value_t = 400, value_name = "DAYS", value_parser = days())]
     pub keep_events_days: i64,
     /// Minutes within which a returning alert re-opens the incident that it came from
-    #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES")]
+    #[arg(long, env = "AFTERLOAD_REOPEN_MINUTES", default_value_t = 30, value_name = "MINUTES", value_parser = minutes())]
     pub reopen_minutes: i64,
     /// Most connections at once
     #[arg(long, env = "AFTERLOAD_MAX_CONNECTIONS", default_value_t = 2000, value_name = "N")]

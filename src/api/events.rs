@@ -28,7 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// A comment is sent this often, so that proxies keep the connection open.
 const PING: Duration = Duration::from_secs(15);
-/// Another replica's changes wake nobody here: they are found this late.
+/// A command that writes beside the server on SQLite wakes nobody here: what it did is found this late.
 const LOOK: Duration = Duration::from_secs(2);
 const CROWDED: &str = "as many follow the changes as the server takes; ask for single pages, or come back in a while";
 /// Events fetched at once.

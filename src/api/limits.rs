@@ -6,7 +6,8 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
@@ -27,6 +28,8 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 /// Keys that are remembered before those that are full again are forgotten.
 const KEYS_MAX: usize = 10_000;
+/// How often that may happen.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,6 +53,24 @@ impl Key {
 pub struct Limits {
     app: App,
     counted: Option<(NonZeroU32, Arc<DefaultKeyedRateLimiter<Key, StateInformationMiddleware>>)>,
+    forgetting: Arc<Forgetting>,
+}
+
+/// When keys were last forgotten. Looking through all of them costs too much for each request, which may come from ever
+/// new addresses.
+#[derive(Default)]
+struct Forgetting(Mutex<Option<Instant>>);
+
+impl Forgetting {
+    fn is_due(&self, now: Instant) -> bool {
+        // Somebody else is at it.
+        let Ok(mut last) = self.0.try_lock() else { return false };
+        let due = last.is_none_or(|last| now - last >= FORGET_EVERY);
+        if due {
+            *last = Some(now);
+        }
+        due
+    }
 }
 
 impl Limits {
@@ -59,7 +80,7 @@ impl Limits {
             let limiter = RateLimiter::keyed(Quota::per_minute(most)).with_middleware::<StateInformationMiddleware>();
             (most, Arc::new(limiter))
         });
-        Self { app: app.clone(), counted }
+        Self { app: app.clone(), counted, forgetting: Arc::default() }
     }
 }
 
@@ -77,7 +98,7 @@ pub async fn meter(State(limits): State<Limits>, mut request: Request, next: Nex
         Some(Actor::Token { id, .. }) => Key::Token(id.0),
         _ => Key::Address(request.extensions().get::<Peer>().map(|peer| peer.network())),
     };
-    if limiter.len() > KEYS_MAX {
+    if limiter.len() > KEYS_MAX && limits.forgetting.is_due(Instant::now()) {
         limiter.retain_recent();
     }
     let (mut response, left) = match limiter.check_key(&key) {
@@ -119,4 +140,16 @@ fn refusal(key: &Key, most: u32, seconds: u64) -> Error {
             "this {whose} made its {most} requests of a minute; wait {seconds} s, {remedy} (who runs the server sets the number with AFTERLOAD_API_PER_MINUTE)"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_forgotten_once_a_second_at_most() {
+        let (forgetting, start) = (Forgetting::default(), Instant::now());
+        let due = [0, 1, 999, 1_000, 1_001, 2_500].map(|ms| forgetting.is_due(start + Duration::from_millis(ms)));
+        assert_eq!(due, [true, false, false, true, false, true]);
+    }
 }

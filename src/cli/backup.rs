@@ -69,7 +69,7 @@ pub async fn restore(command: Restore) -> anyhow::Result<()> {
     let url = command.data.url()?;
     let location = store::location(url.as_deref(), &command.data.data)?;
     let _lock = match &location {
-        Location::Files(_) => Some(serve::lock(&command.data.folder()?)?),
+        Location::Files(path) => Some(serve::lock(store::folder_of(path))?),
         Location::Postgres(_) => None,
     };
     let held = backup::restore(&command.file, &location, url.is_some()).await?;

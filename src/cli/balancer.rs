@@ -124,7 +124,11 @@ pub async fn run(command: BalancerCommand) -> anyhow::Result<()> {
             say(format_args!("{}", balancers::add(&open(data).await?, &Actor::Console, fields).await?.id));
         }
         BalancerCommand::List(List { json, data }) => {
-            list(json, &balancers::list(&open(data).await?, &Actor::Console).await?, |known| {
+            let app = open(data).await?;
+            let mut all = balancers::list(&app, &Actor::Console).await?;
+            let answered = balancers::answered(&app, &Actor::Console).await?;
+            all.iter_mut().for_each(|known| known.last_answer_at = answered.get(&known.id).copied());
+            list(json, &all, |known| {
                 let last = known.last_answer_at.map_or_else(|| "never".to_owned(), rfc3339);
                 let state = match () {
                     () if known.fields.paused => "paused",

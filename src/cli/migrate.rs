@@ -1,11 +1,12 @@
 //! `afterload migrate`: the schema, brought up to date before the server starts.
 
-use super::say;
+use super::{say, serve};
 use crate::config::DataConfig;
 use crate::store::{Store, db::Dialect};
 
 pub async fn run(data: DataConfig) -> anyhow::Result<()> {
     let store = Store::connect(data.url()?.as_deref(), &data.data).await?;
+    let _lock = serve::lock_for_upgrade(&store).await?;
     let outcome = store.upgrade().await;
     let dialect = store.dialect();
     store.close().await;

@@ -93,7 +93,8 @@ enum AppCommand {
     /// Bring the database's schema up to date and stop
     ///
     /// SQLite files are copied first, beside themselves, as afterload.before-upgrade-N.db (N: the schema before); the copy
-    /// stays until the next upgrade makes another. A schema newer than this program is refused.
+    /// stays until the next upgrade makes another, and none is changed below a server that runs. A schema newer than this
+    /// program is refused.
     Migrate(DataConfig),
     /// Exit 0 when a server answers at the address (for containers)
     Healthcheck(serve::Healthcheck),
@@ -188,6 +189,9 @@ async fn run(command: AppCommand) -> anyhow::Result<ExitCode> {
 /// The app for one command: the same store as the server's, which may be running beside it.
 async fn open(data: DataConfig) -> anyhow::Result<App> {
     let config = Config::for_command(data);
-    let store = Store::open(config.data.url()?.as_deref(), &config.data.data).await?;
+    let store = Store::connect(config.data.url()?.as_deref(), &config.data.data).await?;
+    let lock = serve::lock_for_upgrade(&store).await?;
+    let store = store.ready().await?;
+    drop(lock);
     Ok(App::open(config, store).await?)
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::App;
 use crate::config::Config;
 use crate::store::space::Space;
-use crate::store::{Location, Store, db::Dialect};
+use crate::store::{Location, Schema, Store};
 use crate::{jobs, server, services, store};
 
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -23,16 +23,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let config = Config { listen: address, ..config };
     let url = config.data.url()?;
-    if let Location::Files(path) = store::location(url.as_deref(), &config.data.data)?
-        && let Err(fault) = Space::of(&path).make_way()
-    {
-        tracing::debug!(%fault, "the disk tells nothing yet");
-    }
-    let store = Store::open(url.as_deref(), &config.data.data).await?;
-    let _lock = match store.dialect() {
-        Dialect::Sqlite => Some(lock(&config.data.folder()?)?),
-        Dialect::Postgres => None,
+    let _lock = match store::location(url.as_deref(), &config.data.data)? {
+        Location::Files(path) => {
+            // Before anything is touched: opening brings the schema up to date, below whoever serves from it.
+            let lock = lock(store::folder_of(&path))?;
+            if let Err(fault) = Space::of(&path).make_way() {
+                tracing::debug!(%fault, "the disk tells nothing yet");
+            }
+            Some(lock)
+        }
+        Location::Postgres(_) => None,
     };
+    let store = Store::open(url.as_deref(), &config.data.data).await?;
     let app = App::open(config, store).await?;
     services::postmortems::remember_base_url(&app).await?;
     // The reserve is there before the first write of others.
@@ -64,9 +66,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 async fn announce(app: &App) -> anyhow::Result<()> {
     let url = app.config().public_url();
     let mut text = format!("Afterload {} is at {url}\n", env!("CARGO_PKG_VERSION"));
-    text += &match app.store().dialect() {
-        Dialect::Sqlite => format!("Data is in {}\n", std::path::absolute(app.config().data.folder()?)?.display()),
-        Dialect::Postgres => "Data is in PostgreSQL\n".to_owned(),
+    text += &match app.store().space() {
+        Some(space) => format!("Data is in {}\n", std::path::absolute(space.folder())?.display()),
+        None => "Data is in PostgreSQL\n".to_owned(),
     };
     if let Some(code) = services::people::new_setup_code(app).await? {
         text += &format!("\nMake the first account (this link works once, for an hour):\n  {url}/setup?code={code}\n\n");
@@ -94,6 +96,19 @@ pub(super) fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
     let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     file.try_lock().with_context(|| format!("another afterload serves from {}; stop it first", data.display()))?;
     Ok(file)
+}
+
+/// The same lock for a command that finds an older schema, until it changed it. A server that runs knows only the old one.
+pub(super) async fn lock_for_upgrade(store: &Store) -> anyhow::Result<Option<std::fs::File>> {
+    let newest = Schema::newest(store.dialect())?;
+    let is_older = store.schema().await?.is_some_and(|schema| newest.is_newer_than(schema));
+    match store.space() {
+        Some(space) if is_older => {
+            let lock = lock(space.folder());
+            lock.context("the data has the schema of an older afterload, which is not changed while a server runs").map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 pub(super) async fn wait_for_signal() {

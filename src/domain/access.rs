@@ -229,11 +229,14 @@ impl Actor {
         Ok(())
     }
 
-    /// Whose the things are that this actor makes: a token's belong to its maker.
+    /// Whose the things are that this actor makes: a token's belong to its maker. What has no person behind it is marked,
+    /// as no handle can be, so that it is not taken for a person of the same name.
     pub fn owner(&self) -> String {
         match self {
             Self::Token { maker: Some((_, handle, _)), .. } => handle.clone(),
-            other => other.to_string(),
+            Self::Token { name, .. } => format!("{TOKEN}{name}"),
+            Self::Integration { name, .. } => format!("{INTEGRATION}{name}"),
+            Self::Person { .. } | Self::Recorder | Self::Console => self.to_string(),
         }
     }
 
@@ -244,6 +247,15 @@ impl Actor {
             _ => None,
         }
     }
+}
+
+/// What stands before the name of an [`Actor::owner`] who is no person.
+const TOKEN: &str = "token:";
+const INTEGRATION: &str = "integration:";
+
+/// The name alone of an [`Actor::owner`], for showing.
+pub fn owner_name(owner: &str) -> &str {
+    owner.strip_prefix(TOKEN).or_else(|| owner.strip_prefix(INTEGRATION)).unwrap_or(owner)
 }
 
 /// The name shown beside what was done.
@@ -282,6 +294,17 @@ mod tests {
         assert!(person(Role::Responder).may(Permission::WriteBalancers).is_err());
         assert!(person(Role::Editor).may(Permission::ManagePeople).is_err());
         assert!(person(Role::Admin).may(Permission::ManageIntegrations).is_ok());
+    }
+
+    #[test]
+    fn what_is_of_no_person_is_kept_from_all_of_them() {
+        let named = |actor: Actor| (actor.to_string(), actor.owner());
+        assert_eq!(named(token(&[], Some(Role::Viewer))), ("mk (ci)".into(), "mk".into()));
+        assert_eq!(named(person(Role::Viewer)), ("mk".into(), "mk".into()));
+        assert_eq!(named(token(&[], None)), ("ci".into(), "token:ci".into()));
+        let integration = Actor::Integration { id: IntegrationId(Uuid::nil()), name: "mk".into() };
+        assert_eq!(named(integration), ("mk".into(), "integration:mk".into()));
+        assert_eq!(["token:ci", "integration:mk", "mk"].map(owner_name), ["ci", "mk", "mk"]);
     }
 
     #[test]

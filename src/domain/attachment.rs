@@ -14,6 +14,7 @@ pub struct Attachment {
     pub media_type: String,
     /// Bytes.
     pub size: i64,
+    /// Handle of who sent it; `token:NAME` where no person did.
     pub created_by: String,
     pub created_at: DateTime<Utc>,
 }

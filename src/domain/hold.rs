@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Actor;
 use super::error::{Error, FieldErrors, Result};
 use super::incident::Incident;
 use super::time::minute;
@@ -43,12 +42,5 @@ impl Incident {
                 hold.reason
             ))),
         }
-    }
-}
-
-impl Actor {
-    /// Whether this actor sets and lifts the legal hold of an incident: those who say who sees it.
-    pub fn holds(&self, incident: &Incident) -> bool {
-        self.decides_who_sees(incident)
     }
 }

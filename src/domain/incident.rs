@@ -227,6 +227,7 @@ pub struct Incident {
     pub reference: Reference,
     #[serde(flatten)]
     pub fields: IncidentFields,
+    /// Handle of who opened it; `integration:NAME` or `token:NAME` where no person did.
     pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -240,6 +241,12 @@ pub struct Incident {
 impl IncidentFields {
     /// The texts without which a write-up says too little.
     pub const WRITE_UP: [&'static str; 3] = ["impact", "root_cause", "resolution"];
+
+    /// Those of [`Self::WRITE_UP`] that are not written.
+    pub fn unwritten(&self) -> Vec<&'static str> {
+        let texts = [&self.impact, &self.root_cause, &self.resolution];
+        Self::WRITE_UP.into_iter().zip(texts).filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| name).collect()
+    }
 
     /// Normalises and checks everything; all complaints come at once.
     pub fn checked(mut self) -> Result<Self> {

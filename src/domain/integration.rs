@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::access::Actor;
 use super::id::{DeliveryId, IntegrationId};
 use super::incident::words;
 
@@ -28,6 +29,13 @@ pub struct Integration {
     pub last_error_at: Option<DateTime<Utc>>,
     /// Deliveries taken since it was made.
     pub deliveries: i64,
+}
+
+impl Integration {
+    /// Who acts when its alerts come in.
+    pub fn actor(&self) -> Actor {
+        Actor::Integration { id: self.id, name: self.name.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -163,7 +163,8 @@ fn parts(text: &str) -> Vec<String> {
 
 fn term(part: &str) -> Option<Term> {
     let words: Vec<String> = words::words(part).into_iter().map(|word| word.text).collect();
-    (!words.is_empty()).then(|| Term { words, prefix: part.ends_with('*') })
+    // The star of a quoted beginning may stand inside the quotes.
+    (!words.is_empty()).then(|| Term { words, prefix: part.trim_end_matches('"').ends_with('*') })
 }
 
 fn filter(part: &str, now: Timestamp, utc_offset_minutes: i32) -> Option<Filter> {

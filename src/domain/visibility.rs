@@ -56,12 +56,14 @@ impl Actor {
         }
     }
 
-    /// Whether this actor may say who sees an incident that they see: its commander, who opened it, and
-    /// administrators. Somebody who is merely named can neither bring in others nor open it to all.
+    /// Whether this actor may say who sees an incident that they see and may change, and set and lift its legal hold: its
+    /// commander, who opened it, and administrators. Somebody who is merely named can neither bring in others nor open
+    /// it to all.
     pub fn decides_who_sees(&self, incident: &Incident) -> bool {
         let theirs =
             |handle| incident.created_by == handle || incident.fields.roles.get("commander").is_some_and(|c| c == handle);
-        self.sees(incident) && (self.role() == Role::Admin || self.handle().is_some_and(theirs))
+        self.may_on(Permission::WriteIncidents, incident).is_ok()
+            && (self.role() == Role::Admin || self.handle().is_some_and(theirs))
     }
 }
 
@@ -169,6 +171,19 @@ mod tests {
         let mut nobody = restricted.clone();
         assert!(matches!(settle(&person("opener", Role::Responder), Some(&theirs), &mut nobody), Err(Error::Invalid(_))));
         assert!(matches!(settle(&Actor::Console, None, &mut restricted.clone()), Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn who_may_not_write_and_who_is_only_called_alike_do_not_decide() {
+        let open = incident(Visibility::Internal, &[]);
+        assert!(person("opener", Role::Responder).decides_who_sees(&open));
+        assert!(!person("opener", Role::Viewer).decides_who_sees(&open));
+        let mut led = open.clone();
+        led.fields.roles.insert("commander".into(), "mk".into());
+        assert!(person("mk", Role::Responder).decides_who_sees(&led) && !person("mk", Role::Viewer).decides_who_sees(&led));
+        let integration = Actor::Integration { id: IntegrationId(Uuid::nil()), name: "mk".into() };
+        let opened = Incident { created_by: integration.owner(), ..open };
+        assert!(!person("mk", Role::Responder).decides_who_sees(&opened));
     }
 
     #[test]

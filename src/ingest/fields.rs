@@ -112,14 +112,8 @@ pub(super) fn key(text: &str) -> String {
     if text.len() <= KEY_MAX && !text.chars().any(char::is_control) {
         return text.to_owned();
     }
-    use std::fmt::Write;
     let beginning = &text[..text.floor_char_boundary(256)];
-    let mut key = clean(line(beginning), 256);
-    key.push_str("… sha256:");
-    for byte in Sha256::digest(text.as_bytes()) {
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    format!("{}… sha256:{}", clean(line(beginning), 256), hex::encode(Sha256::digest(text.as_bytes())))
 }
 
 /// The first of `names` that the map holds with something in it.

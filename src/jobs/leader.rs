@@ -13,12 +13,40 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How soon pages of one server show what happened on another.
 const LISTEN_EVERY: Duration = Duration::from_millis(500);
 
+/// From the request for a lease, another server may lead after this long.
+const ENDS_AFTER: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs());
+/// Without an answer, the work goes on only while there is time for another request.
+const PATIENCE: Duration = ENDS_AFTER.saturating_sub(RENEW_EVERY);
+
+/// The lease, as far as this server knows.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Lease {
+    /// When it was asked for what the database last gave; none while this server does not lead.
+    held: Option<Instant>,
+}
+
+impl Lease {
+    /// What is known after a request that began at `asked`; `answer` is none where the database gave none. Only its yes
+    /// prolongs anything, since another server may lead as soon as the time of the last yes is over.
+    fn after(self, answer: Option<bool>, asked: Instant, now: Instant) -> Self {
+        let held = match answer {
+            Some(true) => Some(asked),
+            Some(false) => None,
+            None => self.held.filter(|held| now - *held < PATIENCE),
+        };
+        Self { held }
+    }
+
+    /// How long a request that begins at `asked` may take: it may hang with the database, and the lease ends meanwhile.
+    fn most(self, asked: Instant) -> Duration {
+        self.held.map_or(RENEW_EVERY, |held| (held + ENDS_AFTER).saturating_duration_since(asked).min(RENEW_EVERY))
+    }
+}
+
 /// Runs what one server alone may run, while this one is it.
 pub async fn run(app: App) {
     let me = app.uuid();
-    // A request for the lease may hang with the database: the work stops before another server can begin it.
-    let patience = Duration::from_secs(LEASE_SECONDS.unsigned_abs()) - RENEW_EVERY;
-    let mut held = Instant::now();
+    let mut lease = Lease::default();
     let mut work: Option<Vec<AbortOnDropHandle<()>>> = None;
     let mut tick = interval(RENEW_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -28,17 +56,16 @@ pub async fn run(app: App) {
             () = app.shutdown().cancelled() => break,
         }
         let asked = Instant::now();
-        let leads = match tokio::time::timeout(RENEW_EVERY, replicas::lead(&app, me)).await {
-            Ok(Ok(leads)) => leads,
+        let answer = match tokio::time::timeout(lease.most(asked), replicas::lead(&app, me)).await {
+            Ok(Ok(leads)) => Some(leads),
             Ok(Err(fault)) => {
                 tracing::warn!(%fault, "who leads cannot be asked");
-                work.is_some() && held.elapsed() < patience
+                None
             }
-            Err(_) => work.is_some() && held.elapsed() < patience,
+            Err(_) => None,
         };
-        if leads && asked.elapsed() < RENEW_EVERY {
-            held = asked;
-        }
+        lease = lease.after(answer, asked, Instant::now());
+        let leads = lease.held.is_some();
         app.set_leads(leads);
         if leads && work.is_none() {
             if replicas::possible(&app) {
@@ -76,5 +103,28 @@ pub async fn listen(app: App) {
             Err(fault) if !std::mem::replace(&mut deaf, true) => tracing::warn!(%fault, "the database does not answer"),
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_databases_yes_prolongs_the_lease() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut lease = Lease::default().after(None, at(0), at(0));
+        assert_eq!(lease.held, None, "who never led does not begin without an answer");
+        lease = lease.after(Some(true), at(3), at(4));
+        // It refuses, each time at once: the lease of second 3 ends in the database at second 13.
+        for second in [6, 9] {
+            lease = lease.after(None, at(second), at(second));
+            assert_eq!(lease.held, Some(at(3)), "at {second}");
+        }
+        assert_eq!(lease.most(at(12)), Duration::from_secs(1), "a request that hangs does not outlast the lease");
+        assert_eq!(lease.after(None, at(12), at(13)).held, None, "given up before another server can begin");
+        assert_eq!(lease.after(Some(true), at(9), at(9)).held, Some(at(9)));
+        assert_eq!(lease.after(Some(false), at(9), at(9)).held, None, "another server leads");
     }
 }

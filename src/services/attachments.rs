@@ -36,7 +36,8 @@ pub async fn add(app: &App, actor: &Actor, name: &str, bytes: Bytes) -> Result<A
     Ok(attachment)
 }
 
-/// The file and its bytes. Those who see the incident that it belongs to see it, nobody else does.
+/// The file and its bytes. Those who see the incident that it belongs to see it, nobody else does; of a deleted one those
+/// who may bring it back.
 pub async fn fetch(app: &App, actor: &Actor, id: AttachmentId) -> Result<(Attachment, Vec<u8>)> {
     actor.may(Permission::ReadIncidents)?;
     let mut conn = app.store().read().await?;
@@ -55,5 +56,6 @@ pub async fn of_ids(app: &App, actor: &Actor, ids: &[AttachmentId]) -> Result<Ve
 }
 
 fn reader<'a>(actor: &'a Actor, owner: &'a str) -> attachments::Reader<'a> {
-    attachments::Reader { sees_only_as: actor.sees_only_as(), owner }
+    let sees_deleted = actor.may(Permission::WriteIncidents).is_ok();
+    attachments::Reader { sees_only_as: actor.sees_only_as(), owner, sees_deleted }
 }

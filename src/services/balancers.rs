@@ -31,7 +31,12 @@ pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Balancer>> {
 pub async fn answered(app: &App, actor: &Actor) -> Result<BTreeMap<BalancerId, Timestamp>> {
     actor.may(Permission::ReadBalancers)?;
     let known = balancers::list(&mut app.store().read().await?).await?;
-    let mut at: BTreeMap<_, _> = known.into_iter().filter_map(|balancer| Some((balancer.id, balancer.last_answer_at?))).collect();
+    answers_of(app, &known).await
+}
+
+/// The same of these. Their own field is written once a minute at most.
+pub(super) async fn answers_of(app: &App, known: &[Balancer]) -> Result<BTreeMap<BalancerId, Timestamp>> {
+    let mut at: BTreeMap<_, _> = known.iter().filter_map(|balancer| Some((balancer.id, balancer.last_answer_at?))).collect();
     for (id, measured) in samples::newest(&mut app.store().samples().read().await?).await? {
         at.entry(id).and_modify(|at| *at = measured.max(*at)).or_insert(measured);
     }

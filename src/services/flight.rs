@@ -25,7 +25,7 @@ const CHARTS: usize = 4;
 pub async fn recorder(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let entries = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
+    let entries = timeline::newest(&mut conn, incident.id, false, super::timeline::LIST_MAX).await?;
     drop(conn);
     charts(app, &incident, &entries, recording::window(&incident, app.now())).await
 }

@@ -1,7 +1,5 @@
 //! Whether the installation can work, and what it is.
 
-use std::path::Path;
-
 use super::Result;
 use crate::app::App;
 use crate::domain::access::{Actor, Permission};
@@ -9,6 +7,8 @@ use crate::domain::time::Timestamp;
 use crate::metrics::{Looked, Watched};
 use crate::store::db::Dialect;
 use crate::store::{Schema, balancers, checks, events, settings};
+
+pub use crate::store::space::Room;
 
 /// `Ok` when a write reaches the disk.
 pub async fn ready(app: &App) -> Result<()> {
@@ -22,19 +22,18 @@ pub async fn metrics(app: &App, actor: &Actor) -> Result<String> {
     actor.may(Permission::ReadBalancers)?;
     let mut conn = app.store().read().await?;
     let now = app.now();
-    let watched = balancers::list(&mut conn).await?.into_iter().map(|balancer| Watched {
+    let known = balancers::list(&mut conn).await?;
+    let event_sequence = events::latest(&mut conn).await?;
+    drop(conn);
+    let answered = super::balancers::answers_of(app, &known).await?;
+    let watched = known.into_iter().map(|balancer| Watched {
+        silent_for: answered.get(&balancer.id).map(|at| (now - *at).num_seconds()),
         name: balancer.fields.name,
-        silent_for: balancer.last_answer_at.map(|at| (now - at).num_seconds()),
         failing: balancer.failing_since.is_some(),
     });
-    let looked = Looked { balancers: watched.collect(), event_sequence: events::latest(&mut conn).await?, leads: app.leads() };
+    let looked = Looked { balancers: watched.collect(), event_sequence, leads: app.leads() };
     Ok(app.metrics().text(&looked).map_err(anyhow::Error::from)?)
 }
-
-/// Free space below which the disk is called short: bytes, since the server would soon be unable to write, and hundredths
-/// of the whole, since a copy before an upgrade may not fit.
-pub const FREE_LEAST: u64 = 256 << 20;
-pub const FREE_PART: u64 = 10;
 
 /// What an installation is and how it does.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,35 +51,11 @@ pub struct About {
     /// Whether this server polls the balancers.
     pub leads: bool,
     /// Of the disk that holds the data; none where that is another machine's.
-    pub disk: Option<Disk>,
+    pub disk: Option<Room>,
     /// When `afterload backup` last wrote one.
     pub last_backup: Option<Timestamp>,
     /// Number of the newest event.
     pub events: i64,
-}
-
-/// Bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Disk {
-    pub free: u64,
-    pub all: u64,
-}
-
-impl Disk {
-    /// Free hundredths.
-    pub fn part(self) -> u64 {
-        self.free.saturating_mul(100).checked_div(self.all).unwrap_or(0)
-    }
-
-    pub fn is_short(self) -> bool {
-        self.free < FREE_LEAST || self.part() < FREE_PART
-    }
-
-    fn of(folder: &Path) -> Option<Self> {
-        let found = rustix::fs::statvfs(folder).ok()?;
-        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        Some(Self { free: bytes(found.f_bavail), all: bytes(found.f_blocks) })
-    }
 }
 
 /// For everybody who may see how the recording goes. It names no path and no address.
@@ -92,9 +67,9 @@ pub async fn about(app: &App, actor: &Actor) -> Result<About> {
     let last_backup = settings::get(&mut conn, settings::LAST_BACKUP).await?;
     let events = events::latest(&mut conn).await?;
     drop(conn);
-    let (kind, disk) = match store.dialect() {
-        Dialect::Sqlite => ("SQLite", app.config().data.folder().ok().and_then(|folder| Disk::of(&folder))),
-        Dialect::Postgres => ("PostgreSQL", None),
+    let kind = match store.dialect() {
+        Dialect::Sqlite => "SQLite",
+        Dialect::Postgres => "PostgreSQL",
     };
     Ok(About {
         version: env!("CARGO_PKG_VERSION"),
@@ -104,7 +79,7 @@ pub async fn about(app: &App, actor: &Actor) -> Result<About> {
         newest_schema: Schema::newest(store.dialect())?,
         replicas: super::replicas::possible(app),
         leads: app.leads(),
-        disk,
+        disk: store.space().and_then(|space| space.room().ok()),
         last_backup: last_backup.and_then(|at| at.parse().ok()),
         events,
     })

@@ -27,7 +27,7 @@ pub async fn lift(app: &App, actor: &Actor, which: IncidentRef, reason: &str) ->
 async fn change(app: &App, actor: &Actor, which: IncidentRef, reason: &str, held: bool) -> Result<Incident> {
     let mut unit = Unit::begin(app, actor).await?;
     let before = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
-    if !actor.holds(&before) {
+    if !actor.decides_who_sees(&before) {
         let why = "a legal hold is set and lifted by the incident's commander, by who opened it and by administrators";
         return Err(Error::Forbidden(why.to_owned()).into());
     }
@@ -39,8 +39,7 @@ async fn change(app: &App, actor: &Actor, which: IncidentRef, reason: &str, held
     let hold = held.then(|| Hold { reason: reason.clone(), by: actor.to_string(), at: unit.now });
     let after = Incident { hold, updated_at: unit.now, version: before.version + 1, ..before.clone() };
     if !incidents::update(&mut unit.conn, &after, before.version).await? {
-        let current = Box::new(serde_json::to_value(&before).unwrap_or_default());
-        return Err(Error::Conflict { what: "the incident", current }.into());
+        return Err(super::incidents::conflict(&before).into());
     }
     let title = if held { "Legal hold: nothing of this incident is deleted" } else { "The legal hold was lifted" };
     timeline::record(app, &mut unit, after.id, EntryKind::Status, title.to_owned(), reason.clone()).await?;

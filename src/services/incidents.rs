@@ -203,7 +203,7 @@ fn take_reason(patch: &Value) -> Result<(Value, String)> {
     }
 }
 
-fn conflict(current: &Incident) -> Error {
+pub(super) fn conflict(current: &Incident) -> Error {
     Error::Conflict { what: "the incident", current: Box::new(serde_json::to_value(current).unwrap_or_default()) }
 }
 

@@ -106,7 +106,7 @@ pub async fn claim_login(app: &App, code: &str, user_agent: &str) -> Result<(Per
 }
 
 fn hex_hash(code: &str) -> String {
-    secrets::hash(code.trim()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(secrets::hash(code.trim()))
 }
 
 async fn insert(app: &App, unit: &mut Unit<'_>, new: &NewPerson, password_hash: &str) -> Result<Person> {

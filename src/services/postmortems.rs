@@ -20,7 +20,7 @@ pub use crate::text::export::Flavour;
 pub async fn document(app: &App, actor: &Actor, which: IncidentRef) -> Result<Document> {
     let mut conn = app.store().snapshot().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let all = timeline::list(&mut conn, incident.id, false, None, super::timeline::LIST_MAX).await?;
+    let all = timeline::newest(&mut conn, incident.id, false, super::timeline::LIST_MAX).await?;
     let entries = chosen(all.clone());
     let tasks = tasks::of_incident(&mut conn, incident.id).await?;
     let listed = alerts::of_incident(&mut conn, incident.id, 200).await?;

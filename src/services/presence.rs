@@ -114,9 +114,9 @@ async fn sit(app: App, seat: Uuid, actor: Actor, incident: IncidentId, first: bo
     load_live(&mut conn, &actor, IncidentRef::Id(incident), Permission::ReadIncidents).await?;
     let now = app.now();
     if first {
-        presence::clear_seats(&mut conn, now).await?;
+        presence::clear_ended(&mut conn, now).await?;
     }
-    presence::sit(&mut conn, seat, incident, &actor.owner(), now + HERE_FOR, now + LINE_FOR).await?;
+    presence::sit(&mut conn, seat, incident, &actor.owner(), now, now + HERE_FOR, now + LINE_FOR).await?;
     Ok(conn.commit().await?)
 }
 

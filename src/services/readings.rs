@@ -5,7 +5,7 @@ use super::Result;
 use super::lookup::load_live;
 use super::timeline::LIST_MAX;
 use crate::app::App;
-use crate::domain::access::{Actor, Permission};
+use crate::domain::access::{Actor, Permission, owner_name};
 use crate::domain::id::{IncidentId, IncidentRef};
 use crate::domain::reading::Reading;
 use crate::store::{Conn, events, readings};
@@ -17,9 +17,9 @@ pub async fn of(app: &App, actor: &Actor, which: IncidentRef) -> Result<Reading>
     read(&mut conn, incident.id, &actor.owner()).await
 }
 
-async fn read(conn: &mut Conn, incident: IncidentId, handle: &str) -> Result<Reading> {
-    let Some((seq, read_at)) = readings::find(conn, incident, handle).await? else { return Ok(Reading::default()) };
-    let unread = readings::unread(conn, incident, handle, seq, LIST_MAX).await?;
+async fn read(conn: &mut Conn, incident: IncidentId, owner: &str) -> Result<Reading> {
+    let Some((seq, read_at)) = readings::find(conn, incident, owner).await? else { return Ok(Reading::default()) };
+    let unread = readings::unread(conn, incident, owner_name(owner), seq, LIST_MAX).await?;
     Ok(Reading { seq: Some(seq), read_at: Some(read_at), unread })
 }
 
@@ -29,9 +29,9 @@ pub async fn mark(app: &App, actor: &Actor, which: IncidentRef, seq: Option<i64>
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
     // What has not happened yet cannot be read.
     let newest = events::latest(&mut conn).await?;
-    let handle = actor.owner();
-    readings::mark(&mut conn, incident.id, &handle, seq.unwrap_or(newest).clamp(0, newest), app.now()).await?;
-    let reading = read(&mut conn, incident.id, &handle).await?;
+    let owner = actor.owner();
+    readings::mark(&mut conn, incident.id, &owner, seq.unwrap_or(newest).clamp(0, newest), app.now()).await?;
+    let reading = read(&mut conn, incident.id, &owner).await?;
     conn.commit().await?;
     Ok(reading)
 }

@@ -85,7 +85,8 @@ enum Step<'a> {
     Events(i64),
     /// What hangs on a deleted incident.
     PartOf(IncidentId),
-    Files(&'a [Uuid]),
+    /// A file of an incident that will be erased, where others name it.
+    HandOver(IncidentId, Uuid),
     LooseFiles(Timestamp),
     Balancers(Timestamp),
     Blobs(&'a [Vec<u8>]),
@@ -98,7 +99,7 @@ impl Step<'_> {
             Self::Sessions(now, idle) => sessions::remove_expired(conn, now, idle).await,
             Self::Events(seq) => retention::drop_events(conn, seq).await,
             Self::PartOf(incident) => retention::erase_part(conn, incident).await,
-            Self::Files(ids) => retention::drop_files(conn, ids).await,
+            Self::HandOver(incident, file) => retention::hand_over(conn, incident, file).await.map(u64::from),
             Self::LooseFiles(before) => retention::drop_loose_files(conn, before).await,
             Self::Balancers(before) => retention::drop_balancers(conn, before).await,
             Self::Blobs(hashes) => retention::drop_blobs(conn, hashes).await,
@@ -131,12 +132,13 @@ async fn erase(app: &App, before: Timestamp) -> Result<()> {
         if touched.is_empty() {
             break;
         }
+        // In the same transaction: nobody would look for the files of what is gone.
+        for incident in touched {
+            retention::drop_unnamed_files(&mut conn, incident, before).await?;
+        }
         settings::set(&mut conn, PURGE, "yes").await?;
         conn.commit().await?;
-        for incident in touched {
-            let files = retention::unnamed_files(&mut app.store().read().await?, incident, before).await?;
-            once(app, Step::Files(&files)).await?;
-        }
+        tokio::time::sleep(PAUSE).await;
     }
     loop {
         let gone = retention::deleted_incidents(&mut app.store().read().await?, before).await?;
@@ -154,6 +156,10 @@ async fn erase(app: &App, before: Timestamp) -> Result<()> {
 
 async fn erase_incident(app: &App, incident: IncidentId, before: Timestamp) -> Result<bool> {
     batches(app, Step::PartOf(incident)).await?;
+    let files = retention::files(&mut app.store().read().await?, incident).await?;
+    for file in files {
+        once(app, Step::HandOver(incident, file)).await?;
+    }
     let mut unit = Unit::begin(app, &Actor::Recorder).await?;
     let erased = retention::erase_incident(&mut unit.conn, incident, before).await?;
     // Without the incident: what it was is gone.

@@ -30,7 +30,7 @@ pub struct OpenSession {
 }
 
 fn name(hash: &[u8]) -> String {
-    hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash[..hash.len().min(12)])
 }
 
 fn owner(actor: &Actor) -> Result<PersonId> {

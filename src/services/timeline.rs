@@ -28,19 +28,25 @@ pub async fn page(app: &App, actor: &Actor, which: IncidentRef, page: &Page) -> 
     let (limit, after) = (page.limit()?, page.after()?);
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let rows = timeline::list(&mut conn, incident.id, false, after, limit + 1).await?;
+    let rows = timeline::list(&mut conn, incident.id, after, limit + 1).await?;
     Ok(Paged::from_rows(rows, limit, |entry| (entry.fields.occurred_at, entry.id)))
 }
 
-async fn load(conn: &mut Conn, actor: &Actor, which: IncidentRef, id: EntryId, permission: Permission) -> Result<Entry> {
+async fn load(
+    conn: &mut Conn,
+    actor: &Actor,
+    which: IncidentRef,
+    id: EntryId,
+    permission: Permission,
+) -> Result<(Incident, Entry)> {
     let incident = load_live(conn, actor, which, permission).await?;
     // An entry of another incident is not found: parent and child must belong together.
     let entry = timeline::find(conn, id).await?.filter(|entry| entry.incident_id == incident.id);
-    Ok(entry.ok_or_else(EntryId::not_found)?)
+    Ok((incident, entry.ok_or_else(EntryId::not_found)?))
 }
 
 pub async fn find(app: &App, actor: &Actor, which: IncidentRef, id: EntryId) -> Result<Entry> {
-    load(&mut app.store().read().await?, actor, which, id, Permission::ReadIncidents).await
+    Ok(load(&mut app.store().read().await?, actor, which, id, Permission::ReadIncidents).await?.1)
 }
 
 /// Adds an entry. The second value is false when an entry with the client's id was already there: a
@@ -150,7 +156,7 @@ pub async fn edit(
     patch: &Value,
 ) -> Result<Entry> {
     let mut unit = Unit::begin(app, actor).await?;
-    let before = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
+    let (_, before) = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
     if before.version != expected_version {
         return Err(conflict(&before).into());
     }
@@ -207,11 +213,10 @@ pub async fn restore(app: &App, actor: &Actor, which: IncidentRef, id: EntryId) 
 
 async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, id: EntryId, deleted: bool) -> Result<Entry> {
     let mut unit = Unit::begin(app, actor).await?;
-    let before = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
+    let (incident, before) = load(&mut unit.conn, actor, which, id, Permission::WriteIncidents).await?;
     if before.deleted_at.is_some() == deleted {
         return Ok(before);
     }
-    let incident = load_live(&mut unit.conn, actor, which, Permission::WriteIncidents).await?;
     if deleted {
         incident.lets_go_of("the entry")?;
     } else if incident.hold.is_none() {
@@ -225,7 +230,7 @@ async fn set_deleted(app: &App, actor: &Actor, which: IncidentRef, id: EntryId, 
 /// Every version, oldest first, the current one last.
 pub async fn revisions(app: &App, actor: &Actor, which: IncidentRef, id: EntryId) -> Result<Vec<Revision>> {
     let mut conn = app.store().read().await?;
-    let entry = load(&mut conn, actor, which, id, Permission::ReadIncidents).await?;
+    let (_, entry) = load(&mut conn, actor, which, id, Permission::ReadIncidents).await?;
     let mut revisions = timeline::revisions(&mut conn, id).await?;
     revisions.push(current_revision(&entry));
     Ok(revisions)

@@ -56,10 +56,13 @@ pub struct Reader<'a> {
     pub sees_only_as: Option<&'a str>,
     /// Whose the files are that belong to no incident yet.
     pub owner: &'a str,
+    /// Whether they may bring a deleted incident back, and so see what hangs on it.
+    pub sees_deleted: bool,
 }
 
 /// A file is seen by those who see its incident; while no text names it, by whoever sent it.
 fn shown<'c>(query: Query<'c>, to: &Reader<'_>) -> Query<'c> {
+    let query = if to.sees_deleted { query } else { query.push(" and i.deleted_at is null") };
     if to.sees_only_as.is_none() {
         return query;
     }
@@ -72,17 +75,15 @@ fn shown<'c>(query: Query<'c>, to: &Reader<'_>) -> Query<'c> {
 pub async fn find_within(conn: &mut Conn, id: AttachmentId, incident: IncidentId) -> Result<Option<(Attachment, Vec<u8>)>> {
     conn.query(COLUMNS)
         .push_bind("where a.id = ", id.0)
-        .push_bind(" and (i.visibility = 'internal' or i.id = ", incident.0)
-        .push(")")
+        .push_bind(" and (i.id = ", incident.0)
+        .push(" or (i.visibility = 'internal' and i.deleted_at is null))")
         .maybe(attachment)
         .await
 }
 
-/// Files that the texts of an incident name belong to it from now on, unless they belong to one already: the first
+/// Files that the texts of an incident name ([`named`]) belong to it from now on, unless they belong to one already: the first
 /// that names a file decides who sees it, so that naming it elsewhere shows it to nobody else.
-pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result<()> {
-    let mut named = Vec::new();
-    ids(texts, &mut named);
+pub async fn tie(conn: &mut Conn, incident: IncidentId, named: Vec<Uuid>) -> Result<()> {
     if named.is_empty() {
         return Ok(());
     }
@@ -95,7 +96,13 @@ pub async fn tie(conn: &mut Conn, incident: IncidentId, texts: &Value) -> Result
 }
 
 /// Everything in these texts that looks like an id.
-pub(super) fn ids(texts: &Value, found: &mut Vec<Uuid>) {
+pub(super) fn named(texts: &Value) -> Vec<Uuid> {
+    let mut found = Vec::new();
+    ids(texts, &mut found);
+    found
+}
+
+fn ids(texts: &Value, found: &mut Vec<Uuid>) {
     match texts {
         Value::String(text) => {
             found.extend(text.as_bytes().windows(36).filter(|w| w[8] == b'-').filter_map(|w| Uuid::try_parse_ascii(w).ok()))

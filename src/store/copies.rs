@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::db::{Db, Durability, Folder};
-use super::{Error, Result, make_file};
+use super::{Error, Result, folder_of, make_file};
 
 /// Writes the database into `target`, which must not hold anything yet. Only its owner may read the copy.
 pub async fn copy(db: &Db, target: &Path) -> Result<()> {
@@ -23,14 +23,13 @@ fn copy_path(file: &Path, schema: i64) -> PathBuf {
 
 const MARK: &str = "before-upgrade-";
 
-/// Copies `file`, whose schema is `schema`, before migrations change it. None when another process brought it up to
+/// Copies `file`, whose schema is `schema` of `folder`, before migrations change it. None when another process brought it up to
 /// date meanwhile. A copy that cannot be made refuses the upgrade.
-pub async fn before_upgrade(db: &Db, file: &Path, schema: i64) -> Result<Option<PathBuf>> {
+pub async fn before_upgrade(db: &Db, folder: Folder, file: &Path, schema: i64) -> Result<Option<PathBuf>> {
     let target = copy_path(file, schema);
     let making = target.with_extension(format!("{}.partial", std::process::id()));
     let outcome = async {
         copy(db, &making).await?;
-        let folder = if file.to_string_lossy().ends_with(".samples.db") { Folder::Samples } else { Folder::Main };
         let copied = Db::open_sqlite(&making, Durability::Full).await?;
         let found = copied.schema(folder).await;
         copied.close().await;
@@ -49,10 +48,6 @@ pub async fn before_upgrade(db: &Db, file: &Path, schema: i64) -> Result<Option<
         let file = file.display();
         Error::Unusable(format!("the schema was not touched, because no copy of {file} could be made before: {fault}"))
     })
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file that SQLite puts beside a database: `-wal`, `-shm`.

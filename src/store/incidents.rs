@@ -33,6 +33,7 @@ pub async fn next_number(conn: &mut Conn) -> Result<Reference> {
 
 pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
     let fields = json(&incident.fields)?;
+    let files = attachments::named(&fields.0);
     conn.query(
         "insert into incidents (id, number, title, kind, severity, status, visibility, began_at, fields, created_by, created_at, updated_at, version)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -52,13 +53,14 @@ pub async fn insert(conn: &mut Conn, incident: &Incident) -> Result<()> {
     .bind(incident.version)
     .execute()
     .await?;
-    keep_beside(conn, incident).await?;
+    keep_beside(conn, incident, files).await?;
     keep_found(conn, incident).await
 }
 
 /// Saves the fields when the stored version is still `expected`; `false` when somebody saved first.
 pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Result<bool> {
     let fields = json(&incident.fields)?;
+    let files = attachments::named(&fields.0);
     let changed = conn
         .query(
             "update incidents set title = $3, kind = $4, severity = $5, status = $6, visibility = $7, began_at = $8, fields = $9,
@@ -81,7 +83,7 @@ pub async fn update(conn: &mut Conn, incident: &Incident, expected: i64) -> Resu
         .execute()
         .await?;
     if changed == 1 {
-        keep_beside(conn, incident).await?;
+        keep_beside(conn, incident, files).await?;
         keep_found(conn, incident).await?;
     }
     Ok(changed == 1)
@@ -100,8 +102,8 @@ pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Res
 }
 
 /// Who is named, which services are meant and which files the texts show, for looking up.
-async fn keep_beside(conn: &mut Conn, incident: &Incident) -> Result<()> {
-    attachments::tie(conn, incident.id, &json(&incident.fields)?.0).await?;
+async fn keep_beside(conn: &mut Conn, incident: &Incident, files: Vec<uuid::Uuid>) -> Result<()> {
+    attachments::tie(conn, incident.id, files).await?;
     conn.query("delete from incident_people where incident_id = $1").bind(incident.id.0).execute().await?;
     for handle in incident.fields.people() {
         conn.query("insert into incident_people (incident_id, handle) values ($1, $2) on conflict do nothing")

@@ -108,6 +108,11 @@ pub fn samples_path(path: &Path) -> PathBuf {
     path.with_extension("samples.db")
 }
 
+/// The folder in which a file stands.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl Store {
     /// Opens what `url` names (`postgres://…`, `sqlite:PATH`), or `afterload.db` in `data` when there is none,
     /// and brings the schema up to date. SQLite files that are there are copied first ([`Upgrade`]).
@@ -121,7 +126,8 @@ impl Store {
         Self::open_files(&data.join("afterload.db"), durability).await?.ready().await
     }
 
-    async fn ready(self) -> Result<Self> {
+    /// Brings the schema of what was connected up to date, and the index of what can be found.
+    pub async fn ready(self) -> Result<Self> {
         self.upgrade().await?;
         search::fill(&self.main).await?;
         Ok(self)
@@ -139,9 +145,8 @@ impl Store {
     }
 
     async fn open_files(path: &Path, durability: Durability) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
-        }
+        let folder = folder_of(path);
+        make_folder(folder).map_err(|fault| Error::Unusable(format!("{} cannot be made: {fault}", folder.display())))?;
         let samples_path = samples_path(path);
         for file in [path, &samples_path] {
             make_file(file).map_err(|fault| Error::Unusable(format!("{} cannot be opened: {fault}", file.display())))?;
@@ -158,10 +163,11 @@ impl Store {
         let newest = Schema::newest(self.dialect())?;
         let mut upgrade = Upgrade { before, after: newest, copies: Vec::new() };
         if let (Some(before), Some(files)) = (before, &self.files) {
-            let parts = [(&self.main, before.main, newest.main), (&self.samples, before.samples, newest.samples)];
-            for ((db, from, to), file) in parts.into_iter().zip(files) {
+            let main = (&self.main, db::Folder::Main, before.main, newest.main);
+            let samples = (&self.samples, db::Folder::Samples, before.samples, newest.samples);
+            for ((db, folder, from, to), file) in [main, samples].into_iter().zip(files) {
                 if (1..to).contains(&from) {
-                    upgrade.copies.extend(copies::before_upgrade(db, file, from).await?);
+                    upgrade.copies.extend(copies::before_upgrade(db, folder, file, from).await?);
                 }
             }
         }
@@ -198,7 +204,7 @@ impl Store {
     pub async fn size(&self) -> Result<u64> {
         match &self.files {
             Some(files) => {
-                let logs = files.iter().map(|file| PathBuf::from(format!("{}-wal", file.display())));
+                let logs = files.iter().map(|file| copies::beside(file, "-wal"));
                 let all = files.iter().cloned().chain(logs);
                 Ok(all.filter_map(|file| std::fs::metadata(file).ok()).map(|found| found.len()).sum())
             }

@@ -19,12 +19,14 @@ fn line(row: &Row) -> Result<Line> {
     Ok(Line { handle: row.get("handle")?, text: row.get("line")?, since: row.get("since")? })
 }
 
-/// Takes the seat or keeps it until `ends_at`; the line of who sits there is kept until `line_ends_at`.
+/// Takes the seat or keeps it until `ends_at`; the line of who sits there is kept until `line_ends_at`, unless it was over
+/// at `now`.
 pub async fn sit(
     conn: &mut Conn,
     seat: Uuid,
     incident: IncidentId,
     handle: &str,
+    now: Timestamp,
     ends_at: Timestamp,
     line_ends_at: Timestamp,
 ) -> Result<()> {
@@ -38,10 +40,11 @@ pub async fn sit(
     .bind(ends_at)
     .execute()
     .await?;
-    conn.query("update working_lines set ends_at = $3 where incident_id = $1 and handle = $2 and ends_at < $3")
+    conn.query("update working_lines set ends_at = $3 where incident_id = $1 and handle = $2 and ends_at between $4 and $3")
         .bind(incident.0)
         .bind(handle)
         .bind(line_ends_at)
+        .bind(now)
         .execute()
         .await
         .map(drop)
@@ -52,9 +55,12 @@ pub async fn leave(conn: &mut Conn, seat: Uuid, ends_at: Timestamp) -> Result<()
     conn.query("update seats set ends_at = $2 where id = $1 and ends_at > $2").bind(seat).bind(ends_at).execute().await.map(drop)
 }
 
-/// Removes seats that ended before `now`, of all incidents.
-pub async fn clear_seats(conn: &mut Conn, now: Timestamp) -> Result<()> {
-    conn.query("delete from seats where ends_at < $1").bind(now).execute().await.map(drop)
+/// Removes seats and lines that ended before `now`, of all incidents.
+pub async fn clear_ended(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    for text in ["delete from seats where ends_at < $1", "delete from working_lines where ends_at < $1"] {
+        conn.query(text).bind(now).execute().await?;
+    }
+    Ok(())
 }
 
 /// Who sits there at `now`, each once.

@@ -31,17 +31,20 @@ pub async fn mark(conn: &mut Conn, incident: IncidentId, handle: &str, seq: i64,
     .map(drop)
 }
 
-/// Entries that others than `handle` added after the event `seq`, in the order in which they were written.
-pub async fn unread(conn: &mut Conn, incident: IncidentId, handle: &str, seq: i64, limit: i64) -> Result<Vec<Unread>> {
+/// Entries that others than `author` added after the event `seq`, in the order in which they were written. What somebody
+/// adds through a token is their own: its author is `author (token)`.
+pub async fn unread(conn: &mut Conn, incident: IncidentId, author: &str, seq: i64, limit: i64) -> Result<Vec<Unread>> {
     conn.query(
         "select t.id, e.seq from events e join entries t on t.id = e.subject
          where e.incident_id = $1 and e.seq > $2 and e.kind = $3 and t.deleted_at is null and t.author <> $4
-         order by e.seq limit $5",
+            and substr(t.author, 1, length($5)) <> $5
+         order by e.seq limit $6",
     )
     .bind(incident.0)
     .bind(seq)
     .bind(EventKind::TimelineAdded.as_str())
-    .bind(handle)
+    .bind(author)
+    .bind(format!("{author} ("))
     .bind(limit)
     .all(|row| Ok(Unread { entry: row.id("id")?, seq: row.get("seq")? }))
     .await

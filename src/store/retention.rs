@@ -131,7 +131,7 @@ pub async fn erase_part(conn: &mut Conn, incident: IncidentId) -> Result<u64> {
     Ok(erased)
 }
 
-/// The incident itself with its files and tasks; false when it was brought back or held meanwhile.
+/// The incident itself with its tasks and the files that it still has; false when it was brought back or held meanwhile.
 pub async fn erase_incident(conn: &mut Conn, incident: IncidentId, before: Timestamp) -> Result<bool> {
     let there = "select 1 from incidents i where i.id = $1 and i.deleted_at < $2 and i.hold is null";
     let still: Option<i32> = conn.query(there).bind(incident.0).bind(before).value().await?;
@@ -142,8 +142,46 @@ pub async fn erase_incident(conn: &mut Conn, incident: IncidentId, before: Times
     Ok(conn.query("delete from incidents where id = $1").bind(incident.0).execute().await? == 1)
 }
 
-/// Files of an incident, sent before `before`, that none of its texts names any more; earlier versions count.
-pub async fn unnamed_files(conn: &mut Conn, incident: IncidentId, before: Timestamp) -> Result<Vec<uuid::Uuid>> {
+/// Files of an incident.
+pub async fn files(conn: &mut Conn, incident: IncidentId) -> Result<Vec<uuid::Uuid>> {
+    conn.query("select id from attachments where incident_id = $1").bind(incident.0).all(|row| row.get("id")).await
+}
+
+/// Gives a file of an incident to the first other one whose texts name it, earlier versions included: it stays as long as
+/// they do. False where there is none. A file of a restricted incident is given to nobody, since naming it elsewhere showed
+/// it to nobody either.
+pub async fn hand_over(conn: &mut Conn, incident: IncidentId, file: uuid::Uuid) -> Result<bool> {
+    let heir: Option<uuid::Uuid> = conn
+        .query(
+            "select i.id from incidents i where i.id <> $1
+                and exists (select 1 from incidents o where o.id = $1 and o.visibility = 'internal')
+                and (lower(cast(i.fields as text)) like $2
+                    or exists (select 1 from tasks t where t.incident_id = i.id and lower(cast(t.fields as text)) like $2)
+                    or exists (select 1 from entries e where e.incident_id = i.id and (lower(cast(e.fields as text)) like $2
+                        or exists (select 1 from entry_revisions r where r.entry_id = e.id and lower(cast(r.fields as text)) like $2))))
+             order by case when i.deleted_at is null then 0 else 1 end, i.number limit 1",
+        )
+        .bind(incident.0)
+        .bind(format!("%{file}%"))
+        .value()
+        .await?;
+    let Some(heir) = heir else { return Ok(false) };
+    let given = conn.query("update attachments set incident_id = $2 where id = $1").bind(file).bind(heir).execute().await?;
+    Ok(given == 1)
+}
+
+/// Drops files of an incident, sent before `before`, that no text names any more, those of other incidents included.
+pub async fn drop_unnamed_files(conn: &mut Conn, incident: IncidentId, before: Timestamp) -> Result<()> {
+    for file in unnamed_files(conn, incident, before).await? {
+        if !hand_over(conn, incident, file).await? {
+            conn.query("delete from attachments where id = $1").bind(file).execute().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Those that none of the incident's own texts names any more; earlier versions count.
+async fn unnamed_files(conn: &mut Conn, incident: IncidentId, before: Timestamp) -> Result<Vec<uuid::Uuid>> {
     let mut files: Vec<uuid::Uuid> = conn
         .query("select id from attachments where incident_id = $1 and created_at < $2")
         .bind(incident.0)
@@ -160,18 +198,13 @@ pub async fn unnamed_files(conn: &mut Conn, incident: IncidentId, before: Timest
             break;
         }
         let read = conn.query(text).bind(incident.0).each(|row| {
-            let mut named = Vec::new();
-            attachments::ids(&row.json::<Value>("fields")?, &mut named);
+            let named = attachments::named(&row.json::<Value>("fields")?);
             files.retain(|id| !named.contains(id));
             Ok(())
         });
         read.await?;
     }
     Ok(files)
-}
-
-pub async fn drop_files(conn: &mut Conn, ids: &[uuid::Uuid]) -> Result<u64> {
-    conn.query("delete from attachments").push_list(" where id in ", ids.iter().copied()).execute().await
 }
 
 /// Files that were sent before `before` and that no text ever named.

@@ -221,11 +221,12 @@ fn narrowed<'c>(mut query: Query<'c>, dialect: Dialect, search: &Search, of: Of)
 
 fn holding<'c>(query: Query<'c>, dialect: Dialect, filter: &Filter, of: Of) -> Query<'c> {
     let documents = of == Of::Documents;
+    // A balancer belongs to no incident: what is asked of one does not hold for it, and its opposite does.
     match filter {
-        Filter::Open => query.push("i.status <> 'resolved'"),
-        Filter::Status(status) => query.push_bind("i.status = ", status.as_str()),
-        Filter::Severity(severity) => query.push_bind("i.severity = ", severity.as_str()),
-        Filter::IncidentKind(kind) => query.push_bind("i.kind = ", kind.as_str()),
+        Filter::Open => query.push("coalesce(i.status, 'resolved') <> 'resolved'"),
+        Filter::Status(status) => query.push_bind("coalesce(i.status, '') = ", status.as_str()),
+        Filter::Severity(severity) => query.push_bind("coalesce(i.severity, '') = ", severity.as_str()),
+        Filter::IncidentKind(kind) => query.push_bind("coalesce(i.kind, '') = ", kind.as_str()),
         Filter::Found(found) if documents => query.push_bind("d.kind = ", found.as_str()),
         Filter::EntryKind(kind) if documents => query.push_bind("coalesce(d.entry_kind, '') = ", kind.as_str()),
         Filter::Found(Found::Incident) => query.push("1 = 1"),

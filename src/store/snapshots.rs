@@ -20,7 +20,7 @@ fn snapshot(row: &Row) -> Result<Snapshot> {
         number: row.get("number")?,
         captured_at: row.get("captured_at")?,
         kind: row.word("kind")?,
-        config_hash: row.get::<Option<Vec<u8>>>("config_hash")?.map(|hash| format!("sha256:{}", hex(&hash))),
+        config_hash: row.get::<Option<Vec<u8>>>("config_hash")?.map(|hash| format!("sha256:{}", hex::encode(hash))),
         changes: row.json("changes")?,
         notices: row.json("notices")?,
         source: row.get("source")?,
@@ -31,14 +31,6 @@ fn snapshot(row: &Row) -> Result<Snapshot> {
 /// Whether a JSON column holds anything.
 fn has(row: &Row, name: &str) -> Result<bool> {
     Ok(row.get::<Option<sqlx::types::Json<serde_json::Value>>>(name)?.is_some())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What was captured, beside what the list shows.

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::fs::FallocateFlags;
 
+use super::folder_of;
+
 const MIB: u64 = 1 << 20;
 /// Below this much free space only people write, and only what cannot wait.
 const FULL: u64 = 4 * MIB;
@@ -45,20 +47,52 @@ pub fn reserve_path(database: &Path) -> PathBuf {
     database.with_extension("reserve")
 }
 
-/// Bytes that are free for us, and of the whole disk.
-fn room(folder: &Path) -> io::Result<(u64, u64)> {
-    let found = rustix::fs::statvfs(folder)?;
-    Ok((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
+/// Bytes of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// For us.
+    pub free: u64,
+    pub all: u64,
 }
 
-fn mark(all: u64) -> u64 {
-    FULL.min(all / 16)
+impl Room {
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        let found = rustix::fs::statvfs(folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Self { free: bytes(found.f_bavail), all: bytes(found.f_blocks) })
+    }
+
+    /// Free hundredths.
+    pub fn part(self) -> u64 {
+        self.free.saturating_mul(100).checked_div(self.all).unwrap_or(0)
+    }
+
+    /// Less than a tenth of the disk: nothing is refused yet, and a copy before an upgrade may not fit.
+    pub fn is_short(self) -> bool {
+        self.free < self.all / 10
+    }
+
+    /// So little that the recorder pauses; a disk with so little is short too.
+    pub fn is_low(self) -> bool {
+        self.free < LOW.min(self.all / 10)
+    }
+
+    fn mark(self) -> u64 {
+        FULL.min(self.all / 16)
+    }
 }
 
 impl Space {
     pub fn of(database: &Path) -> Self {
-        let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self { folder: folder.to_owned(), reserve: reserve_path(database), level: AtomicU8::new(0) }
+        Self { folder: folder_of(database).to_owned(), reserve: reserve_path(database), level: AtomicU8::new(0) }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn room(&self) -> io::Result<Room> {
+        Room::of(&self.folder)
     }
 
     /// As it was seen last.
@@ -81,8 +115,8 @@ impl Space {
 
     /// Before anything is opened on a disk that is full already: a server that starts there must be able to write a little.
     pub fn make_way(&self) -> io::Result<()> {
-        let (free, all) = room(&self.folder)?;
-        if free < mark(all) { self.release() } else { Ok(()) }
+        let room = self.room()?;
+        if room.free < room.mark() { self.release() } else { Ok(()) }
     }
 
     /// Looks how much room there is, gives the reserve back where there is none, and makes it again once there is.
@@ -91,13 +125,13 @@ impl Space {
     /// # Errors
     /// When the disk tells nothing or the reserve cannot be made. What was seen is known all the same.
     pub fn look(&self, wanted: u64) -> io::Result<Level> {
-        let (free, all) = room(&self.folder)?;
-        let wanted = if wanted > all / PART { 0 } else { wanted };
+        let room = self.room()?;
+        let wanted = if wanted > room.all / PART { 0 } else { wanted };
         let held = fs::metadata(&self.reserve).ok().map(|found| found.len());
         let released = self.level() == Level::Full || (wanted > 0 && held == Some(0));
         let missing = wanted.saturating_sub(held.unwrap_or(0));
-        let full = if released { free < missing + 2 * mark(all) } else { free < mark(all) };
-        let low = free.saturating_sub(missing) < LOW.min(all / 10);
+        let full = if released { room.free < missing + 2 * room.mark() } else { room.free < room.mark() };
+        let low = Room { free: room.free.saturating_sub(missing), ..room }.is_low();
         self.set(match () {
             () if full => Level::Full,
             () if low => Level::Low,
@@ -105,7 +139,7 @@ impl Space {
         });
         match held {
             Some(held) if full && held > 0 => self.release()?,
-            _ if !full && missing > 0 && free >= missing + 2 * mark(all) => self.make(wanted)?,
+            _ if !full && missing > 0 && room.free >= missing + 2 * room.mark() => self.make(wanted)?,
             _ => {}
         }
         Ok(self.level())
@@ -164,7 +198,7 @@ mod tests {
         assert_eq!(held(), Some(MIB), "there was room for it");
         // More than its part of any disk.
         space.release().expect("given back");
-        let (_, all) = room(folder.path()).expect("room");
+        let all = space.room().expect("room").all;
         assert_ne!(space.look(all).expect("seen"), Level::Full);
         assert_eq!(held(), Some(0), "a disk that is too small has none");
     }

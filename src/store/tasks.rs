@@ -28,7 +28,7 @@ fn task(row: &Row) -> Result<Task> {
 /// `false` when a task with this id is already there.
 pub async fn insert(conn: &mut Conn, task: &Task) -> Result<bool> {
     let fields = json(&task.fields)?;
-    attachments::tie(conn, task.incident_id, &fields.0).await?;
+    attachments::tie(conn, task.incident_id, attachments::named(&fields.0)).await?;
     let inserted = conn
         .query(
             "insert into tasks (id, incident_id, status, owner, due_on, fields, created_by, created_at, closed_at, version)
@@ -55,7 +55,7 @@ pub async fn insert(conn: &mut Conn, task: &Task) -> Result<bool> {
 /// `false` when somebody saved first.
 pub async fn update(conn: &mut Conn, task: &Task, expected: i64) -> Result<bool> {
     let fields = json(&task.fields)?;
-    attachments::tie(conn, task.incident_id, &fields.0).await?;
+    attachments::tie(conn, task.incident_id, attachments::named(&fields.0)).await?;
     let changed = conn
         .query("update tasks set status = $3, owner = $4, due_on = $5, fields = $6, closed_at = $7, version = $8 where id = $1 and version = $2")
         .bind(task.id.0)

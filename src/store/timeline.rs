@@ -28,7 +28,7 @@ fn entry(row: &Row) -> Result<Entry> {
 /// `false` when an entry with this id is already there.
 pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
     let fields = json(&entry.fields)?;
-    attachments::tie(conn, entry.incident_id, &fields.0).await?;
+    attachments::tie(conn, entry.incident_id, attachments::named(&fields.0)).await?;
     let inserted = conn
         .query(
             "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version)
@@ -55,7 +55,7 @@ pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
 /// Saves when the stored version is still `expected`; `false` when somebody saved first.
 pub async fn update(conn: &mut Conn, entry: &Entry, expected: i64) -> Result<bool> {
     let fields = json(&entry.fields)?;
-    attachments::tie(conn, entry.incident_id, &fields.0).await?;
+    attachments::tie(conn, entry.incident_id, attachments::named(&fields.0)).await?;
     let changed = conn
         .query(
             "update entries set kind = $3, occurred_at = $4, pinned = $5, fields = $6, deleted_at = $7, version = $8, edited_at = $9,
@@ -125,14 +125,10 @@ pub async fn find(conn: &mut Conn, id: EntryId) -> Result<Option<Entry>> {
 pub async fn list(
     conn: &mut Conn,
     incident: IncidentId,
-    with_deleted: bool,
     after: Option<(Timestamp, uuid::Uuid)>,
     limit: i64,
 ) -> Result<Vec<Entry>> {
-    let mut query = conn.query(COLUMNS).push_bind("where incident_id = ", incident.0);
-    if !with_deleted {
-        query = query.push(" and deleted_at is null");
-    }
+    let mut query = conn.query(COLUMNS).push_bind("where deleted_at is null and incident_id = ", incident.0);
     if let Some((at, id)) = after {
         query = query.push_bind(" and (occurred_at, id) > (", at).push_bind(", ", id).push(")");
     }

@@ -5,7 +5,6 @@
 //! files that people uploaded come from [`super::attachments`].
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::LazyLock;
 
@@ -60,11 +59,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         digest.update([0]);
         digest.update(&file.plain);
     }
-    let hash = digest.finalize().iter().take(6).fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hash = hex::encode(&digest.finalize()[..6]);
     Assets { hash, files }
 });
 
@@ -175,7 +170,7 @@ mod tests {
         assert!(!list.is_empty());
         for vendored in list {
             let bytes = Files::get(&format!("vendor/{}", vendored.file)).expect("embedded").data;
-            let found = Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            let found = hex::encode(Sha256::digest(&bytes));
             assert_eq!(found, vendored.sha256, "{}", vendored.file);
         }
     }

@@ -106,7 +106,7 @@ impl Lacks {
 }
 
 impl Dashboard {
-    fn missing(&self, incident: &Incident) -> Vec<&'static str> {
+    fn missing(&self, incident: &Incident) -> Vec<String> {
         missing(&incident.fields)
     }
 

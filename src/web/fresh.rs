@@ -24,7 +24,7 @@ pub fn tag(shell: &Shell, parts: &[String]) -> HeaderValue {
         hash.update(part);
         hash.update([0]);
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(&hash.finalize()[..16]);
     // Weak: the same to a reader, while ids of forms and positions in the stream differ.
     HeaderValue::from_str(&format!("W/\"{hex}\"")).unwrap_or(HeaderValue::from_static(""))
 }

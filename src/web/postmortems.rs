@@ -19,10 +19,9 @@ pub fn routes() -> Router<App> {
     Router::new().route("/postmortems", get(list))
 }
 
-/// Those of [`IncidentFields::WRITE_UP`] that are not written.
-pub fn missing(fields: &IncidentFields) -> Vec<&'static str> {
-    let parts = [("impact", fields.impact.as_str()), ("root cause", &fields.root_cause), ("resolution", &fields.resolution)];
-    parts.into_iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| name).collect()
+/// What of a write-up is not written, in words.
+pub fn missing(fields: &IncidentFields) -> Vec<String> {
+    fields.unwritten().into_iter().map(|name| name.replace('_', " ")).collect()
 }
 
 #[derive(Template)]
@@ -35,7 +34,7 @@ struct List {
 }
 
 impl List {
-    fn missing(&self, incident: &Incident) -> Vec<&'static str> {
+    fn missing(&self, incident: &Incident) -> Vec<String> {
         missing(&incident.fields)
     }
 }

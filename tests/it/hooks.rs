@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use afterload::app::App;
+use afterload::config::Config;
 use afterload::domain::Error as Problem;
 use afterload::domain::access::Actor;
 use afterload::domain::id::{IncidentRef, Reference};
@@ -44,6 +46,18 @@ impl<'a> Hook<'a> {
         incidents::list(&self.world.app, &responder(), &IncidentFilter::default(), &page).await.expect("list").items.len()
     }
 }
+
+on_both!(what_breaks_the_writer_is_the_end_of_nothing_else, world => {
+    // No setting that the command line takes is like this; it stands for any mistake of ours.
+    let config = Config { reopen_minutes: i64::MAX, ..world.app.config().clone() };
+    let app = App::open(config, world.app.store().clone()).await.expect("the app opens");
+    let (_, hook) = integrations::create(&app, &admin(), NewIntegration { name: "x".into(), format: Format::Generic }).await.expect("made");
+    let (key, intake) = (hook.strip_prefix("/hooks/").expect("a hook's path"), Intake::start(&app));
+    let firing = intake.receive(&app, key, json!({"title": "x", "dedup_key": "x"}).to_string().into()).await;
+    assert!(matches!(firing, Err(Error::Domain(Problem::Unavailable(_)))), "{firing:?}");
+    let other = intake.receive(&app, key, json!({"title": "x", "dedup_key": "y", "status": "resolved"}).to_string().into()).await;
+    assert_eq!(other.expect("taken").0.alerts[0].action, "ignored");
+});
 
 /// An Alertmanager body: `(name, instance, status)` each.
 fn alertmanager(alerts: &[(&str, &str, &str)]) -> Value {

@@ -255,6 +255,45 @@ async fn an_upgrade_leaves_one_copy_of_what_was_before_and_none_when_nothing_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_schema_is_not_changed_below_a_server_that_runs() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (before, path) = (older(folder.path()).await, folder.path());
+    let schema = async || {
+        let store = Store::connect(None, path).await.expect("opens");
+        let found = store.schema().await.expect("schema").map(|schema| schema.main);
+        store.close().await;
+        found
+    };
+    // As the server of the older version holds it.
+    let lock = std::fs::File::create(path.join("serve.lock")).expect("a file");
+    lock.try_lock().expect("locked");
+    for args in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["token", "list"]] {
+        let said = refused(afterload(None, path, args));
+        assert!(said.contains("another afterload serves from") && said.contains("stop it first"), "{said}");
+        assert_eq!(schema().await, Some(before), "{args:?}");
+    }
+    assert_eq!(names(path), ["afterload.db", "afterload.samples.db"], "no copy was made either");
+    drop(lock);
+    done(afterload(None, path, &["token", "list"]));
+    assert!(schema().await > Some(before));
+    // Where nothing is to be changed, commands work beside the server.
+    let lock = std::fs::File::create(path.join("serve.lock")).expect("a file");
+    lock.try_lock().expect("locked");
+    done(afterload(None, path, &["token", "list"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_copies_a_database_of_any_name() {
+    let folder = tempfile::tempdir().expect("folder");
+    let before = older(folder.path()).await;
+    let path = |name: &str| folder.path().join(name);
+    std::fs::rename(path("afterload.db"), path("my.samples.db")).expect("renamed");
+    let url = format!("sqlite:{}", path("my.samples.db").display());
+    done(afterload(Some(&url), folder.path(), &["migrate"]));
+    assert!(path(&format!("my.samples.before-upgrade-{before}.db")).is_file(), "{:?}", names(folder.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_older_portable_backup_is_restored_under_its_own_schema_and_then_upgraded() {
     let world = World::sqlite().await;
     let (old, file) = (world.path("old"), world.path("old.afterload"));

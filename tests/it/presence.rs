@@ -8,6 +8,7 @@ use afterload::domain::access::{Role, Scope};
 use afterload::domain::person::NewPerson;
 use afterload::domain::presence::LEAVES_AFTER;
 use afterload::services::{people, presence, timeline, tokens};
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::api::events::Stream;
@@ -175,6 +176,9 @@ on_both!(a_line_says_what_somebody_works_on, world => {
     assert_eq!(lines(&client).await, [("mk".into(), json!("watching lb-2"))]);
     world.clock.advance_seconds(2 * 60);
     assert!(lines(&client).await.is_empty(), "they left");
+    // Neither the page that was open all the time nor a new one brings it back.
+    presence::Seat::new(&world.app).keep(&responder(), incident.id).await.expect("kept");
+    assert_eq!(lines(&client).await, [("mk".into(), json!(null))], "what is over stays over");
     let log = Client::admin(world).await.get("/api/v1/audit?limit=200").await.is(200);
     let said: Vec<_> = log["items"].as_array().expect("events").iter().filter(|e| e["kind"] == "working.changed").map(|e| e["data"]["working_on"].clone()).collect();
     assert_eq!(said, [json!("rolling back lb-2"), json!("watching lb-2"), json!("<b>calling the bank</b>"), json!(null)]);
@@ -221,7 +225,27 @@ on_both!(a_reader_goes_on_where_they_stopped, world => {
     mk.form(&format!("{ROOM}/read"), &[]).await;
     client.put(READING, &json!({})).await.is(200);
     mk.form(&format!("{ROOM}/entries"), &[("text", "mine")]).await;
+    client.post("/api/v1/incidents/INC-1/timeline", &json!({"title": "by my program"})).await.is(201);
     assert_eq!(client.get(READING).await.is(200)["unread"], json!([]));
+});
+
+on_both!(a_token_of_the_command_line_is_nobody_else, world => {
+    let (_, client) = somebody(world, "mk", Role::Responder).await;
+    world.incident("x").await;
+    let scopes = vec![Scope::IncidentsWrite];
+    let (_, secret) = tokens::create(&world.app, &afterload::domain::access::Actor::Console, "mk", scopes, None).await.expect("a token");
+    let namesake = Client { token: Some(secret), ..Client::anonymous(world) };
+    client.put(WORKING, &json!({"text": "mine"})).await.is(200);
+    client.put(READING, &json!({})).await.is(200);
+    assert_eq!(namesake.put(WORKING, &json!({"text": "its own"})).await.is(200)["handle"], "token:mk");
+    assert_eq!(lines(&client).await, [("mk".into(), json!("mine")), ("token:mk".into(), json!("its own"))]);
+    assert_eq!(namesake.get(READING).await.is(200)["seq"], json!(null));
+    let octets = [("content-type", "application/octet-stream")];
+    let file = client.send(Method::POST, "/api/v1/attachments?name=x.txt", &octets, "loose").await.is(201)["id"].clone();
+    assert!(namesake.get(&format!("/api/v1/attachments/{}", file.as_str().expect("an id"))).await.problem(404).is_empty());
+    namesake.post("/api/v1/incidents/INC-1/timeline", &json!({"title": "by the program"})).await.is(201);
+    namesake.put(READING, &json!({"seq": 1})).await.is(200);
+    assert_eq!(namesake.get(READING).await.is(200)["unread"], json!([]), "what it wrote is not new to it");
 });
 
 on_both!(a_seat_is_one_row_that_is_renewed, world => {

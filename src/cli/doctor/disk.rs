@@ -8,15 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::FsWord;
 
 use super::{Finding, failed, ok, warning};
-use crate::services::health::{FREE_LEAST, FREE_PART};
-use crate::store::space::reserve_path;
+use crate::store::folder_of;
+use crate::store::space::{Room, reserve_path};
 
 /// Writes that are timed, and how long that may take altogether.
 const WRITES: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub fn examine(database: &Path, findings: &mut Vec<Finding>) {
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(database);
     findings.push(kind(folder));
     match probe(folder) {
         Ok(probe) => findings.extend([speed(probe.times), stamped(probe.skew)]),
@@ -119,19 +119,18 @@ fn stamped(skew: Duration) -> Finding {
 }
 
 fn space(folder: &Path) -> Finding {
-    match rustix::fs::statvfs(folder) {
-        Ok(found) => judge_space(found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)),
+    match Room::of(folder) {
+        Ok(room) => judge_space(room),
         Err(fault) => warning("free space", format!("it cannot be read ({fault})"), "look at it with df"),
     }
 }
 
-fn judge_space(free: u64, all: u64) -> Finding {
-    let part = free.saturating_mul(100).checked_div(all).unwrap_or(0);
-    let measured = format!("{} MiB, {part} % of the disk", free >> 20);
+fn judge_space(room: Room) -> Finding {
+    let measured = format!("{} MiB, {} % of the disk", room.free >> 20, room.part());
     let remedy = "make room: with a full disk reading goes on and nothing can be saved";
     match () {
-        () if free < FREE_LEAST => failed("free space", measured, remedy),
-        () if part < FREE_PART => warning("free space", measured, remedy),
+        () if room.is_low() => failed("free space", format!("{measured}: the recorder pauses"), remedy),
+        () if room.is_short() => warning("free space", measured, remedy),
         () => ok("free space", measured),
     }
 }
@@ -233,10 +232,14 @@ mod tests {
     #[test]
     fn little_space_and_open_files_are_noticed() {
         let gib = 1 << 30;
-        for (free, all, state) in
-            [(50 * gib, 100 * gib, State::Ok), (5 * gib, 100 * gib, State::Warning), (gib / 8, gib, State::Failed)]
-        {
-            assert_eq!(judge_space(free, all).state, state);
+        for (free, all, state) in [
+            (50 * gib, 100 * gib, State::Ok),
+            (5 * gib, 100 * gib, State::Warning),
+            (gib / 8, 100 * gib, State::Failed),
+            (gib / 8, gib, State::Ok),
+            (gib / 16, gib, State::Failed),
+        ] {
+            assert_eq!(judge_space(Room { free, all }).state, state, "{free} of {all}");
         }
         for (mode, state) in [(0o600, State::Ok), (0o640, State::Warning), (0o604, State::Failed), (0o620, State::Warning)] {
             assert_eq!(judge_mode("x", Path::new("x"), mode).state, state);

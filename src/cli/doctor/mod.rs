@@ -1,5 +1,6 @@
-//! `afterload doctor`: what an installation rests on, measured where it runs, one line a check. It changes
-//! nothing that is there: what it writes on the disk is a file of its own that is gone afterwards, and no schema is touched.
+//! `afterload doctor`: what an installation rests on, measured where it runs, one line a check. It changes nothing that
+//! people or recorders wrote, and no schema: what it writes is a file of its own that is gone afterwards, and the row in
+//! the database with which `/readyz` tries, too, whether a write is safe.
 
 mod data;
 mod disk;

@@ -77,7 +77,8 @@ fn edge(text: &str, from: usize, to: usize) -> usize {
     if from == 0 {
         return 0;
     }
-    text[from..to].find(char::is_whitespace).map_or(to, |at| from + at + 1).min(to)
+    let space = text[from..to].char_indices().find(|(_, c)| c.is_whitespace());
+    space.map_or(to, |(at, c)| from + at + c.len_utf8())
 }
 
 fn cut(text: &str, start: usize, end: usize, found: &[Match]) -> Vec<Piece> {
@@ -165,10 +166,22 @@ mod tests {
         assert_eq!(excerpt("", &terms("else")), []);
     }
 
+    #[test]
+    fn an_excerpt_begins_behind_a_space_of_any_width() {
+        for space in [' ', '\u{85}', '\u{a0}', '\u{3000}'] {
+            let text = format!("{}{space}the queue", "lorem".repeat(30));
+            let html = html(&excerpt(&text, &terms("queue")));
+            assert_eq!(html, "… the <mark>queue</mark>");
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_text_can_be_cut(text in "\\PC{0,400}", query in "\\PC{0,40}") {
-            let terms = terms(&query);
+        fn any_text_can_be_cut(text in "[\\PC\u{a0}\u{2003}\u{3000}]{0,400}", at in 0..400usize, other in "\\PC{0,40}") {
+            // Two words of the text itself: what matches is what is cut around.
+            let all = crate::domain::search::words::words(&text);
+            let query = all.iter().skip(at % all.len().max(1)).take(2).map(|word| word.text.as_str());
+            let terms = terms(&query.chain([other.as_str()]).collect::<Vec<_>>().join(" "));
             let shown = html(&excerpt(&text, &terms));
             let bare = shown.replace("<mark>", "").replace("</mark>", "");
             prop_assert!(!bare.contains('<') && !bare.contains('>'));

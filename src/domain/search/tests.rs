@@ -23,6 +23,7 @@ fn words_phrases_beginnings_and_what_is_not_wanted() {
     assert_eq!(terms(&search.unwanted), ["“drill”", "“load test”"]);
     assert!(search.filters.is_empty() && !search.means_incidents());
     assert_eq!(terms(&parse("\"never closed -at all").wanted), ["“never closed at all”"]);
+    assert_eq!(terms(&parse("\"connection ref*\" \"load te\"*").wanted), ["“connection ref…”", "“load te…”"]);
     assert_eq!(terms(&parse("INC-42").wanted), ["“inc42”"]);
     assert!(parse(" - * \"\" ::: ").is_empty());
 }

@@ -72,7 +72,7 @@ fn seal(file: &mut File) -> anyhow::Result<String> {
     let mut reader = BufReader::with_capacity(256 * 1024, file).take(length);
     let mut sum = Sha256::new();
     std::io::copy(&mut reader, &mut HashInto(&mut sum))?;
-    Ok(sum.finalize().iter().fold(MARK.to_owned(), |text, byte| format!("{text}{byte:02x}")))
+    Ok(format!("{MARK}{}", hex::encode(sum.finalize())))
 }
 
 struct HashInto<'a>(&'a mut Sha256);

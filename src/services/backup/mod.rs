@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::{Timestamp, rfc3339};
-use crate::store::{self, Location, Schema, Store, checks, copies, db::Dialect, portable, settings};
+use crate::store::{self, Location, Schema, Store, checks, copies, db::Dialect, folder_of, portable, settings};
 use archive::{Archive, Writer};
 
 const FORMAT: &str = "afterload-backup";
@@ -315,10 +315,6 @@ async fn check(store: &Store, manifest: Manifest) -> anyhow::Result<Held> {
     let (events, last) = checks::events(&mut conn).await?;
     ensure!(last == manifest.last_event, "the log of events ends at {last}, and at {} in the manifest", manifest.last_event);
     Ok(Held { manifest, blobs, events })
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A folder that only its owner may enter, gone when it is dropped.

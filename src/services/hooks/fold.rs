@@ -180,7 +180,7 @@ async fn find_incidents(
                     Some(incident) => reopen(app, unit, incident).await?,
                     None => {
                         let firing: Vec<&Alert> = members.iter().map(|index| &changed[*index].0).collect();
-                        let incident = open(app, unit, &firing).await?;
+                        let incident = open(app, unit, integration, &firing).await?;
                         opened.push(incident);
                         incident
                     }
@@ -196,7 +196,7 @@ async fn find_incidents(
     Ok(opened)
 }
 
-async fn open(app: &App, unit: &mut Unit<'_>, firing: &[&Alert]) -> Result<IncidentId> {
+async fn open(app: &App, unit: &mut Unit<'_>, integration: &Integration, firing: &[&Alert]) -> Result<IncidentId> {
     let worst = firing.iter().map(|alert| alert.severity).min().map(|severity| severity.incident()).unwrap_or_default();
     let first = firing.iter().min_by_key(|alert| (alert.severity, alert.starts_at)).copied();
     let title = first.map_or("Alert", |alert| alert.title.as_str());
@@ -220,8 +220,7 @@ async fn open(app: &App, unit: &mut Unit<'_>, firing: &[&Alert]) -> Result<Incid
         services,
         ..IncidentFields::default()
     };
-    let name = unit.actor().to_owned();
-    Ok(incidents::open(app, unit, fields.checked()?, name).await?.id)
+    Ok(incidents::open(app, unit, fields.checked()?, integration.actor().owner()).await?.id)
 }
 
 async fn reopen(app: &App, unit: &mut Unit<'_>, id: IncidentId) -> Result<IncidentId> {

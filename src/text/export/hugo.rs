@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::bundle::Names;
 use super::{Assets, Document};
+use crate::domain::access::owner_name;
 use crate::domain::time::{rfc3339, shorten};
 use crate::text::rewrite;
 
@@ -73,7 +74,8 @@ pub(super) fn front_matter(doc: &Document, assets: Assets) -> String {
     let slug = slug_of(doc);
     let images = if assets == Assets::Files { Names::of(doc) } else { Names { figures: Vec::new(), images: Vec::new() } };
     let images: Vec<String> = images.figures.into_iter().chain(images.images).collect();
-    let author = ["scribe", "commander"].into_iter().find_map(|role| fields.roles.get(role)).unwrap_or(&incident.created_by);
+    let author = ["scribe", "commander"].into_iter().find_map(|role| fields.roles.get(role));
+    let author = author.map_or(owner_name(&incident.created_by), String::as_str);
     let summary = shorten(&rewrite::words(&fields.summary), 300);
     let front = FrontMatter {
         title: &fields.title,

@@ -37,7 +37,7 @@ struct HoldPage {
 
 async fn page(app: &App, session: &Session, shell: Shell, which: IncidentRef, sent: Sent) -> Result<Page<HoldPage>> {
     let incident = services::incidents::find(app, &session.actor, which).await?;
-    let decides = shell.may_write() && session.actor.holds(&incident);
+    let decides = session.actor.decides_who_sees(&incident);
     Ok(Page(HoldPage { shell, incident, sent, decides }))
 }
 

@@ -39,7 +39,7 @@ impl Article {
         self.incident.fields.milestones.durations()
     }
 
-    fn missing(&self) -> Vec<&'static str> {
+    fn missing(&self) -> Vec<String> {
         missing(&self.incident.fields)
     }
 

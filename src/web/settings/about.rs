@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use crate::app::App;
 use crate::domain::time::Timestamp;
-use crate::services::health::{self, Disk};
+use crate::services::health::{self, Room};
 use crate::web::balancers::Answers;
 use crate::web::error::Result;
 use crate::web::extract::Session;
@@ -35,7 +35,7 @@ impl About {
         self.about.schema == Some(self.about.newest_schema)
     }
 
-    fn is_short(&self, disk: &Disk) -> bool {
+    fn is_short(&self, disk: &Room) -> bool {
         disk.is_short()
     }
 

@@ -3,8 +3,10 @@
 use afterload::domain::access::Scope;
 use afterload::domain::balancer::BalancerFields;
 use afterload::services::{balancers, recording};
+use afterload::store::samples;
 
 use super::Client;
+use crate::kill::command;
 use crate::world::{admin, on_both};
 
 on_both!(metrics_are_for_tokens_that_read_balancers, world => {
@@ -30,4 +32,23 @@ on_both!(metrics_are_for_tokens_that_read_balancers, world => {
     assert_eq!(value("afterload_balancer_failing{balancer=\"edge \\\"1\\\"\"}"), 1.0);
     assert!(value("process_resident_memory_bytes") > 1e6 && value("afterload_event_sequence") >= 1.0);
     assert!(text.ends_with("# EOF\n") && !text.contains("nowhere-at-all"));
+});
+
+on_both!(a_balancer_is_silent_since_its_newest_sample, world => {
+    let fields = BalancerFields { name: "edge-1".into(), state_address: "/nowhere/h.sock".into(), ..Default::default() };
+    let edge = balancers::add(&world.app, &admin(), fields).await.expect("added");
+    // Its own field is written once a minute at most.
+    let mut conn = world.app.store().begin().await.expect("begin");
+    let noted = "update balancers set last_answer_at = $2 where id = $1";
+    conn.query(noted).bind(edge.id.0).bind(world.app.now()).execute().await.expect("noted");
+    conn.commit().await.expect("commit");
+    world.clock.advance_seconds(55);
+    let mut conn = world.app.store().samples().begin().await.expect("begin");
+    samples::insert_frame(&mut conn, edge.id, world.app.now(), &[]).await.expect("a sample");
+    conn.commit().await.expect("commit");
+    world.clock.advance_seconds(3);
+    let text = Client::with(world, &[Scope::BalancersRead]).await.get("/metrics").await.text();
+    assert!(text.contains("afterload_balancer_silent_seconds{balancer=\"edge-1\"} 3\n"), "{text}");
+    let listed = command(world, &["balancer", "list", "--json"]);
+    assert!(listed.contains("\"last_answer_at\": \"2026-11-21T12:00:55Z\""), "{listed}");
 });

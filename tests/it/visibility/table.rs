@@ -12,7 +12,7 @@ pub enum About {
     Read,
     /// The same as a stream that does not end.
     Follow,
-    /// The room: who may bring a deleted incident back gets the page that offers it.
+    /// The room, which offers to bring a deleted incident back, or a file of it: who may bring it back still gets these.
     Room,
     /// Changes one.
     Write,
@@ -54,7 +54,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/api/v1/alerts", List, 200, ""),
     route("GET", "/api/v1/alerts/{id}", Hung, 200, ""),
     route("POST", "/api/v1/attachments", Else, 201, "x"),
-    route("GET", "/api/v1/attachments/{id}", Hung, 200, ""),
+    route("GET", "/api/v1/attachments/{id}", Room, 200, ""),
     route("GET", "/api/v1/audit", Log, 200, ""),
     route("GET", "/api/v1/balancers", Else, 200, ""),
     route("POST", "/api/v1/balancers", Else, 201, ""),
@@ -125,7 +125,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/api/openapi.json", Open, 200, ""),
     route("GET", "/", List, 200, ""),
     route("POST", "/attachments", Else, 201, ""),
-    route("GET", "/attachments/{id}", Hung, 200, ""),
+    route("GET", "/attachments/{id}", Room, 200, ""),
     route("GET", "/balancers", Else, 200, ""),
     route("POST", "/balancers", Else, 303, ""),
     route("GET", "/balancers/new", Else, 200, ""),
