@@ -207,7 +207,7 @@ fn http(reader: &Reader, node: &Node<'_>, model: &mut Model) {
         let automatic = fields.get("automatic_https").and_then(|auto| auto.get("disable")).and_then(Node::bool) != Some(true);
         let hosts = fields.list("routes").iter().any(routes::names_host);
         let wrapped = |wrapper: &Node<'_>| wrapper.get("wrapper").and_then(Node::text) == Some("proxy_protocol");
-        let proxy_protocol = fields.list("listener_wrappers").iter().any(|wrapper| wrapped(wrapper));
+        let proxy_protocol = fields.list("listener_wrappers").iter().any(wrapped);
         for node in fields.list("listen") {
             let Some(said) = node.text() else { continue };
             let (address, udp) = self::address(said);

@@ -80,7 +80,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
             servers: _,
             place: _,
         } = p;
-        PoolPart::Algorithm(algorithm.clone())
+        PoolPart::Algorithm(Box::new(algorithm.clone()))
     },
     |p| PoolPart::Mode(p.mode),
     |p| PoolPart::Persistence(p.persistence.clone()),
@@ -105,7 +105,7 @@ pub const POOL: &[Reads<Pool, PoolPart>] = &[
     |p| PoolPart::Timeout(Timer::Keepalive, p.timeouts.keepalive.clone()),
     |p| PoolPart::Timeout(Timer::Tunnel, p.timeouts.tunnel.clone()),
     |p| PoolPart::Timeout(Timer::Check, p.timeouts.check.clone()),
-    |p| PoolPart::Retry(p.retry.clone()),
+    |p| PoolPart::Retry(Box::new(p.retry.clone())),
     |p| PoolPart::Scope(p.scope),
     |p| PoolPart::Discovered(p.discovered),
     |p| PoolPart::AllBackups(p.all_backups),
@@ -208,13 +208,13 @@ impl PoolPart {
         match self {
             Self::Name(to) => pool.name.clone_from(to),
             Self::Mode(to) => pool.mode = *to,
-            Self::Algorithm(to) => pool.algorithm.clone_from(to),
+            Self::Algorithm(to) => pool.algorithm.clone_from(to.as_ref()),
             Self::Persistence(to) => pool.persistence.clone_from(to),
             Self::Check(to) => pool.check.clone_from(to),
             Self::Passive(to) => pool.passive.clone_from(to),
             Self::Limit(bound, to) => *bound.of(&mut pool.limits) = to.clone(),
             Self::Timeout(timer, to) => *timer.of(&mut pool.timeouts) = to.clone(),
-            Self::Retry(to) => pool.retry.clone_from(to),
+            Self::Retry(to) => pool.retry.clone_from(to.as_ref()),
             Self::Scope(to) => pool.scope = *to,
             Self::Discovered(to) => pool.discovered = *to,
             Self::AllBackups(to) => pool.all_backups = *to,

@@ -48,7 +48,7 @@ pub fn listener(reader: &Reader, node: &Node<'_>) -> Chains {
     let mut chains =
         Chains { listener: Listener { name, place: reader.place(node), ..Listener::default() }, ..Chains::default() };
     let wrapped = |filter: &Node<'_>| filter.get("name").and_then(Node::text).is_some_and(|name| name.contains("proxy_protocol"));
-    let proxy_protocol = fields.list("listener_filters").iter().any(|filter| wrapped(filter));
+    let proxy_protocol = fields.list("listener_filters").iter().any(wrapped);
     let first = fields.get("address");
     let more = fields.list("additional_addresses").iter().filter_map(|more| more.get("address"));
     for at in first.into_iter().chain(more) {
