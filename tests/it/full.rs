@@ -156,10 +156,9 @@ async fn a_full_disk_stops_neither_reading_nor_people() {
         let page = ask(at, "POST", "/settings/tokens", &[FORM[0], FORM[1], &cookie], "name=x&scopes=incidents%3Aread&days=9");
         assert!(page.starts_with("HTTP/1.1 507") && page.contains("The disk is full") && page.contains("Request 0"), "{page}");
         let doctor = String::from_utf8(afterload(&url, &["doctor"], "").stdout).expect("text");
-        for check in ["reserve", "free space"] {
-            let failed = |line: &str| line.starts_with("failed") && line.contains(check);
-            assert!(doctor.lines().any(failed), "{check}: {doctor}");
-        }
+        // With the reserve given back a tenth of so small a disk is free.
+        let failed = |line: &str| line.starts_with("failed") && line.contains("reserve");
+        assert!(doctor.lines().any(failed), "{doctor}");
 
         remove_file(disk.path("filler")).expect("room is made");
         until("the hook", || alert(&format!("after {cycle}")), "HTTP/1.1 202");

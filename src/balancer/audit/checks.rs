@@ -77,25 +77,28 @@ fn max_fails(pool: &Pool, server: &Server) -> Option<u64> {
 /// Different checks of one pool that are looked at.
 const CHECKS_MAX: usize = 32;
 
-/// Each different check of a pool, with the servers that it is for; the pool's own first.
-fn checks(pool: &Pool) -> Vec<(&Check, Vec<&str>)> {
-    let mut found: Vec<(&Check, Vec<&str>)> = pool.check.iter().map(|check| (&**check, Vec::new())).collect();
+/// Each different check of a pool; the pool's own first.
+fn checks(pool: &Pool) -> Vec<&Check> {
+    let mut found: Vec<(&Check, bool)> = pool.check.iter().map(|check| (&**check, false)).collect();
+    let mut own = false;
     for server in &pool.servers {
         let Some(check) = &server.check else { continue };
+        own = true;
         match found.iter().position(|(known, _)| **known == **check) {
-            Some(at) => found[at].1.push(&server.name),
+            Some(at) => found[at].1 = true,
             None if found.len() >= CHECKS_MAX => {}
-            None => {
-                let mut names = Vec::with_capacity(pool.servers.len());
-                names.push(server.name.as_str());
-                found.push((check, names));
-            }
+            None => found.push((check, true)),
         }
     }
     // A pool's check that no server took over stands for all of them, where servers carry none of their own.
-    let own = pool.servers.iter().any(|server| server.check.is_some());
-    found.retain(|(_, servers)| !servers.is_empty() || !own);
-    found
+    found.into_iter().filter(|(_, used)| *used || !own).map(|(check, _)| check).collect()
+}
+
+/// Names of the servers that a check is for: all of them where it is the pool's alone.
+fn checked<'a>(pool: &'a Pool, check: &Check) -> Vec<&'a str> {
+    let own: Vec<&str> =
+        pool.servers.iter().filter(|server| server.check.as_deref() == Some(check)).map(|server| server.name.as_str()).collect();
+    if own.is_empty() { pool.servers.iter().map(|server| server.name.as_str()).collect() } else { own }
 }
 
 pub const LB018: Rule = Rule {
@@ -116,7 +119,7 @@ pub const LB018: Rule = Rule {
 fn shallow(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
     const STATIC: [&str; 9] = [".html", ".htm", ".txt", ".ico", ".png", ".gif", ".svg", ".css", ".js"];
     for pool in case.model.pools.iter().filter(|pool| is_http(pool)) {
-        for (check, servers) in checks(pool) {
+        for check in checks(pool) {
             let path = check.request.as_deref().unwrap_or_default();
             let file = path.split_whitespace().any(|word| {
                 let word = word.split('?').next().unwrap_or_default();
@@ -128,7 +131,7 @@ fn shallow(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
                 CheckKind::Http if file && check.expects.is_none() => format!("asks for a file ({path})"),
                 _ => continue,
             };
-            let servers = if servers.is_empty() { pool.servers.iter().map(|s| s.name.as_str()).collect() } else { servers };
+            let servers = checked(pool, check);
             let message = format!(
                 "The check of pool {} {why}, while users send HTTP requests ({}).",
                 pool.name,
@@ -180,7 +183,7 @@ fn nervous(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
 }
 
 fn nervous_check(kind: BalancerKind, pool: &Pool) -> Option<Finding> {
-    checks(pool).into_iter().find_map(|(check, _)| {
+    checks(pool).into_iter().find_map(|check| {
         let late = check.timeout_ms.zip(check.interval_ms).filter(|(timeout, interval)| timeout >= interval && *interval > 0);
         // Traefik knows no number of failures: one is always enough, and nothing can be written about it.
         let single = check.fall == Some(1) && kind != BalancerKind::Traefik;

@@ -8,6 +8,7 @@ use super::conditions::Conditions;
 use super::draft::{Draft, Given, Kind};
 use super::keywords::{self, NEWEST, Release};
 use super::parts::{self, Part};
+use super::server::ServerDraft;
 use super::tokens::{self, Token};
 use super::verify::Facts;
 use super::words::{Notices, Words, shown};
@@ -63,6 +64,8 @@ pub(super) struct Reader<'f> {
     section: Section,
     pub(super) named: HashMap<String, Handed>,
     pub(super) last: Given,
+    /// Room for the servers of a proxy, used again and again.
+    pub(super) spare: Vec<ServerDraft>,
 }
 
 impl<'f> Reader<'f> {
@@ -81,6 +84,7 @@ impl<'f> Reader<'f> {
             section: Section::Outside,
             named: HashMap::default(),
             last: Given::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -302,7 +306,8 @@ impl<'f> Reader<'f> {
             None if kind == Kind::Defaults => Given::default(),
             None => self.last.clone(),
         };
-        let draft = Draft { kind, name: clean_name(name), place: words.whole(), given, ..Default::default() };
+        let servers = std::mem::take(&mut self.spare);
+        let draft = Draft { kind, name: clean_name(name), place: words.whole(), given, servers, ..Default::default() };
         if kind != Kind::Defaults {
             self.proxy_name(&draft);
         }

@@ -6,6 +6,7 @@ use super::keywords;
 use super::reader::{Reader, is_name_char};
 use super::words::{Words, shown};
 use crate::balancer::clean_name;
+use crate::balancer::maps::HashMap;
 use crate::balancer::model::{Check, CheckKind, Passive, Resolution, Role, Server, Setting};
 use crate::balancer::source::Place;
 use crate::balancer::state::Admin;
@@ -57,12 +58,15 @@ impl Reader<'_> {
             return self.told.error(words.whole(), "a server needs a name and an address: `server NAME ADDRESS:PORT`");
         }
         self.server_name(words, name);
-        let mut server = draft.given.server.clone();
+        let Draft { name: pool, given, servers, server_ids, .. } = draft;
+        // Written where it will stand: a draft is large.
+        servers.push(given.server.clone());
+        let Some(server) = servers.last_mut() else { return };
         server.server.name = clean_name(name);
         server.server.place = words.whole();
-        self.address(&mut server, words, 2);
-        self.parameters(&mut server, words, 3, false);
-        self.place_server(draft, server);
+        self.address(server, words, 2);
+        self.parameters(server, words, 3, false);
+        self.known(pool, server_ids, server);
     }
 
     /// `server-template web 1-5 web.example:80 …` is web1 to web5, all at one name that DNS resolves.
@@ -103,7 +107,8 @@ impl Reader<'_> {
             self.from_templates += 1;
             let mut one = server.clone();
             one.server.name = clean_name(&format!("{prefix}{number}"));
-            self.place_server(draft, one);
+            self.known(&draft.name, &mut draft.server_ids, &one);
+            draft.servers.push(one);
         }
     }
 
@@ -115,9 +120,10 @@ impl Reader<'_> {
         }
     }
 
-    fn place_server(&mut self, draft: &mut Draft, server: ServerDraft) {
+    /// Tells of an id that another server of `pool` has, and of a server that follows itself.
+    fn known(&mut self, pool: &str, ids: &mut HashMap<i64, String>, server: &ServerDraft) {
         if let Some(id) = server.id
-            && let Some(other) = draft.server_ids.insert(id, server.server.name.clone())
+            && let Some(other) = ids.insert(id, server.server.name.clone())
         {
             self.told.error(
                 server.server.place.clone(),
@@ -126,11 +132,10 @@ impl Reader<'_> {
         }
         if server.track.as_ref().is_some_and(|track| {
             track.value.rsplit('/').next() == Some(&server.server.name)
-                && track.value.split_once('/').is_none_or(|(pool, _)| pool == draft.name)
+                && track.value.split_once('/').is_none_or(|(other, _)| other == pool)
         }) {
             self.told.error(server.server.place.clone(), "a server cannot track itself");
         }
-        draft.servers.push(server);
     }
 
     fn address(&mut self, server: &mut ServerDraft, words: &Words<'_>, at: usize) {
@@ -347,21 +352,24 @@ impl Reader<'_> {
         }
     }
 
-    /// A server of a finished pool, its check and its resolution laid in.
-    pub(super) fn finish_server(&mut self, given: &Given, draft: ServerDraft) -> Server {
-        self.check_server(given, &draft);
-        let mut server = draft.server;
+    /// Lays check and resolution into a server of a finished pool.
+    pub(super) fn finish_server(&mut self, given: &Given, draft: &mut ServerDraft) {
+        self.check_server(given, draft);
+        let server = &mut draft.server;
+        if given.disabled {
+            server.admin = Admin::Maintenance;
+        }
         if draft.checked && draft.track.is_none() {
-            let own = draft.check;
+            let own = std::mem::take(&mut draft.check);
             let place = if own.place.is_written() { own.place } else { server.place.clone() };
             let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             let base = given.check.check();
             server.check =
                 Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));
-        } else if let Some(agent) = draft.agent.filter(|agent| agent.kind == CheckKind::Agent) {
+        } else if let Some(agent) = draft.agent.take().filter(|agent| agent.kind == CheckKind::Agent) {
             server.check = Some(agent);
         }
-        if let Some(place) = draft.observe {
+        if let Some(place) = draft.observe.take() {
             // 10 failures unless it says otherwise (src/server.c).
             server.passive =
                 Some(Box::new(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() }));
@@ -371,7 +379,7 @@ impl Reader<'_> {
             (true, None) => Resolution::AtStart,
             (true, Some(_)) => Resolution::Followed,
         };
-        if let Some(resolvers) = draft.resolvers {
+        if let Some(resolvers) = draft.resolvers.take() {
             self.facts.resolvers_used.push(*resolvers);
         }
         if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca
@@ -383,6 +391,5 @@ impl Reader<'_> {
         } else if server.tls_verified != Some(false) && !draft.ca {
             self.facts.unverified.push(Setting::new(server.tls_verified, server.place.clone()));
         }
-        server
     }
 }

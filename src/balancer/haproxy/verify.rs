@@ -11,7 +11,6 @@ use crate::balancer::model::{
     AdminSurface, Check, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
 };
 use crate::balancer::source::Place;
-use crate::balancer::state::Admin;
 
 /// What lines name, and what there is.
 #[derive(Default)]
@@ -136,6 +135,10 @@ impl Reader<'_> {
 
     /// Tells of names that two servers have.
     fn server_names(&mut self, servers: &[ServerDraft]) {
+        // Most pools count their servers upwards.
+        if servers.is_sorted_by(|a, b| a.server.name < b.server.name) {
+            return;
+        }
         let mut sorted: Vec<_> = servers.iter().map(|draft| &draft.server).collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         for pair in sorted.windows(2).filter(|pair| pair[0].name == pair[1].name && pair[0].place.when() == pair[1].place.when())
@@ -150,17 +153,16 @@ impl Reader<'_> {
     }
 
     fn finish_pool(&mut self, mut draft: Draft, mode: Mode) {
-        let servers = std::mem::take(&mut draft.servers);
-        self.server_names(&servers);
-        for server in &servers {
+        let mut drafts = std::mem::take(&mut draft.servers);
+        self.server_names(&drafts);
+        for server in &mut drafts {
             if let Some(track) = &server.track {
                 self.facts.tracks.push((draft.name.clone(), track.as_ref().clone()));
             }
+            self.finish_server(&draft.given, server);
         }
-        let mut servers: Vec<_> = servers.into_iter().map(|server| self.finish_server(&draft.given, server)).collect();
-        if draft.given.disabled {
-            servers.iter_mut().for_each(|server| server.admin = Admin::Maintenance);
-        }
+        let servers: Vec<_> = drafts.drain(..).map(|draft| draft.server).collect();
+        self.spare = drafts;
         for used in &draft.used_servers {
             if !servers.iter().any(|server| server.name == used.value) {
                 self.told.error(
