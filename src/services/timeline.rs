@@ -15,13 +15,26 @@ use crate::domain::{Error, patch};
 use crate::store::{Conn, timeline};
 
 /// The most entries that one page shows at once; more come by [`page`].
-pub const LIST_MAX: i64 = 10_000;
+pub const LIST_MAX: usize = 10_000;
 
-/// The newest [`LIST_MAX`], in order of `occurred_at`, then id.
-pub async fn list(app: &App, actor: &Actor, which: IncidentRef, with_deleted: bool) -> Result<Vec<Entry>> {
+/// The end of a timeline.
+#[derive(Debug)]
+pub struct End {
+    /// In order of `occurred_at`, then id.
+    pub entries: Vec<Entry>,
+    /// Of the whole timeline: entries, and those that were deleted.
+    pub alive: usize,
+    pub deleted: usize,
+}
+
+/// The newest `most` entries, [`LIST_MAX`] at most; deleted ones are among them where that is asked.
+pub async fn end(app: &App, actor: &Actor, which: IncidentRef, with_deleted: bool, most: usize) -> Result<End> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    Ok(timeline::newest(&mut conn, incident.id, with_deleted, LIST_MAX).await?)
+    let entries = timeline::newest(&mut conn, incident.id, with_deleted, most.min(LIST_MAX)).await?;
+    let (alive, deleted) = timeline::counts(&mut conn, incident.id).await?;
+    let count = |number: i64| usize::try_from(number).unwrap_or(0);
+    Ok(End { entries, alive: count(alive), deleted: count(deleted) })
 }
 
 pub async fn page(app: &App, actor: &Actor, which: IncidentRef, page: &Page) -> Result<Paged<Entry>> {

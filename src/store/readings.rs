@@ -33,7 +33,7 @@ pub async fn mark(conn: &mut Conn, incident: IncidentId, handle: &str, seq: i64,
 
 /// Entries that others than `author` added after the event `seq`, in the order in which they were written. What somebody
 /// adds through a token is their own: its author is `author (token)`.
-pub async fn unread(conn: &mut Conn, incident: IncidentId, author: &str, seq: i64, limit: i64) -> Result<Vec<Unread>> {
+pub async fn unread(conn: &mut Conn, incident: IncidentId, author: &str, seq: i64, limit: usize) -> Result<Vec<Unread>> {
     conn.query(
         "select t.id, e.seq from events e join entries t on t.id = e.subject
          where e.incident_id = $1 and e.seq > $2 and e.kind = $3 and t.deleted_at is null and t.author <> $4
@@ -45,7 +45,7 @@ pub async fn unread(conn: &mut Conn, incident: IncidentId, author: &str, seq: i6
     .bind(EventKind::TimelineAdded.as_str())
     .bind(author)
     .bind(format!("{author} ("))
-    .bind(limit)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .all(|row| Ok(Unread { entry: row.id("id")?, seq: row.get("seq")? }))
     .await
 }

@@ -136,14 +136,23 @@ pub async fn list(
 }
 
 /// The last `limit` entries, in the order of [`list`].
-pub async fn newest(conn: &mut Conn, incident: IncidentId, with_deleted: bool, limit: i64) -> Result<Vec<Entry>> {
+pub async fn newest(conn: &mut Conn, incident: IncidentId, with_deleted: bool, limit: usize) -> Result<Vec<Entry>> {
     let mut query = conn.query(COLUMNS).push_bind("where incident_id = ", incident.0);
     if !with_deleted {
         query = query.push(" and deleted_at is null");
     }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut entries = query.push_bind(" order by occurred_at desc, id desc limit ", limit).all(entry).await?;
     entries.reverse();
     Ok(entries)
+}
+
+/// How many entries there are, and how many were deleted and are not erased yet.
+pub async fn counts(conn: &mut Conn, incident: IncidentId) -> Result<(i64, i64)> {
+    conn.query("select count(*) - count(deleted_at) as alive, count(deleted_at) as deleted from entries where incident_id = $1")
+        .bind(incident.0)
+        .one(|row| Ok((row.get("alive")?, row.get("deleted")?)))
+        .await
 }
 
 /// Whether the incident has an entry of this kind.

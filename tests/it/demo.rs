@@ -102,7 +102,7 @@ async fn stories(app: &App, all: &[Incident]) {
     for (title, pool, changes, rules, outstanding) in told {
         let incident = all.iter().find(|incident| incident.fields.title.contains(title)).expect(title);
         let which = incident.reference.to_string().parse().expect("a reference");
-        let entries = timeline::list(app, &WHO, which, false).await.expect("entries");
+        let entries = timeline::end(app, &WHO, which, false, timeline::LIST_MAX).await.expect("entries").entries;
         let said: String = entries
             .iter()
             .filter(|entry| entry.fields.kind == EntryKind::Change)

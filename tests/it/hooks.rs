@@ -94,7 +94,7 @@ on_both!(an_alert_opens_one_incident_and_repeats_only_count, world => {
     let counts = alerts::count_of_incident(&world.app, &responder(), which).await.expect("counts");
     assert_eq!((counts.firing, counts.resolved, counts.reports), (2, 0, 8));
     assert_eq!(hook.incidents().await, 1);
-    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    let entries = timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries").entries;
     assert_eq!(entries.len(), 1, "repeats add no rows: {entries:?}");
     assert!(entries[0].fields.pinned && entries[0].fields.kind == EntryKind::Alert);
 });
@@ -105,10 +105,10 @@ on_both!(resolves_are_recorded_and_the_last_one_is_said, world => {
     world.clock.advance_seconds(600);
     hook.send(&alertmanager(&[("E", "a", "resolved"), ("E", "b", "firing")])).await;
     let which = IncidentRef::Reference(Reference(1));
-    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("entries").len(), 1);
+    assert_eq!(timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries").entries.len(), 1);
     let last = hook.send(&alertmanager(&[("E", "b", "resolved")])).await;
     assert_eq!(last.alerts[0].action, "resolved");
-    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    let entries = timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries").entries;
     assert_eq!(entries.last().map(|entry| entry.fields.title.as_str()), Some("E on b resolved"));
     let ignored = hook.send(&alertmanager(&[("E", "b", "resolved"), ("E", "never", "resolved")])).await;
     assert!(ignored.alerts.iter().all(|outcome| outcome.action == "ignored"));
@@ -162,7 +162,7 @@ on_both!(ten_thousand_alerts_in_one_body_become_one_incident, world => {
     assert_eq!((receipt.accepted, receipt.alerts.len()), (10_000, 100));
     let which = IncidentRef::Reference(Reference(1));
     assert_eq!(alerts::count_of_incident(&world.app, &responder(), which).await.expect("counts").firing, 10_000);
-    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("entries").len(), 1);
+    assert_eq!(timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries").entries.len(), 1);
     assert_eq!(hook.incidents().await, 1);
 });
 

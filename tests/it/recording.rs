@@ -110,7 +110,7 @@ on_both!(snapshots_of_the_window_are_linked_and_new_ones_become_entries, world =
     world.clock.advance_seconds(60);
     let fix = push(world, edge.id, [100, 100]).await;
     assert_eq!(roles().await.last(), Some(&(3, SnapshotRole::During)));
-    let entries = timeline::list(&world.app, &responder(), which, false).await.expect("entries");
+    let entries = timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries").entries;
     assert_eq!(entries.len(), 2, "the change before the incident was known, and the one after: {entries:?}");
     for entry in &entries {
         assert_eq!((entry.fields.kind, entry.fields.pinned, entry.author.as_str()), (EntryKind::Change, true, "edge-1"));
@@ -147,7 +147,7 @@ on_both!(no_name_stops_the_recording_of_an_open_incident, world => {
         snapshots::push(&world.app, &admin(), edge.id, pushed).await.expect("kept").number
     };
     assert_eq!((push(1).await, push(2).await), (1, 2));
-    let entries = timeline::list(&world.app, &responder(), IncidentRef::Id(incident.id), false).await.expect("entries");
+    let entries = timeline::end(&world.app, &responder(), IncidentRef::Id(incident.id), false, timeline::LIST_MAX).await.expect("entries").entries;
     assert_eq!(entries.len(), 2);
     assert!(entries.iter().all(|entry| !entry.fields.title.contains(char::is_control) && entry.fields.title.chars().count() <= 291));
 });

@@ -102,7 +102,7 @@ on_both!(what_was_deleted_is_gone_to_the_last_byte, world => {
     assert!(matches!(incidents::restore(app, &responder(), which).await, Err(Error::Domain(Problem::NotFound { .. }))));
     retention::expire(app).await.expect("clean-up");
     assert_eq!(traces(world, &word).await, Vec::<String>::new());
-    let left = timeline::list(app, &responder(), IncidentRef::Id(kept.id), true).await.expect("a timeline");
+    let left = timeline::end(app, &responder(), IncidentRef::Id(kept.id), true, timeline::LIST_MAX).await.expect("a timeline").entries;
     assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [other.id]);
     let file = other.fields.attachments[0];
     attachments::fetch(app, &responder(), file).await.expect("the file of what stays");
@@ -211,7 +211,7 @@ on_both!(a_legal_hold_keeps_everything_of_its_incident, world => {
     retention::expire(app).await.expect("clean-up");
     assert_eq!(deliveries(world).await, 1, "only the held one's");
     assert_eq!(snapshots::of_incident(app, &admin(), which).await.expect("snapshots").len(), 1);
-    let entries = timeline::list(app, &admin(), which, true).await.expect("entries");
+    let entries = timeline::end(app, &admin(), which, true, timeline::LIST_MAX).await.expect("entries").entries;
     assert!(entries.iter().any(|entry| entry.id == gone.id) && entries.iter().any(|entry| entry.id == kept.id));
     timeline::restore(app, &admin(), which, gone.id).await.expect("what a hold keeps can be brought back");
     timeline::revisions(app, &admin(), which, gone.id).await.expect("with its versions");

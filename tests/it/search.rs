@@ -120,7 +120,7 @@ on_both!(every_noun_is_found_by_what_it_says, world => {
 
 on_both!(what_changes_is_found_as_it_is_now, world => {
     let which = furnished(world).await;
-    let entry = timeline::list(&world.app, &responder(), which, false).await.expect("list").remove(0);
+    let entry = timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("list").entries.remove(0);
     let patch = json!({"title": "Drain web7", "body": ""});
     timeline::edit(&world.app, &responder(), which, entry.id, entry.version, &patch).await.expect("edited");
     assert!(found(world, "web3").await.is_empty() && found(world, "refused").await.is_empty());
@@ -206,7 +206,7 @@ on_both!(titles_weigh_more_and_of_equals_the_newest_comes_first, world => {
 on_both!(what_was_there_before_the_index_is_found_after_the_next_start, world => {
     let which = furnished(world).await;
     let before = sorted(world, "checkout*").await;
-    let entry = timeline::list(&world.app, &responder(), which, false).await.expect("list").remove(0);
+    let entry = timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("list").entries.remove(0);
     timeline::delete(&world.app, &responder(), which, entry.id).await.expect("deleted");
     let mut conn = world.app.store().begin().await.expect("begin");
     conn.query("delete from search_documents").execute().await.expect("emptied");
@@ -277,7 +277,7 @@ on_both!(the_page_says_what_was_found_and_what_was_searched, world => {
     assert!(empty.contains("How to search") && !empty.contains("Nothing found"));
     assert!(empty.contains("action=\"/search\"") && empty.contains("id=\"search\""));
     let hits = page("/search?q=web3").await;
-    let entry = timeline::list(&world.app, &responder(), "INC-1".parse().expect("a reference"), false).await.expect("list").remove(0);
+    let entry = timeline::end(&world.app, &responder(), "INC-1".parse().expect("a reference"), false, timeline::LIST_MAX).await.expect("list").entries.remove(0);
     assert!(hits.contains(&format!("href=\"/incidents/INC-1?all=1#entry-{}\"", entry.id)) && hits.contains("<mark>web3</mark>"), "{hits}");
     let none = page("/search?q=nothin+-x+status:open").await;
     assert!(none.contains("Nothing found") && none.contains("“nothin”, without “x”, open incidents") && none.contains("nothin*"), "{none}");

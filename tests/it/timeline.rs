@@ -18,7 +18,7 @@ on_both!(a_repeated_post_is_one_entry, world => {
     let (first, created) = timeline::add(&world.app, &responder(), which, new.clone()).await.expect("added");
     let (again, repeated) = timeline::add(&world.app, &responder(), which, new.clone()).await.expect("repeat");
     assert_eq!((first, true, false), (again, created, repeated));
-    assert_eq!(timeline::list(&world.app, &responder(), which, true).await.expect("list").len(), 1);
+    assert_eq!(timeline::end(&world.app, &responder(), which, true, timeline::LIST_MAX).await.expect("list").entries.len(), 1);
     assert_eq!(refused(timeline::add(&world.app, &responder(), IncidentRef::Id(other.id), new).await), ["/id"]);
 });
 
@@ -124,10 +124,10 @@ on_both!(deletes_can_be_undone_and_are_events, world => {
     let before = events::latest(&world.app).await.expect("latest");
     let (entry, _) = timeline::add(&world.app, &responder(), which, world.note("wrong")).await.expect("added");
     timeline::delete(&world.app, &responder(), which, entry.id).await.expect("deleted");
-    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("list").len(), 0);
-    assert_eq!(timeline::list(&world.app, &responder(), which, true).await.expect("list").len(), 1);
+    assert_eq!(timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("list").entries.len(), 0);
+    assert_eq!(timeline::end(&world.app, &responder(), which, true, timeline::LIST_MAX).await.expect("list").entries.len(), 1);
     timeline::restore(&world.app, &responder(), which, entry.id).await.expect("restored");
-    assert_eq!(timeline::list(&world.app, &responder(), which, false).await.expect("list").len(), 1);
+    assert_eq!(timeline::end(&world.app, &responder(), which, false, timeline::LIST_MAX).await.expect("list").entries.len(), 1);
     let (seen, newest) = events::after(&world.app, &responder(), before, Some(incident.id), 100).await.expect("events");
     let kinds: Vec<_> = seen.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds, ["timeline.added", "timeline.deleted", "timeline.changed"]);

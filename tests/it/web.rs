@@ -226,7 +226,7 @@ on_both!(a_note_with_all_that_it_asks_for_is_one_unit, world => {
     let tasks = tasks::of_incident(&world.app, &admin(), which).await.expect("tasks");
     let told: Vec<_> = tasks.iter().map(|task| (task.fields.title.as_str(), task.fields.owner.as_deref())).collect();
     assert_eq!(told, [("watch the weights #sev1 @jl", Some("jl"))], "what was understood stays in the text");
-    let entries = timeline::list(&world.app, &admin(), which, true).await.expect("entries");
+    let entries = timeline::end(&world.app, &admin(), which, true, timeline::LIST_MAX).await.expect("entries").entries;
     assert_eq!(entries.len(), 2, "the note and the change of severity: {entries:?}");
 });
 
@@ -255,7 +255,7 @@ on_both!(a_form_that_is_sent_twice_makes_one_thing, world => {
         let answer = browser.form("/incidents/INC-1/entries", &[("id", &id), ("text", text), ("kind", "note")]).await;
         assert_eq!(answer.status.as_u16(), 303, "{}", answer.text());
     }
-    let entries = timeline::list(&world.app, &admin(), "INC-1".parse().expect("a reference"), true).await.expect("entries");
+    let entries = timeline::end(&world.app, &admin(), "INC-1".parse().expect("a reference"), true, timeline::LIST_MAX).await.expect("entries").entries;
     let told: Vec<_> = entries.iter().map(|entry| entry.fields.title.as_str()).collect();
     assert_eq!(told, ["first note", "went back and wrote on"]);
 

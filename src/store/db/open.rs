@@ -30,6 +30,9 @@ const FOLDER_STEP: i64 = 1_000_000;
 /// The WAL-reset corruption bug is fixed in this version (reference: SQLite 3.51.3 release notes).
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
+/// After how long without use a second connection that reads is closed.
+const READER_IDLE: Duration = Duration::from_secs(60);
+
 impl Db {
     /// Opens (and makes, if it is not there) the SQLite file at `path`.
     pub async fn open_sqlite(path: &std::path::Path, durability: Durability) -> Result<Self> {
@@ -44,6 +47,8 @@ impl Db {
             })
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            // Lists are read whole: fewer times that the thread of the database waits for ours.
+            .row_buffer_size(200)
             .pragma("journal_size_limit", "67108864")
             // What is deleted is overwritten, not only unlinked.
             .pragma("secure_delete", "ON")
@@ -52,8 +57,9 @@ impl Db {
             .pragma("cache_size", "-16000");
         let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10)).idle_timeout(None).max_lifetime(None);
         let write = pool().max_connections(1).connect_with(options.clone()).await?;
-        let read =
-            pool().min_connections(1).max_connections(6).connect_with(options.read_only(true).create_if_missing(false)).await?;
+        // What was read in a rush is cached by each connection: those that nobody needs any more end with their caches.
+        let read = pool().min_connections(1).max_connections(6).idle_timeout(READER_IDLE);
+        let read = read.connect_with(options.read_only(true).create_if_missing(false)).await?;
         let db = Self::Sqlite { write, read };
         let version: String = db.read().await?.query("select sqlite_version()").value().await?.unwrap_or_default();
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));

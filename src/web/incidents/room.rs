@@ -202,13 +202,17 @@ async fn show(
     if let Some(answer) = tag.as_ref().and_then(|tag| fresh::known(&headers, tag)) {
         return Ok(answer);
     }
-    let entries = services::timeline::list(&app, actor, which, true).await?;
-    let cut = entries.len() >= LIST_MAX as usize;
-    let deleted = entries.iter().filter(|entry| entry.deleted_at.is_some()).count();
-    let taken: Vec<_> = entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
-    let total = taken.len();
-    let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(SHOWN) };
-    let mut items = items(&app, actor, &shell, &incident, taken.into_iter().skip(earlier).collect()).await?;
+    // Without a filter what is not drawn is not read either.
+    let most = if asked.show.is_all() && asked.all.is_none() { SHOWN } else { LIST_MAX };
+    let end = services::timeline::end(&app, actor, which, !asked.show.is_all(), most).await?;
+    let cut = end.alive + end.deleted > LIST_MAX;
+    let mut taken: Vec<_> = end.entries.into_iter().filter(|entry| asked.show.takes(entry)).collect();
+    let total = if asked.show.is_all() { end.alive } else { taken.len() };
+    if asked.all.is_none() {
+        taken.drain(..taken.len().saturating_sub(SHOWN));
+    }
+    let earlier = if asked.all.is_some() { 0 } else { total.saturating_sub(taken.len()) };
+    let mut items = items(&app, actor, &shell, &incident, taken).await?;
     let reading = services::readings::of(&app, actor, which).await?;
     let unread: HashMap<_, _> = reading.unread.iter().map(|unread| (unread.entry, unread.seq)).collect();
     for item in &mut items {
@@ -229,7 +233,7 @@ async fn show(
         entry_id: app.uuid(),
         total,
         earlier,
-        deleted,
+        deleted: end.deleted,
         cut,
         seq,
         reading,

@@ -92,10 +92,10 @@ on_both!(a_room_says_that_it_is_cut_under_every_filter, world => {
     assert!(!cut("/incidents/INC-1").await);
     let mut conn = world.app.store().begin().await.expect("begin");
     let copy = match world.url.starts_with("sqlite") {
-        true => conn.query("with recursive n (i) as (select 1 union all select i + 1 from n where i < 9999) insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select randomblob(16), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, n"),
-        false => conn.query("insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select gen_random_uuid(), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, generate_series(1, 9999)"),
+        true => conn.query("with recursive n (i) as (select 1 union all select i + 1 from n where i < 10000) insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select randomblob(16), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, n"),
+        false => conn.query("insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) select gen_random_uuid(), incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version from entries, generate_series(1, 10000)"),
     };
-    assert_eq!(copy.execute().await.expect("copied"), 9999);
+    assert_eq!(copy.execute().await.expect("copied"), 10_000);
     conn.commit().await.expect("committed");
     for path in ["/incidents/INC-1", "/incidents/INC-1?show=pinned", "/incidents/INC-1?show=deleted"] {
         assert!(cut(path).await, "{path}");
