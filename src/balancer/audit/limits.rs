@@ -3,6 +3,7 @@
 use super::view::{View, count, number, part, server_names, size, span};
 use super::{Case, Finding, Needs, Parameter, Rule, Settings, Severity};
 use crate::balancer::model::{Family, Mode, Pool, Scope, Server, Setting};
+use crate::balancer::nginx;
 use crate::domain::balancer::BalancerKind;
 
 /// Requests at once that the usable servers take together; none where one of them has no limit.
@@ -47,8 +48,7 @@ pub const LB020: Rule = Rule {
 /// How long nginx waits for a server that says nothing, in milliseconds, where nothing is written (`proxy_read_timeout`,
 /// `proxy_timeout`). HAProxy, Traefik and Caddy wait for ever; Envoy's 15 s stand in its routes.
 fn silence(kind: BalancerKind, pool: &Pool) -> Option<u64> {
-    let silence = if pool.mode == Mode::Http { 60_000 } else { 600_000 };
-    (kind == BalancerKind::Nginx).then_some(silence)
+    (kind == BalancerKind::Nginx).then(|| nginx::silence_ms(pool.mode != Mode::Http))
 }
 
 /// How many processes hold the limit of each server for themselves; none where that is not known.

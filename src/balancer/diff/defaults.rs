@@ -6,6 +6,7 @@
 //! default, nothing is laid in.
 
 use crate::balancer::model::{Check, HashMethod, Listener, Mode, Model, Passive, Pool, Process, Server, Setting, Timeouts};
+use crate::balancer::nginx;
 use crate::balancer::source::Place;
 use crate::domain::balancer::BalancerKind;
 
@@ -236,12 +237,12 @@ impl Defaults {
             }
             (BalancerKind::Nginx, false) if mode != Mode::Http => {
                 or(&mut timeouts.connect, 60_000);
-                or(&mut timeouts.server, 600_000);
+                or(&mut timeouts.server, nginx::silence_ms(true));
             }
             (BalancerKind::Nginx, false) => {
                 or(&mut timeouts.connect, 60_000);
                 or(&mut timeouts.send, 60_000);
-                or(&mut timeouts.server, 60_000);
+                or(&mut timeouts.server, nginx::silence_ms(false));
             }
             (BalancerKind::Envoy, false) => {
                 or(&mut timeouts.connect, 5_000);

@@ -39,7 +39,7 @@ pub(super) struct Facts {
     /// Stick tables, by the proxy that has them.
     pub tables: HashMap<String, Table>,
     pub tables_used: Vec<Setting<String>>,
-    /// Persistence by the table of another proxy: its pool and its number in it, and whose table.
+    /// Persistence by a stick table: its pool and its number in it, and whose table, which may stand further down.
     pub sticks: Vec<(usize, usize, String)>,
     /// Servers with TLS and no certificate authority: what their `verify` says.
     pub unverified: Vec<Setting<Option<bool>>>,

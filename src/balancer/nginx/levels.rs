@@ -11,6 +11,11 @@ use crate::balancer::source::Place;
 const WAITS_MS: u64 = 60_000;
 const STREAM_SILENCE_MS: u64 = 600_000;
 
+/// How long it waits for a server that says nothing, where nothing is written.
+pub fn silence_ms(stream: bool) -> u64 {
+    if stream { STREAM_SILENCE_MS } else { WAITS_MS }
+}
+
 /// The blocks that are open, the outermost first.
 #[derive(Default)]
 pub struct Levels<'a> {
@@ -103,7 +108,7 @@ impl<'a> Levels<'a> {
 
 /// Puts into `own` what holds at a place other than in its pool; what nothing is written for is its default.
 pub fn differing(pool: &Pool, timeouts: Timeouts, retry: Retry, stream: bool, own: &mut Own) {
-    let silence = if stream { STREAM_SILENCE_MS } else { WAITS_MS };
+    let silence = silence_ms(stream);
     let pairs = [
         (&pool.timeouts.connect, timeouts.connect, &mut own.timeouts.connect, WAITS_MS),
         (&pool.timeouts.send, timeouts.send, &mut own.timeouts.send, WAITS_MS),

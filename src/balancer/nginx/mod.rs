@@ -28,6 +28,8 @@ pub mod tree;
 mod upstream;
 mod values;
 
+pub use self::levels::silence_ms;
+
 use self::catalogue::MAIN;
 use self::check::Checker;
 use self::declared::Declared;
