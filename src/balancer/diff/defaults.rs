@@ -282,6 +282,9 @@ impl Defaults {
 pub fn plain(said: &str) -> String {
     let word = |word: &str| -> String {
         let bare = word.replace(['"', '\'', '\\'], "");
+        if bare.is_empty() {
+            return "\"\"".to_owned();
+        }
         if bare.contains("${") {
             return unbraced(&bare);
         }
@@ -306,11 +309,12 @@ pub fn plain(said: &str) -> String {
 
 /// `${name}` as `$name`, where no further letter follows.
 fn unbraced(text: &str) -> String {
+    let in_name = |c: char| c == '_' || c.is_alphanumeric();
     let mut parts = text.split("${");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         match part.split_once('}') {
-            Some((name, rest)) if !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()) => {
+            Some((name, rest)) if !name.is_empty() && name.chars().all(in_name) && !rest.starts_with(in_name) => {
                 out.extend(["$", name, rest]);
             }
             _ => out.extend(["${", part]),
@@ -338,5 +342,15 @@ mod tests {
         assert_ne!(plain("expire 1m"), plain("expire 1h"));
         assert_eq!(plain("hash ${uri}$args ${a}b"), "hash $uri$args ${a}b");
         assert_eq!(plain("size 99999999999999999999m"), "size 99999999999999999999m");
+    }
+
+    /// What is compared may be spelled so already: an address or a rule of a model that a change was applied to.
+    #[test]
+    fn a_plain_spelling_stays_as_it_is() {
+        for text in ["${a ${b::c]}}", "${}{x}", "$${a}{b}", "sticky \\\\ s", "\"\" 1'm' ${a}s ${b}", "'' ''"] {
+            let once = plain(text);
+            assert_eq!(plain(&once), once, "{text}");
+        }
+        assert_ne!(plain("expire \"\" s"), plain("expire s"));
     }
 }
