@@ -127,7 +127,8 @@ impl Reader<'_> {
                 b'\'' if rest.trim_end() == "'''" => return Some(Rest::Until("'''")),
                 _ => {
                     let scalar = self.scalar(at..line.end, flow > 0);
-                    at = scalar.end.max(at + 1);
+                    // Nothing but white space that is no ASCII has no end of its own.
+                    at = scalar.end.max(at + rest.chars().next().map_or(1, char::len_utf8));
                     let after = self.text[at..line.end].trim_start_matches([' ', '\t']);
                     let spaced = self.text[at..line.end].starts_with([' ', '\t']);
                     let named = after.starts_with('=') || (after.starts_with(':') && (!spaced || after.starts_with(": ")));
