@@ -8,11 +8,15 @@ const to = (address) => () => { location.href = address; };
 const ROWS = ".entry, [data-row]";
 const here = () => document.activeElement?.closest(ROWS);
 
+/** On a Mac the other key; it works in fields too, and when single keys are off. */
+const PALETTE = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ k" : "Ctrl k";
+
 const EVERYWHERE = {
   c: ["Declare an incident", to("/incidents/new")],
   "/": ["Search", () => $("#search")?.focus()],
   z: ["UTC, your zone, the incident's zone", next],
   "?": ["This list", () => sheet()],
+  [PALETTE]: ["All of this by its name", () => actions()],
   "g d": ["Go to the dashboard", to("/")],
   "g i": ["Go to the incidents", to("/incidents")],
   "g b": ["Go to the balancers", to("/balancers")],
@@ -31,6 +35,15 @@ const WRITING = {
 const GROUPS = [["Everywhere", EVERYWHERE], ["In lists", LISTS], ["In the room of an incident", { ...WRITING, ...ROOM }]];
 /** What the keys do on this page. */
 const keysHere = () => ({ ...EVERYWHERE, ...LISTS, ...WRITING, ...($("[data-room]") ? ROOM : {}) });
+/** By name: all that a key does here but moving from row to row, which needs the row that has the focus. Few ask for it,
+    so it comes when they do. */
+async function actions() {
+  const { palette } = await import("./palette.js");
+  if ($("dialog[open]")) return;
+  const named = Object.entries(keysHere()).filter(([key]) => key !== PALETTE && !(key in LISTS));
+  palette(named.map(([key, [what, run]]) => [what, run, key]));
+}
+
 const off = () => localStorage.getItem("keys") === "off";
 
 function step(by) {
@@ -100,6 +113,11 @@ export function keys() {
     if (event.key === "Escape") {
       for (const menu of all(".menu[open]")) { menu.open = false; $("summary", menu).focus(); }
       if (["note", "search", "working"].includes(field?.id)) field.blur();
+    }
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k" && !$("dialog[open]")) {
+      event.preventDefault();
+      actions();
+      return;
     }
     if (field || off() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("dialog[open]")) return;
     const known = keysHere(), pair = first && event.timeStamp < until ? `${first} ${event.key}` : "";

@@ -52,5 +52,6 @@ export const ROOM = {
   s: ["Pin the entry into the postmortem, or unpin it", pin],
   "[": ["Mark before on the chart", () => marker(-1)],
   "]": ["Next mark on the chart", () => marker(1)],
+  "g m": ["Go to the metrics, as the recorder saw them", () => { const one = document.getElementById("recorder"); one?.scrollIntoView({ block: "start" }); ($(".flight a", one) ?? one)?.focus({ preventScroll: true }); }],
   e: ["The whole room as text", () => { location.href = `/incidents/${$("[data-room]").dataset.room}/export`; }],
 };

@@ -318,6 +318,42 @@ test('every page', async (t) => {
     await page.context().close();
   });
 
+  await t.test('everything that a key does is found by its name, and what is not can be searched for', async () => {
+    const page = await world.visitor();
+    await signIn(page, 'mk');
+    const open = async () => {
+      await page.keyboard.press('Control+k');
+      await page.getByRole('combobox', { name: 'Action' }).waitFor();
+    };
+    await open();
+    assert.deepEqual(await findings(page), []);
+    await page.keyboard.type('go tasks');
+    assert.equal(await page.getByRole('option').first().innerText().then((text) => text.split('\n')[0]), 'Go to the tasks');
+    await page.keyboard.press('Enter');
+    await page.waitForURL((url) => url.pathname === '/tasks');
+    await open();
+    await page.keyboard.press('ArrowDown');
+    const second = page.getByRole('option').nth(1);
+    assert.equal(await second.getAttribute('aria-selected'), 'true');
+    assert.equal(await page.getByRole('combobox').getAttribute('aria-activedescendant'), await second.getAttribute('id'));
+    await page.keyboard.type('zebra <b>fish</b>');
+    await page.getByRole('option', { name: 'Search for' }).click();
+    await page.waitForURL((url) => url.pathname === '/search' && url.searchParams.get('q') === 'zebra <b>fish</b>');
+    await page.goto('/incidents/INC-1');
+    await page.locator('.flight a:visible').first().waitFor();
+    await page.locator('#note').fill('half a sentence');
+    await open();
+    await page.keyboard.type('what you are working on');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'working');
+    assert.equal(await page.locator('#note').inputValue(), 'half a sentence');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('m');
+    assert.ok(await page.evaluate(() => document.activeElement.closest('.flight a')), 'the chart has the focus');
+    await page.context().close();
+  });
+
   await t.test('a session is seen and ended from another browser', async () => {
     const [here, there] = [await world.visitor(), await world.visitor()];
     for (const page of [here, there]) await signIn(page, 'jl');
