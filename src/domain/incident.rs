@@ -238,6 +238,38 @@ pub struct Incident {
     pub version: i64,
 }
 
+/// What a list shows of an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentLine {
+    pub id: IncidentId,
+    pub reference: Reference,
+    pub title: String,
+    pub kind: IncidentKind,
+    pub severity: Severity,
+    pub status: Status,
+    pub visibility: Visibility,
+    /// Whether it has a legal hold.
+    pub is_held: bool,
+    /// As [`Incident::beginning`].
+    pub beginning: Timestamp,
+    pub resolved: Option<Timestamp>,
+    pub mitigated: Option<Timestamp>,
+    pub services: Vec<String>,
+    /// Who commands it.
+    pub lead: Option<String>,
+}
+
+impl IncidentLine {
+    pub fn is_open(&self) -> bool {
+        self.status != Status::Resolved
+    }
+
+    /// As [`Incident::end`].
+    pub fn end(&self) -> Option<Timestamp> {
+        self.resolved.or(if self.is_open() { None } else { self.mitigated })
+    }
+}
+
 impl IncidentFields {
     /// The texts without which a write-up says too little.
     pub const WRITE_UP: [&'static str; 3] = ["impact", "root_cause", "resolution"];

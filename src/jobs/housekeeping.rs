@@ -15,6 +15,7 @@ pub async fn run(app: App) {
     loop {
         tokio::select! {
             _ = minute.tick() => {
+                app.store().tidy();
                 report("freezing the recordings of incidents", recording::freeze_all(&app).await);
                 report("packing samples", recording::pack_frames(&app).await);
             }

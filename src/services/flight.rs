@@ -25,20 +25,25 @@ const CHARTS: usize = 4;
 pub async fn recorder(app: &App, actor: &Actor, which: IncidentRef) -> Result<Vec<FlightRecorder>> {
     let mut conn = app.store().read().await?;
     let incident = load_live(&mut conn, actor, which, Permission::ReadIncidents).await?;
-    let entries = timeline::newest(&mut conn, incident.id, false, super::timeline::LIST_MAX).await?;
     drop(conn);
-    charts(app, &incident, &entries, recording::window(&incident, app.now())).await
+    let window = recording::window(&incident, app.now());
+    let recorded = recording::of_incident(app, &incident, window).await?;
+    if recorded.iter().all(|of| of.series.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let entries = timeline::notable(&mut app.store().read().await?, incident.id, super::timeline::LIST_MAX).await?;
+    Ok(charts(recorded, &entries, window))
 }
 
 /// The charts of a write-up: of a window that stays the same until the incident changes.
 pub(super) async fn settled(app: &App, incident: &Incident, entries: &[Entry]) -> Result<Vec<FlightRecorder>> {
-    charts(app, incident, entries, recording::settled_window(incident, entries)).await
+    let window = recording::settled_window(incident, entries);
+    Ok(charts(recording::of_incident(app, incident, window).await?, entries, window))
 }
 
-async fn charts(app: &App, incident: &Incident, entries: &[Entry], window: Window) -> Result<Vec<FlightRecorder>> {
+fn charts(recorded: Vec<Recorded>, entries: &[Entry], window: Window) -> Vec<FlightRecorder> {
     let marks = marks(entries);
     let mut charts = Vec::new();
-    let recorded = recording::of_incident(app, incident, window).await?;
     let window = from_first_sample(window, &recorded);
     for recorded in recorded {
         for pool in flight::pools(&recorded.series).into_iter().take(CHARTS) {
@@ -47,7 +52,7 @@ async fn charts(app: &App, incident: &Incident, entries: &[Entry], window: Windo
     }
     charts.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
     charts.truncate(CHARTS);
-    Ok(charts)
+    charts
 }
 
 /// Half an hour without a recorder says nothing: a chart begins shortly before the first sample. A gap that
@@ -93,7 +98,8 @@ pub async fn glances(app: &App, actor: &Actor, incidents: &[Incident]) -> Result
     Ok(incidents.iter().map(|incident| look(incident).filter(|_| actor.sees(incident))).collect())
 }
 
-/// What of the timeline is marked on the chart: changes, alerts, pinned entries, detours and recoveries.
+/// What of the timeline is marked on the chart: changes, alerts, pinned entries, detours and recoveries. All of them
+/// are among [`timeline::notable`].
 fn marks(entries: &[Entry]) -> Vec<Mark> {
     let kind = |entry: &Entry| match entry.fields.kind {
         EntryKind::Change => Some(MarkKind::Change),

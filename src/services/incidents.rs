@@ -9,13 +9,14 @@ use crate::app::App;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::id::{IncidentId, IncidentRef, Reference};
-use crate::domain::incident::{Incident, IncidentFields, Status, check_status_change};
+use crate::domain::incident::{Incident, IncidentFields, IncidentLine, Status, check_status_change};
 use crate::domain::time::shorten;
 use crate::domain::timeline::EntryKind;
 use crate::domain::{Error, patch, visibility};
 use crate::store::{self, Conn, incidents};
 
 pub use crate::store::incidents::IncidentFilter;
+use crate::store::incidents::Part;
 
 /// Opens an incident by hand, or back-fills one that is already over (status `resolved` with milestones).
 /// The second value is false when the actor's own incident with the client's `id` was already there: a
@@ -95,10 +96,23 @@ pub async fn find_any(app: &App, actor: &Actor, which: IncidentRef) -> Result<In
 
 /// Newest beginning first.
 pub async fn list(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page) -> Result<Paged<Incident>> {
+    let (limit, part) = part(actor, filter, page)?;
+    let rows = incidents::list(&mut app.store().read().await?, part).await?;
+    Ok(Paged::from_rows(rows, limit, |incident| (incident.beginning(), incident.id)))
+}
+
+/// [`list`], of each only what a line shows.
+pub async fn lines(app: &App, actor: &Actor, filter: &IncidentFilter, page: &Page) -> Result<Paged<IncidentLine>> {
+    let (limit, part) = part(actor, filter, page)?;
+    let rows = incidents::lines(&mut app.store().read().await?, part).await?;
+    Ok(Paged::from_rows(rows, limit, |line| (line.beginning, line.id)))
+}
+
+/// One more than the page holds, so that it is known whether another follows.
+fn part<'a>(actor: &'a Actor, filter: &'a IncidentFilter, page: &Page) -> Result<(i64, Part<'a>)> {
     actor.may(Permission::ReadIncidents)?;
     let (limit, after) = (page.limit()?, page.after()?);
-    let rows = incidents::list(&mut app.store().read().await?, filter, actor.sees_only_as(), after, limit + 1).await?;
-    Ok(Paged::from_rows(rows, limit, |incident| (incident.beginning(), incident.id)))
+    Ok((limit, Part { filter, sees_only_as: actor.sees_only_as(), after, limit: limit + 1 }))
 }
 
 /// Open incidents, the worst first, then the newest; no more than `limit`.

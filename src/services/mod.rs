@@ -37,7 +37,7 @@ pub mod tokens;
 mod unit;
 
 pub use page::{Page, Paged};
-pub(crate) use unit::{Told, Unit};
+pub(crate) use unit::Unit;
 
 use crate::domain;
 use crate::store;

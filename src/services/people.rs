@@ -228,8 +228,7 @@ async fn live_session(app: &App, secret: &str) -> Result<Option<(Timestamp, Pers
     if session.expires_at <= now || session.last_seen_at + Duration::hours(SESSION_IDLE_HOURS) <= now {
         return Ok(None);
     }
-    let person = people::find(&mut conn, session.person_id).await?.filter(|person| person.disabled_at.is_none());
-    Ok(person.map(|person| (session.last_seen_at, person)))
+    Ok((session.person.disabled_at.is_none()).then_some((session.last_seen_at, session.person)))
 }
 
 pub async fn list(app: &App, actor: &Actor) -> Result<Vec<Person>> {

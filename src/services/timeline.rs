@@ -130,6 +130,20 @@ pub(super) async fn record_fields(
     incident: IncidentId,
     source: Source,
     author: String,
+    fields: EntryFields,
+) -> Result<Entry> {
+    let entry = drafted(app, unit, incident, source, author, fields)?;
+    keep(unit, std::slice::from_ref(&entry)).await?;
+    Ok(entry)
+}
+
+/// An entry as [`record_fields`] makes it and its event, for [`keep`] to write within the same unit.
+pub(super) fn drafted(
+    app: &App,
+    unit: &mut Unit<'_>,
+    incident: IncidentId,
+    source: Source,
+    author: String,
     mut fields: EntryFields,
 ) -> Result<Entry> {
     // The words are the house's own, the names in them are not. A refusal would undo the whole unit of work, with
@@ -148,9 +162,16 @@ pub(super) async fn record_fields(
         edited_by: None,
         deleted_at: None,
     };
-    timeline::insert(&mut unit.conn, &entry).await?;
     note(unit, &entry, EventKind::TimelineAdded);
     Ok(entry)
+}
+
+/// Writes what [`drafted`] made.
+pub(super) async fn keep(unit: &mut Unit<'_>, entries: &[Entry]) -> Result<()> {
+    match timeline::insert_all(&mut unit.conn, entries).await? {
+        true => Ok(()),
+        false => Err(anyhow::anyhow!("an entry with a new id was already there").into()),
+    }
 }
 
 fn note(unit: &mut Unit<'_>, entry: &Entry, kind: EventKind) {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use crate::app::App;
 use crate::domain::access::Actor;
 use crate::domain::event::NewEvent;
-use crate::domain::id::{IncidentId, Reference};
+use crate::domain::id::IncidentId;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::Source;
 use crate::services::Result;
+use crate::store::incidents::Told;
 use crate::store::{Conn, events};
 
 pub struct Unit<'a> {
@@ -18,17 +19,9 @@ pub struct Unit<'a> {
     actor: String,
     source: Source,
     events: Vec<(String, NewEvent)>,
+    /// What a unit that carries many deliveries has learnt of incidents, so that it asks once. None of it changes within
+    /// the unit but by the unit itself.
     told: HashMap<IncidentId, Told>,
-}
-
-/// What a unit that carries many deliveries has learnt of an incident, so that it asks once. None of it changes within
-/// the unit but by the unit itself.
-#[derive(Debug, Clone)]
-pub struct Told {
-    pub reference: Reference,
-    pub restricted: bool,
-    /// Whether an entry speaks of its alerts.
-    pub has_entry: bool,
 }
 
 impl<'a> Unit<'a> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
-use super::db::{Conn, Dialect, Row, json};
+use super::db::{Conn, Dialect, ROWS, Row, json};
 use super::incidents::visible;
 use crate::domain::alert::{Alert, AlertLink, AlertStatus};
 use crate::domain::id::{AlertId, IncidentId, IntegrationId};
@@ -52,42 +52,26 @@ fn alert(row: &Row) -> Result<Alert> {
     })
 }
 
-/// Rows per statement: 15 values each, far below either database's limit.
-const BATCH: usize = 200;
-
 /// Inserts new occurrences and overwrites known ones by id, many rows a statement.
 pub async fn save(conn: &mut Conn, alerts: &[Alert]) -> Result<()> {
-    for batch in alerts.chunks(BATCH) {
-        let mut query = conn.query(
+    for batch in alerts.chunks(ROWS) {
+        let query = conn.query(
             "insert into alerts (id, integration_id, dedup_key, group_key, status, severity, service, title, detail, starts_at, ends_at,
                 first_seen_at, last_received_at, count, incident_id) values ",
         );
-        for (index, alert) in batch.iter().enumerate() {
-            let detail = json(&Detail {
+        let query = query.push_rows(batch, |row, alert| {
+            let detail = Detail {
                 description: alert.description.clone(),
                 severity_raw: alert.severity_raw.clone(),
                 labels: alert.labels.clone(),
                 annotations: alert.annotations.clone(),
                 links: alert.links.clone(),
-            })?;
-            query = query
-                .push_bind(if index == 0 { "(" } else { ", (" }, alert.id.0)
-                .push_bind(", ", alert.integration_id.0)
-                .push_bind(", ", &alert.dedup_key)
-                .push_bind(", ", &alert.group_key)
-                .push_bind(", ", alert.status.as_str())
-                .push_bind(", ", alert.severity.as_str())
-                .push_bind(", ", &alert.service)
-                .push_bind(", ", &alert.title)
-                .push_bind(", ", detail)
-                .push_bind(", ", alert.starts_at)
-                .push_bind(", ", alert.ends_at)
-                .push_bind(", ", alert.first_seen_at)
-                .push_bind(", ", alert.last_received_at)
-                .push_bind(", ", alert.count)
-                .push_bind(", ", alert.incident_id.map(|id| id.0))
-                .push(")");
-        }
+            };
+            let row = row.value(alert.id.0).value(alert.integration_id.0).value(&alert.dedup_key).value(&alert.group_key);
+            let row = row.value(alert.status.as_str()).value(alert.severity.as_str()).value(&alert.service).value(&alert.title);
+            let row = row.value(json(&detail)?).value(alert.starts_at).value(alert.ends_at).value(alert.first_seen_at);
+            Ok(row.value(alert.last_received_at).value(alert.count).value(alert.incident_id.map(|id| id.0)))
+        })?;
         query
             .push(
                 " on conflict (id) do update set group_key = excluded.group_key, status = excluded.status, severity = excluded.severity,

@@ -1,16 +1,13 @@
 //! The append-only event log.
 
 use super::Result;
-use super::db::{Conn, Dialect, Row, json};
+use super::db::{Conn, Dialect, ROWS, Row, json};
 use crate::domain::event::{Event, EventKind, NewEvent};
 use crate::domain::id::IncidentId;
 use crate::domain::time::Timestamp;
 
 /// Serialises appends on PostgreSQL, so that sequence order is commit order and no reader skips a row.
 const APPEND_LOCK: i64 = 0x000A_F7E2_10AD;
-
-/// Rows a statement, each of six values.
-const BATCH: usize = 100;
 
 /// Appends in the caller's transaction, in this order; returns the newest sequence number.
 pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent)]) -> Result<i64> {
@@ -21,18 +18,12 @@ pub async fn append(conn: &mut Conn, now: Timestamp, events: &[(String, NewEvent
         conn.query("select pg_advisory_xact_lock($1)::text").bind(APPEND_LOCK).execute().await?;
     }
     let mut newest = 0;
-    for batch in events.chunks(BATCH) {
-        let mut query = conn.query("insert into events (at, kind, actor, incident_id, subject, data) values ");
-        for (index, (actor, event)) in batch.iter().enumerate() {
-            query = query
-                .push_bind(if index == 0 { "(" } else { ", (" }, now)
-                .push_bind(", ", event.kind.as_str())
-                .push_bind(", ", actor)
-                .push_bind(", ", event.incident_id.map(|id| id.0))
-                .push_bind(", ", event.subject)
-                .push_bind(", ", json(&event.data)?)
-                .push(")");
-        }
+    for batch in events.chunks(ROWS) {
+        let query = conn.query("insert into events (at, kind, actor, incident_id, subject, data) values ");
+        let query = query.push_rows(batch, |row, (actor, event)| {
+            let row = row.value(now).value(event.kind.as_str()).value(actor).value(event.incident_id.map(|id| id.0));
+            Ok(row.value(event.subject).value(json(&event.data)?))
+        })?;
         let made: Vec<i64> = query.push(" returning seq").all(|row| row.at(0)).await?;
         newest = made.into_iter().max().unwrap_or(newest);
     }

@@ -1,14 +1,26 @@
 //! Incidents and their numbers.
 
-use super::db::{Conn, Dialect, Query, Row, json};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::db::{Conn, Dialect, Query, ROWS, Row, json};
 use super::{Error, Result, attachments, search};
 use crate::domain::id::{IncidentId, IncidentRef, IntegrationId, Reference};
-use crate::domain::incident::{Incident, IncidentFields, IncidentKind, Severity, Status};
+use crate::domain::incident::{Incident, IncidentFields, IncidentKind, IncidentLine, Milestones, Severity, Status, Visibility};
 use crate::domain::search::{Document, Found, Search};
 use crate::domain::time::Timestamp;
 
-const COLUMNS: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version from incidents i ";
-const COLUMNS_OF_SERVICE: &str = "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version from incident_services s cross join incidents i ";
+const COLUMNS: &str =
+    "select i.id, i.number, i.fields, i.created_by, i.created_at, i.updated_at, i.deleted_at, i.hold, i.version ";
+const FROM: &str = "from incidents i ";
+/// What a list shows. The texts of a write-up stay unread in `fields`.
+const LINE: &str = "select i.id, i.number, i.title, i.kind, i.severity, i.status, i.visibility, i.began_at, i.hold is not null as held, i.fields ";
+
+/// All of them, to be narrowed.
+fn incidents(conn: &mut Conn) -> Query<'_> {
+    conn.query(COLUMNS).push(FROM)
+}
 
 fn incident(row: &Row) -> Result<Incident> {
     Ok(Incident {
@@ -21,6 +33,34 @@ fn incident(row: &Row) -> Result<Incident> {
         deleted_at: row.get("deleted_at")?,
         hold: row.maybe_json("hold")?,
         version: row.get("version")?,
+    })
+}
+
+fn line(row: &Row) -> Result<IncidentLine> {
+    #[derive(Deserialize)]
+    struct Shown {
+        #[serde(default)]
+        milestones: Milestones,
+        #[serde(default)]
+        services: Vec<String>,
+        #[serde(default)]
+        roles: BTreeMap<String, String>,
+    }
+    let mut shown: Shown = row.json("fields")?;
+    Ok(IncidentLine {
+        id: row.id("id")?,
+        reference: Reference(row.get("number")?),
+        title: row.get("title")?,
+        kind: row.word("kind")?,
+        severity: row.word("severity")?,
+        status: row.word("status")?,
+        visibility: row.word("visibility")?,
+        is_held: row.get("held")?,
+        beginning: row.get("began_at")?,
+        resolved: shown.milestones.resolved,
+        mitigated: shown.milestones.mitigated,
+        services: shown.services,
+        lead: shown.roles.remove("commander"),
     })
 }
 
@@ -98,7 +138,7 @@ pub(super) async fn keep_found(conn: &mut Conn, incident: &Incident) -> Result<(
 
 /// In order of their ids, deleted ones too: for making the index.
 pub(super) async fn batch(conn: &mut Conn, after: uuid::Uuid, limit: i64) -> Result<Vec<Incident>> {
-    conn.query(COLUMNS).push_bind("where i.id > ", after).push_bind(" order by i.id limit ", limit).all(incident).await
+    incidents(conn).push_bind("where i.id > ", after).push_bind(" order by i.id limit ", limit).all(incident).await
 }
 
 /// Who is named, which services are meant and which files the texts show, for looking up.
@@ -125,13 +165,22 @@ async fn keep_beside(conn: &mut Conn, incident: &Incident, files: Vec<uuid::Uuid
 }
 
 pub async fn find(conn: &mut Conn, which: IncidentRef) -> Result<Option<Incident>> {
-    let query = conn.query(COLUMNS);
+    let query = incidents(conn);
     match which {
         IncidentRef::Id(id) => query.push_bind("where i.id = ", id.0),
         IncidentRef::Reference(reference) => query.push_bind("where i.number = ", reference.0),
     }
     .maybe(incident)
     .await
+}
+
+/// What is asked of an incident for each alert that comes in.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub reference: Reference,
+    pub restricted: bool,
+    /// Whether an entry speaks of its alerts.
+    pub has_entry: bool,
 }
 
 /// What a list may be narrowed by; absent means any.
@@ -153,21 +202,34 @@ pub struct IncidentFilter {
     pub unwritten: bool,
 }
 
-/// Newest beginning first, after the keyset position `after`.
-pub async fn list(
-    conn: &mut Conn,
-    filter: &IncidentFilter,
-    sees_only_as: Option<&str>,
-    after: Option<(Timestamp, uuid::Uuid)>,
-    limit: i64,
-) -> Result<Vec<Incident>> {
+/// What a list is narrowed to, and from where on it goes: the keyset position after which it begins, and how many.
+pub struct Part<'a> {
+    pub filter: &'a IncidentFilter,
+    pub sees_only_as: Option<&'a str>,
+    pub after: Option<(Timestamp, uuid::Uuid)>,
+    pub limit: i64,
+}
+
+/// Newest beginning first.
+pub async fn list(conn: &mut Conn, part: Part<'_>) -> Result<Vec<Incident>> {
+    listed(conn, COLUMNS, part).all(incident).await
+}
+
+/// [`list`], of each only what a line shows.
+pub async fn lines(conn: &mut Conn, part: Part<'_>) -> Result<Vec<IncidentLine>> {
+    listed(conn, LINE, part).all(line).await
+}
+
+fn listed<'c>(conn: &'c mut Conn, columns: &'static str, part: Part<'_>) -> Query<'c> {
+    let Part { filter, sees_only_as, after, limit } = part;
     let dialect = conn.dialect();
-    // A service leads to its incidents in their order; a cross join keeps SQLite from going the other way round.
     let by_service = filter.service.as_ref();
+    let query = conn.query(columns);
     let query = match by_service {
-        None => conn.query(COLUMNS).push("where i.deleted_at is null"),
-        Some(service) => conn
-            .query(COLUMNS_OF_SERVICE)
+        None => query.push(FROM).push("where i.deleted_at is null"),
+        // A service leads to its incidents in their order; a cross join keeps SQLite from going the other way round.
+        Some(service) => query
+            .push("from incident_services s cross join incidents i ")
             .push_bind("where s.incident_id = i.id and s.service = ", service)
             .push(" and i.deleted_at is null"),
     };
@@ -203,7 +265,7 @@ pub async fn list(
     if let Some((at, id)) = after {
         query = query.push_bind(position, at).push_bind(", ", id).push(")");
     }
-    query.push_bind(order, limit).all(incident).await
+    query.push_bind(order, limit)
 }
 
 /// That the incident `i` has this service.
@@ -234,13 +296,13 @@ pub(super) fn visible<'c>(query: Query<'c>, sees_only_as: Option<&str>) -> Query
 
 /// Open incidents, the worst first, then the newest; no more than `limit`.
 pub async fn worst(conn: &mut Conn, sees_only_as: Option<&str>, limit: i64) -> Result<Vec<Incident>> {
-    let query = conn.query(COLUMNS).push("where i.deleted_at is null and i.status <> 'resolved'");
+    let query = incidents(conn).push("where i.deleted_at is null and i.status <> 'resolved'");
     visible(query, sees_only_as).push_bind(" order by i.severity, i.began_at desc, i.id desc limit ", limit).all(incident).await
 }
 
 /// Open incidents, for the recorder.
 pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
-    conn.query(COLUMNS)
+    incidents(conn)
         .push("where i.status <> 'resolved' and i.deleted_at is null order by i.began_at desc limit 5000")
         .all(incident)
         .await
@@ -248,20 +310,41 @@ pub async fn open(conn: &mut Conn) -> Result<Vec<Incident>> {
 
 /// Incidents whose window of samples may still grow: open ones and those resolved after `since`.
 pub async fn recording(conn: &mut Conn, since: Timestamp) -> Result<Vec<Incident>> {
-    conn.query(COLUMNS)
+    incidents(conn)
         .push_bind("where i.deleted_at is null and (i.status <> 'resolved' or i.updated_at > ", since)
         .push(") order by i.began_at desc limit 5000")
         .all(incident)
         .await
 }
 
-/// The incident that is open for this integration and group key, if there is one.
-pub async fn open_group(conn: &mut Conn, integration: IntegrationId, group_key: &str) -> Result<Option<IncidentId>> {
-    conn.query("select incident_id from incident_groups where integration_id = $1 and group_key = $2 and is_open = true")
-        .bind(integration.0)
-        .bind(group_key)
-        .maybe(|row| row.id("incident_id"))
-        .await
+/// The incidents that are open for these group keys of an integration, each with its key.
+pub async fn open_groups(conn: &mut Conn, integration: IntegrationId, group_keys: &[&str]) -> Result<Vec<(String, IncidentId)>> {
+    let mut found = Vec::new();
+    for batch in group_keys.chunks(ROWS) {
+        let query = conn.query("select group_key, incident_id from incident_groups where is_open = true");
+        let query =
+            query.push_bind(" and integration_id = ", integration.0).push_list(" and group_key in ", batch.iter().copied());
+        found.extend(query.all(|row| Ok((row.get("group_key")?, row.id("incident_id")?))).await?);
+    }
+    Ok(found)
+}
+
+/// What an alert that comes in needs to know of each of these.
+pub async fn told(conn: &mut Conn, ids: &[IncidentId]) -> Result<Vec<(IncidentId, Told)>> {
+    let mut found = Vec::new();
+    for batch in ids.chunks(ROWS) {
+        let query = conn.query(
+            "select i.id, i.number, i.visibility, exists (select 1 from entries e where e.incident_id = i.id and e.kind = 'alert'
+                and e.deleted_at is null) as has_entry from incidents i",
+        );
+        let query = query.push_list(" where i.id in ", batch.iter().map(|id| id.0));
+        let told = |row: &Row| {
+            let restricted = row.get::<String>("visibility")? != Visibility::Internal.as_str();
+            Ok((row.id("id")?, Told { reference: Reference(row.get("number")?), restricted, has_entry: row.get("has_entry")? }))
+        };
+        found.extend(query.all(told).await?);
+    }
+    Ok(found)
 }
 
 /// The incident that was open for this key until a short while ago.

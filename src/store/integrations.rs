@@ -1,7 +1,7 @@
 //! Integrations and what came in through them.
 
 use super::Result;
-use super::db::{Conn, Row};
+use super::db::{Conn, ROWS, Row};
 use crate::domain::id::{DeliveryId, IntegrationId};
 use crate::domain::integration::{Delivery, DeliveryStatus, Integration};
 use crate::domain::time::Timestamp;
@@ -96,26 +96,16 @@ pub struct NewDelivery<'a> {
     pub body: &'a [u8],
 }
 
-/// Rows a statement, each of eight values.
-const BATCH: usize = 100;
-
 /// Keeps what came in, many rows a statement.
 pub async fn insert_deliveries(conn: &mut Conn, deliveries: &[NewDelivery<'_>]) -> Result<()> {
-    for batch in deliveries.chunks(BATCH) {
-        let mut query =
+    for batch in deliveries.chunks(ROWS) {
+        let query =
             conn.query("insert into deliveries (id, integration_id, received_at, status, error, alerts, size, body) values ");
-        for (index, delivery) in batch.iter().enumerate() {
-            query = query
-                .push_bind(if index == 0 { "(" } else { ", (" }, delivery.id.0)
-                .push_bind(", ", delivery.integration_id.0)
-                .push_bind(", ", delivery.received_at)
-                .push_bind(", ", delivery.status.as_str())
-                .push_bind(", ", delivery.error)
-                .push_bind(", ", delivery.alerts)
-                .push_bind(", ", delivery.size)
-                .push_bind(", ", delivery.body)
-                .push(")");
-        }
+        let query = query.push_rows(batch, |row, delivery| {
+            let row = row.value(delivery.id.0).value(delivery.integration_id.0).value(delivery.received_at);
+            let row = row.value(delivery.status.as_str()).value(delivery.error).value(delivery.alerts);
+            Ok(row.value(delivery.size).value(delivery.body))
+        })?;
         query.execute().await?;
     }
     Ok(())

@@ -250,6 +250,12 @@ impl Store {
         &self.samples
     }
 
+    /// Gives memory back that a rush has left with connections.
+    pub fn tidy(&self) {
+        self.main.tidy();
+        self.samples.tidy();
+    }
+
     pub async fn close(&self) {
         self.main.close().await;
         self.samples.close().await;

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 
 const COLUMNS: &str = "select id, handle, role, created_at, disabled_at from people ";
 
-fn person(row: &Row) -> Result<Person> {
+pub(super) fn person(row: &Row) -> Result<Person> {
     Ok(Person {
         id: row.id("id")?,
         handle: row.get("handle")?,

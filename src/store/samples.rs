@@ -36,6 +36,12 @@ pub async fn remove_frames(conn: &mut Conn, balancer: BalancerId, window: Window
         .await
 }
 
+/// Whether nothing was ever measured, or all of it is over.
+pub async fn is_empty(conn: &mut Conn) -> Result<bool> {
+    let any = conn.query("select cast(1 as bigint) from (select 1 from frames union all select 1 from chunks) s limit 1");
+    Ok(any.value::<i64>().await?.is_none())
+}
+
 /// How many frames wait to be packed, per balancer, with the oldest and the newest.
 pub async fn waiting(conn: &mut Conn) -> Result<Vec<(BalancerId, i64, Timestamp, Timestamp)>> {
     conn.query("select balancer_id, count(*) as waiting, min(at) as oldest, max(at) as newest from frames group by balancer_id")

@@ -5,7 +5,9 @@
 
 mod terms;
 
-use super::db::{Conn, Db, Dialect, Query, Row};
+use std::collections::HashMap;
+
+use super::db::{Conn, Db, Dialect, Query, ROWS, Row};
 use super::incidents::visible;
 use super::{Result, balancers, incidents, tasks, timeline};
 use crate::domain::id::Reference;
@@ -37,41 +39,50 @@ const PURGE_PAGES: i64 = 500;
 
 /// Adds what can be found, or replaces what was kept of it before.
 pub async fn keep(conn: &mut Conn, document: &Document) -> Result<()> {
-    let dialect = conn.dialect();
-    let words = terms::words(document);
-    let text = conn.per_dialect(
-        "insert into search_documents (kind, subject, incident_id, entry_kind, at, title, body) values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict (kind, subject) do update set entry_kind = excluded.entry_kind, at = excluded.at,
-            title = excluded.title, body = excluded.body
-         where title <> excluded.title or body <> excluded.body or at <> excluded.at or entry_kind <> excluded.entry_kind
-         returning id",
-        "insert into search_documents as d (kind, subject, incident_id, entry_kind, at, title, body, words, folded)
-         values ($1, $2, $3, $4, $5, $6, $7, cast($8 as tsvector), $9)
-         on conflict (kind, subject) do update set entry_kind = excluded.entry_kind, at = excluded.at,
-            title = excluded.title, body = excluded.body, words = excluded.words, folded = excluded.folded
-         where d.title <> excluded.title or d.body <> excluded.body or d.at <> excluded.at or d.entry_kind <> excluded.entry_kind
-         returning id",
-    );
-    let mut query = conn
-        .query(text)
-        .bind(document.found.as_str())
-        .bind(document.id)
-        .bind(document.incident.map(|incident| incident.0))
-        .bind(document.entry_kind.map(|kind| kind.as_str()))
-        .bind(document.at)
-        .bind(&document.title)
-        .bind(&document.body);
-    if dialect == Dialect::Postgres {
-        query = query.bind(words.tsvector()).bind(words.in_order());
-    }
-    let changed: Option<i64> = query.value().await?;
-    if let (Dialect::Sqlite, Some(id)) = (dialect, changed) {
-        conn.query("insert or replace into search_words (rowid, title, body) values ($1, $2, $3)")
-            .bind(id)
-            .bind(&words.title)
-            .bind(&words.body)
-            .execute()
+    keep_all(conn, std::slice::from_ref(document)).await
+}
+
+/// [`keep`] for several, none of them twice.
+pub async fn keep_all(conn: &mut Conn, documents: &[Document]) -> Result<()> {
+    for batch in documents.chunks(ROWS) {
+        let dialect = conn.dialect();
+        let words: Vec<_> = batch.iter().map(terms::words).collect();
+        let text = conn.per_dialect(
+            "insert into search_documents as d (kind, subject, incident_id, entry_kind, at, title, body) values ",
+            "insert into search_documents as d (kind, subject, incident_id, entry_kind, at, title, body, words, folded) values ",
+        );
+        let query = conn.query(text).push_rows(batch.iter().zip(&words), |row, (document, words)| {
+            let row = row.value(document.found.as_str()).value(document.id).value(document.incident.map(|incident| incident.0));
+            let row = row.value(document.entry_kind.map(|kind| kind.as_str())).value(document.at);
+            let row = row.value(&document.title).value(&document.body);
+            Ok(match dialect {
+                Dialect::Sqlite => row,
+                Dialect::Postgres => row.cast(words.tsvector(), " as tsvector)").value(words.in_order()),
+            })
+        })?;
+        let query = query.push(
+            " on conflict (kind, subject) do update set entry_kind = excluded.entry_kind, at = excluded.at,
+                title = excluded.title, body = excluded.body",
+        );
+        let query = match dialect {
+            Dialect::Sqlite => query,
+            Dialect::Postgres => query.push(", words = excluded.words, folded = excluded.folded"),
+        };
+        let changed = query
+            .push(
+                " where d.title <> excluded.title or d.body <> excluded.body or d.at <> excluded.at or d.entry_kind <> excluded.entry_kind
+                 returning id, kind, subject",
+            )
+            .all(|row| Ok((row.get::<i64>("id")?, row.word::<Found>("kind")?, row.get::<Uuid>("subject")?)))
             .await?;
+        if dialect == Dialect::Postgres || changed.is_empty() {
+            continue;
+        }
+        let places: HashMap<_, _> =
+            batch.iter().zip(&words).map(|(document, words)| ((document.found, document.id), words)).collect();
+        let folded = changed.iter().filter_map(|(id, found, subject)| places.get(&(*found, *subject)).map(|words| (*id, words)));
+        let query = conn.query("insert or replace into search_words (rowid, title, body) values ");
+        query.push_rows(folded, |row, (id, words)| Ok(row.value(id).value(&words.title).value(&words.body)))?.execute().await?;
     }
     Ok(())
 }
@@ -110,18 +121,14 @@ pub async fn fill(db: &Db) -> Result<()> {
         let batch = tasks::batch(&mut conn, after, BATCH).await?;
         let Some(last) = batch.last() else { break };
         after = last.id.0;
-        for task in &batch {
-            keep(&mut conn, &Document::of_task(task)).await?;
-        }
+        keep_all(&mut conn, &batch.iter().map(Document::of_task).collect::<Vec<_>>()).await?;
     }
     after = Uuid::nil();
     loop {
         let batch = timeline::batch(&mut conn, after, BATCH).await?;
         let Some(last) = batch.last() else { break };
         after = last.id.0;
-        for document in batch.iter().filter_map(Document::of_entry) {
-            keep(&mut conn, &document).await?;
-        }
+        keep_all(&mut conn, &batch.iter().filter_map(Document::of_entry).collect::<Vec<_>>()).await?;
     }
     after = Uuid::nil();
     loop {

@@ -1,12 +1,14 @@
 //! Signed-in browsers. Only the hash of a session's secret is stored.
 
-use super::Result;
 use super::db::Conn;
+use super::{Result, people};
 use crate::domain::id::PersonId;
+use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
 
+/// A session and whose it is.
 pub struct Session {
-    pub person_id: PersonId,
+    pub person: Person,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -32,17 +34,18 @@ pub async fn insert(
     .map(drop)
 }
 
+/// Asked for every page: one statement for both.
 pub async fn find(conn: &mut Conn, hash: &[u8]) -> Result<Option<Session>> {
-    conn.query("select person_id, last_seen_at, expires_at from sessions where secret_hash = $1")
-        .bind(hash)
-        .maybe(|row| {
-            Ok(Session {
-                person_id: row.id("person_id")?,
-                last_seen_at: row.get("last_seen_at")?,
-                expires_at: row.get("expires_at")?,
-            })
-        })
-        .await
+    conn.query(
+        "select s.last_seen_at, s.expires_at, p.id, p.handle, p.role, p.created_at, p.disabled_at
+         from sessions s join people p on p.id = s.person_id where s.secret_hash = $1",
+    )
+    .bind(hash)
+    .maybe(|row| {
+        let person = people::person(row)?;
+        Ok(Session { person, last_seen_at: row.get("last_seen_at")?, expires_at: row.get("expires_at")? })
+    })
+    .await
 }
 
 /// A session as its owner may see it.

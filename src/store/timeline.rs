@@ -1,6 +1,6 @@
 //! Timeline entries and their earlier versions.
 
-use super::db::{Conn, Row, json};
+use super::db::{Conn, ROWS, Row, json};
 use super::{Result, attachments, search};
 use crate::domain::id::{EntryId, IncidentId};
 use crate::domain::search::{Document, Found};
@@ -27,29 +27,31 @@ fn entry(row: &Row) -> Result<Entry> {
 
 /// `false` when an entry with this id is already there.
 pub async fn insert(conn: &mut Conn, entry: &Entry) -> Result<bool> {
-    let fields = json(&entry.fields)?;
-    attachments::tie(conn, entry.incident_id, attachments::named(&fields.0)).await?;
-    let inserted = conn
-        .query(
-            "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do nothing",
-        )
-        .bind(entry.id.0)
-        .bind(entry.incident_id.0)
-        .bind(entry.fields.kind.as_str())
-        .bind(entry.fields.occurred_at)
-        .bind(entry.recorded_at)
-        .bind(entry.fields.pinned)
-        .bind(entry.source.as_str())
-        .bind(&entry.author)
-        .bind(fields)
-        .bind(entry.version)
-        .execute()
-        .await?;
-    if inserted == 1 {
-        keep_found(conn, entry).await?;
+    insert_all(conn, std::slice::from_ref(entry)).await
+}
+
+/// [`insert`] for several; `false` when one of them was already there, and the caller has to undo them all.
+pub async fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<bool> {
+    for batch in entries.chunks(ROWS) {
+        let fields = batch.iter().map(|entry| json(&entry.fields)).collect::<Result<Vec<_>>>()?;
+        for (entry, fields) in batch.iter().zip(&fields) {
+            attachments::tie(conn, entry.incident_id, attachments::named(&fields.0)).await?;
+        }
+        let query = conn.query(
+            "insert into entries (id, incident_id, kind, occurred_at, recorded_at, pinned, source, author, fields, version) values ",
+        );
+        let query = query.push_rows(batch.iter().zip(fields), |row, (entry, fields)| {
+            let row = row.value(entry.id.0).value(entry.incident_id.0).value(entry.fields.kind.as_str());
+            let row = row.value(entry.fields.occurred_at).value(entry.recorded_at).value(entry.fields.pinned);
+            Ok(row.value(entry.source.as_str()).value(&entry.author).value(fields).value(entry.version))
+        })?;
+        let inserted = query.push(" on conflict (id) do nothing").execute().await?;
+        if usize::try_from(inserted).ok() != Some(batch.len()) {
+            return Ok(false);
+        }
+        search::keep_all(conn, &batch.iter().filter_map(Document::of_entry).collect::<Vec<_>>()).await?;
     }
-    Ok(inserted == 1)
+    Ok(true)
 }
 
 /// Saves when the stored version is still `expected`; `false` when somebody saved first.
@@ -147,21 +149,28 @@ pub async fn newest(conn: &mut Conn, incident: IncidentId, with_deleted: bool, l
     Ok(entries)
 }
 
-/// How many entries there are, and how many were deleted and are not erased yet.
-pub async fn counts(conn: &mut Conn, incident: IncidentId) -> Result<(i64, i64)> {
-    conn.query("select count(*) - count(deleted_at) as alive, count(deleted_at) as deleted from entries where incident_id = $1")
-        .bind(incident.0)
-        .one(|row| Ok((row.get("alive")?, row.get("deleted")?)))
-        .await
+/// The last `limit` entries that a chart may mark, in the order of [`list`]: all but plain notes of people.
+pub async fn notable(conn: &mut Conn, incident: IncidentId, limit: usize) -> Result<Vec<Entry>> {
+    let kinds = [EntryKind::Change, EntryKind::Alert, EntryKind::Recovery, EntryKind::Status, EntryKind::Hypothesis];
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut entries = conn
+        .query(COLUMNS)
+        .push_bind("where deleted_at is null and incident_id = ", incident.0)
+        .push_list(" and (pinned = true or kind in ", kinds.map(EntryKind::as_str))
+        .push_bind(") order by occurred_at desc, id desc limit ", limit)
+        .all(entry)
+        .await?;
+    entries.reverse();
+    Ok(entries)
 }
 
-/// Whether the incident has an entry of this kind.
-pub async fn has_kind(conn: &mut Conn, incident: IncidentId, kind: EntryKind) -> Result<bool> {
-    let found: Option<i64> = conn
-        .query("select cast(1 as bigint) from entries where incident_id = $1 and kind = $2 and deleted_at is null limit 1")
-        .bind(incident.0)
-        .bind(kind.as_str())
-        .value()
-        .await?;
-    Ok(found.is_some())
+/// How many entries there are, and how many were deleted and are not erased yet.
+pub async fn counts(conn: &mut Conn, incident: IncidentId) -> Result<(i64, i64)> {
+    // Each is counted in an index of its own; the rows themselves are long.
+    let query = conn.query(
+        "select (select count(*) from entries where incident_id = $1) as whole,
+            (select count(*) from entries where incident_id = $1 and deleted_at is not null) as deleted",
+    );
+    let (whole, deleted): (i64, i64) = query.bind(incident.0).one(|row| Ok((row.get("whole")?, row.get("deleted")?))).await?;
+    Ok((whole - deleted, deleted))
 }

@@ -5,7 +5,7 @@
 use std::borrow::Borrow;
 
 use askama::filters::Safe;
-use chrono::{DateTime, Datelike, Duration, FixedOffset};
+use chrono::{DateTime, Datelike, Duration, FixedOffset, NaiveDate, Timelike};
 
 use crate::domain::time::{self, Timestamp};
 
@@ -18,6 +18,8 @@ pub struct Zone {
     /// The year that needs no saying; 0 when every year is said.
     pub year: i32,
 }
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Zone {
     /// Reads the cookie: `utc` or minutes east of UTC.
@@ -57,15 +59,17 @@ impl Zone {
 
     /// `14:03 UTC`.
     pub fn clock(self, at: impl Borrow<Timestamp>) -> Safe<String> {
-        let text = format!("{} <small>{}</small>", self.local(*at.borrow()).format("%H:%M"), self.label());
+        let local = self.local(*at.borrow());
+        let text = format!("{:02}:{:02} <small>{}</small>", local.hour(), local.minute(), self.label());
         self.tag(*at.borrow(), "clock", &text)
     }
 
     /// `21 Nov 14:03 UTC`, in another year than the reader's `21 Nov 2024 14:03 UTC`.
     pub fn short(self, at: impl Borrow<Timestamp>) -> Safe<String> {
-        let at_local = self.local(*at.borrow());
-        let form = if at_local.year() == self.year { "%-d %b %H:%M" } else { "%-d %b %Y %H:%M" };
-        let text = format!("{} <small>{}</small>", at_local.format(form), self.label());
+        let local = self.local(*at.borrow());
+        let (day, month, hour, minute) = (local.day(), MONTHS[local.month0() as usize % 12], local.hour(), local.minute());
+        let year = if local.year() == self.year { String::new() } else { format!(" {}", local.year()) };
+        let text = format!("{day} {month}{year} {hour:02}:{minute:02} <small>{}</small>", self.label());
         self.tag(*at.borrow(), "short", &text)
     }
 
@@ -80,9 +84,9 @@ impl Zone {
         self.local(*at.borrow()).format("%A, %-d %B %Y").to_string()
     }
 
-    /// `2026-11-21`: tells days apart.
-    pub fn date(self, at: impl Borrow<Timestamp>) -> String {
-        self.local(*at.borrow()).format("%Y-%m-%d").to_string()
+    /// Tells days apart.
+    pub fn date(self, at: impl Borrow<Timestamp>) -> NaiveDate {
+        self.local(*at.borrow()).date_naive()
     }
 
     /// The value of `<input type=datetime-local step=1>`, in the shortest form, as browsers send it back.
@@ -157,7 +161,7 @@ mod tests {
             "<time datetime=\"2026-11-21T23:30:07Z\" data-t=\"clock\">23:30 <small>UTC</small></time>"
         );
         assert!(zone("330").clock(at).0.contains("05:00 <small>+05:30</small>"));
-        assert_eq!((zone("60").date(at), zone("-60").label()), ("2026-11-22".to_owned(), "−01".to_owned()));
+        assert_eq!((zone("60").date(at).to_string(), zone("-60").label()), ("2026-11-22".to_owned(), "−01".to_owned()));
         assert_eq!(zone("0").input(at), "2026-11-21T23:30:07");
         assert_eq!(zone("0").input("2026-11-21T23:00:00Z".parse::<Timestamp>().expect("time")), "2026-11-21T23:00");
         assert_eq!((zone("99999").minutes, zone("x").minutes), (0, 0));

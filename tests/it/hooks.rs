@@ -14,6 +14,8 @@ use afterload::services::hooks::{Intake, Receipt};
 use afterload::services::incidents::{self, IncidentFilter};
 use afterload::services::{Error, Page, alerts, integrations, timeline};
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::world::{World, admin, on_both, responder};
@@ -27,7 +29,11 @@ struct Hook<'a> {
 
 impl<'a> Hook<'a> {
     async fn new(world: &'a World, format: Format) -> Self {
-        let new = NewIntegration { name: "monitoring".into(), format };
+        Self::named(world, format, "monitoring").await
+    }
+
+    async fn named(world: &'a World, format: Format, name: &str) -> Self {
+        let new = NewIntegration { name: name.into(), format };
         let (integration, path) = integrations::create(&world.app, &admin(), new).await.expect("made");
         let key = path.strip_prefix("/hooks/").expect("a hook's path").to_owned();
         Self { world, intake: Intake::start(&world.app), key, integration }
@@ -39,6 +45,38 @@ impl<'a> Hook<'a> {
 
     async fn send_bytes(&self, body: impl Into<Bytes>) -> Receipt {
         self.intake.receive(&self.world.app, &self.key, body.into()).await.expect("taken").0
+    }
+
+    /// Sends these in this order while nobody can write: what waits is written as one group.
+    async fn send_together(&self, bodies: &[Value]) -> Vec<Receipt> {
+        let mut blocker = self.world.app.store().begin().await.expect("begin");
+        afterload::store::alerts::one_writer(&mut blocker).await.expect("held");
+        let mut sent = Vec::new();
+        for body in bodies {
+            let (body, before) = (body.to_string(), self.intake.waiting());
+            let mut taken = Box::pin(self.intake.receive(&self.world.app, &self.key, body.into()));
+            // It stands in the line in the same step in which it counts as waiting.
+            while self.intake.waiting() == before {
+                assert!((&mut taken).now_or_never().is_none(), "nobody can write");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            sent.push(taken);
+        }
+        drop(blocker);
+        join_all(sent).await.into_iter().map(|outcome| outcome.expect("taken").0).collect()
+    }
+
+    /// What its alerts became: status and reports of each by key, and what the timeline says of them.
+    async fn told(&self, reference: u32) -> (Vec<(String, String, i64)>, Vec<(String, bool)>) {
+        let (app, which) = (&self.world.app, IncidentRef::Reference(Reference(reference.into())));
+        let stored = alerts::of_incident(app, &responder(), which).await.expect("alerts");
+        let mut of_each: Vec<_> =
+            stored.into_iter().map(|alert| (alert.dedup_key, format!("{:?}", alert.status), alert.count)).collect();
+        of_each.sort();
+        let end = timeline::end(app, &responder(), which, false, timeline::LIST_MAX).await.expect("entries");
+        let mut entries: Vec<_> = end.entries.into_iter().map(|entry| (entry.fields.title, entry.fields.pinned)).collect();
+        entries.sort();
+        (of_each, entries)
     }
 
     async fn incidents(&self) -> usize {
@@ -57,6 +95,53 @@ on_both!(what_breaks_the_writer_is_the_end_of_nothing_else, world => {
     assert!(matches!(firing, Err(Error::Domain(Problem::Unavailable(_)))), "{firing:?}");
     let other = intake.receive(&app, key, json!({"title": "x", "dedup_key": "y", "status": "resolved"}).to_string().into()).await;
     assert_eq!(other.expect("taken").0.alerts[0].action, "ignored");
+});
+
+on_both!(bodies_that_are_written_together_do_what_each_does_alone, world => {
+    let report = |key: &str, status: &str| json!({"title": format!("E on {key}"), "dedup_key": key, "group_key": "g", "status": status});
+    let bodies = [
+        report("a", "firing"),
+        json!([report("b", "firing"), report("a", "firing")]),
+        json!({"nothing": "to understand"}),
+        report("a", "resolved"),
+        report("a", "resolved"),
+        report("b", "resolved"),
+        json!([report("a", "firing"), report("c", "resolved")]),
+        json!([report("a", "acknowledged"), report("d", "firing"), report("e", "firing")]),
+    ];
+    let alone = Hook::new(world, Format::Generic).await;
+    let mut one_by_one = Vec::new();
+    for body in &bodies {
+        one_by_one.push(alone.send(body).await);
+    }
+    let together = Hook::named(world, Format::Generic, "another").await;
+    let at_once = together.send_together(&bodies).await;
+    let named = |receipts: &[Receipt], reference: &str| serde_json::to_string(receipts).expect("JSON").replace(reference, "INC");
+    assert_eq!(named(&at_once, "INC-2"), named(&one_by_one, "INC-1"));
+    assert_eq!(together.told(2).await, alone.told(1).await);
+    let (of_each, entries) = alone.told(1).await;
+    assert_eq!(of_each.len(), 5, "{of_each:?}");
+    assert!(entries.contains(&("E on b resolved".to_owned(), false)) && entries.contains(&("E on a firing".to_owned(), true)), "{entries:?}");
+});
+
+on_both!(a_body_that_cannot_be_stored_fails_alone, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let mut conn = world.app.store().begin().await.expect("begin");
+    let refuse = conn.per_dialect(
+        "create trigger refuse before insert on alerts when new.dedup_key = 'bad' begin select raise(abort, 'refused'); end",
+        "alter table alerts add constraint refuse check (dedup_key <> 'bad')",
+    );
+    conn.query(refuse).execute().await.expect("made");
+    conn.commit().await.expect("committed");
+    let report = |key: &str| json!({"title": format!("E on {key}"), "dedup_key": key, "group_key": "g"});
+    let receipts = hook.send_together(&[report("a"), report("b"), report("bad"), report("c")]).await;
+    let failed: Vec<bool> = receipts.iter().map(|receipt| receipt.error.is_some()).collect();
+    assert_eq!(failed, [false, false, true, false], "{receipts:?}");
+    let (of_each, entries) = hook.told(1).await;
+    assert_eq!(of_each.iter().map(|(key, ..)| key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(entries.len(), 3, "{entries:?}");
+    let kept = integrations::deliveries(&world.app, &admin(), hook.integration.id, &Page::default()).await.expect("kept").items;
+    assert_eq!(kept.iter().filter(|delivery| delivery.status == DeliveryStatus::Failed).count(), 1);
 });
 
 /// An Alertmanager body: `(name, instance, status)` each.

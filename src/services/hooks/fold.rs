@@ -1,42 +1,113 @@
-//! Folding one body into what is stored: occurrences by key, incidents by group.
+//! Folding bodies into what is stored: occurrences by key, incidents by group. What a group of bodies does is worked out
+//! in order, body by body, and then written many rows a statement.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Action, Outcome, Receipt, tell};
 use crate::app::App;
 use crate::domain;
 use crate::domain::alert::{Alert, AlertReport, AlertStatus, Reports, plausible};
-use crate::domain::id::{AlertId, IncidentId, IncidentRef};
+use crate::domain::id::{AlertId, IncidentId, IncidentRef, IntegrationId};
 use crate::domain::incident::{Incident, IncidentFields, Milestones, Status};
 use crate::domain::integration::Integration;
 use crate::domain::time::{Timestamp, shorten};
-use crate::services::{Error, Result, Unit, incidents};
+use crate::domain::timeline::Entry;
+use crate::services::{Error, Result, Unit, incidents, timeline};
 use crate::store;
 use crate::store::alerts;
 
 /// More new groups than this in one body are one storm, not that many incidents.
 const STORM_FROM: usize = 20;
+/// The key of their group.
+const STORM: &str = "storm";
 /// Alerts listed in an answer.
 pub(super) const LISTED: usize = 100;
 
+/// What became of one body, and the incidents that it opened.
 pub(super) type Folded = (Receipt, Vec<IncidentId>);
 
-/// Folds one body, received `now`, into the alerts. Another replica may open the same incident at the same moment: the
-/// unique index refuses the second, which then finds the first.
-pub(super) async fn retrying(
-    app: &App,
-    unit: &mut Unit<'_>,
-    integration: &Integration,
-    now: Timestamp,
-    reports: &Reports,
-) -> Result<Result<Folded, String>> {
+/// A body that was understood.
+pub(super) struct Body<'a> {
+    pub integration: &'a Integration,
+    pub received_at: Timestamp,
+    pub reports: &'a Reports,
+}
+
+/// What the bodies of a group did so far, of which part is not written yet.
+#[derive(Default)]
+pub(super) struct Sheet {
+    /// The newest occurrence of each key that the bodies name.
+    newest: HashMap<(IntegrationId, String), Alert>,
+    /// The open incident of a group, where it is known.
+    incidents: HashMap<(IntegrationId, String), IncidentId>,
+    alerts: BTreeMap<AlertId, Alert>,
+    pub entries: Vec<Entry>,
+}
+
+impl Sheet {
+    async fn of(unit: &mut Unit<'_>, bodies: &[Body<'_>]) -> Result<Self> {
+        let mut named: BTreeMap<IntegrationId, [BTreeSet<&str>; 2]> = BTreeMap::new();
+        for body in bodies {
+            let [keys, groups] = named.entry(body.integration.id).or_default();
+            keys.extend(body.reports.alerts.iter().map(|report| report.dedup_key.as_str()));
+            groups.extend(body.reports.alerts.iter().map(|report| report.group_key.as_str()));
+        }
+        let mut sheet = Self::default();
+        for (integration, [keys, groups]) in named {
+            let keys: Vec<_> = keys.into_iter().collect();
+            for alert in alerts::newest_by_keys(&mut unit.conn, integration, &keys).await? {
+                sheet.newest.insert((integration, alert.dedup_key.clone()), alert);
+            }
+            let groups: Vec<_> = groups.into_iter().collect();
+            for (group, incident) in store::incidents::open_groups(&mut unit.conn, integration, &groups).await? {
+                sheet.incidents.insert((integration, group), incident);
+            }
+        }
+        let known: BTreeSet<_> = sheet.incidents.values().copied().collect();
+        tell::learn(unit, known).await?;
+        Ok(sheet)
+    }
+
+    /// Writes what is not written yet.
+    pub async fn write(&mut self, unit: &mut Unit<'_>) -> Result<()> {
+        let rows: Vec<Alert> = std::mem::take(&mut self.alerts).into_values().collect();
+        alerts::save(&mut unit.conn, &rows).await?;
+        timeline::keep(unit, &std::mem::take(&mut self.entries)).await
+    }
+}
+
+/// Folds the bodies of a group in, one after the other. The inner error says why one of them could not be; it leaves
+/// nothing behind, and the others are folded in all the same.
+pub(super) async fn fold_in(app: &App, unit: &mut Unit<'_>, bodies: &[Body<'_>]) -> Result<Vec<Result<Folded, String>>> {
+    if bodies.len() > 1 {
+        let mark = unit.mark().await?;
+        match fold(app, unit, bodies).await {
+            Ok(folded) => {
+                unit.keep().await?;
+                return Ok(folded.into_iter().map(Ok).collect());
+            }
+            Err(fault @ Error::Domain(domain::Error::Unavailable(_))) => return Err(fault),
+            // Each by itself says which it was.
+            Err(_) => unit.rewind(mark).await?,
+        }
+    }
+    let mut folded = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        folded.push(retrying(app, unit, body).await?);
+    }
+    Ok(folded)
+}
+
+/// Folds one body in. Another replica may open the same incident at the same moment: the unique index refuses the
+/// second, which then finds the first.
+async fn retrying(app: &App, unit: &mut Unit<'_>, body: &Body<'_>) -> Result<Result<Folded, String>> {
     let mut tries = 0;
     loop {
         let mark = unit.mark().await?;
-        match fold(app, unit, integration, now, reports).await {
-            Ok(folded) => {
+        match fold(app, unit, std::slice::from_ref(body)).await {
+            Ok(mut folded) => {
                 unit.keep().await?;
-                return Ok(Ok(folded));
+                return Ok(Ok(folded.pop().unwrap_or_default()));
             }
             Err(Error::Store(store::Error::Unique(_)) | Error::Domain(domain::Error::Conflict { .. })) if tries < 3 => {
                 unit.rewind(mark).await?;
@@ -44,7 +115,7 @@ pub(super) async fn retrying(
             }
             Err(fault @ Error::Domain(domain::Error::Unavailable(_))) => return Err(fault),
             Err(fault) => {
-                tracing::error!(%fault, integration = %integration.name, "a delivery could not be folded in; it is kept as failed");
+                tracing::error!(%fault, integration = %body.integration.name, "a delivery could not be folded in; it is kept as failed");
                 unit.rewind(mark).await?;
                 return Ok(Err("the alerts were understood but could not be stored; the server's log says why".to_owned()));
             }
@@ -52,22 +123,34 @@ pub(super) async fn retrying(
     }
 }
 
-async fn fold(app: &App, unit: &mut Unit<'_>, integration: &Integration, now: Timestamp, reports: &Reports) -> Result<Folded> {
-    let keys: Vec<&str> = reports.alerts.iter().map(|report| report.dedup_key.as_str()).collect();
-    let newest = alerts::newest_by_keys(&mut unit.conn, integration.id, &keys).await?;
-    let newest: HashMap<String, Alert> = newest.into_iter().map(|alert| (alert.dedup_key.clone(), alert)).collect();
+async fn fold(app: &App, unit: &mut Unit<'_>, bodies: &[Body<'_>]) -> Result<Vec<Folded>> {
+    let mut sheet = Sheet::of(unit, bodies).await?;
+    let mut folded = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        unit.act_as(&body.integration.actor());
+        folded.push(fold_one(app, unit, &mut sheet, body).await?);
+    }
+    sheet.write(unit).await?;
+    Ok(folded)
+}
+
+async fn fold_one(app: &App, unit: &mut Unit<'_>, sheet: &mut Sheet, body: &Body<'_>) -> Result<Folded> {
+    let Body { integration, received_at: now, reports } = *body;
     let mut changed = Vec::with_capacity(reports.alerts.len());
     let mut actions = Vec::with_capacity(reports.alerts.len());
     for report in &reports.alerts {
-        let (alert, action) = meet(app, integration, newest.get(&report.dedup_key), report, now);
+        let newest = sheet.newest.get(&(integration.id, report.dedup_key.clone()));
+        let (alert, action) = meet(app, integration, newest, report, now);
         let index = alert.is_some().then_some(changed.len());
         actions.push((report.dedup_key.clone(), action, index));
         changed.extend(alert.map(|alert| (alert, action)));
     }
-    let opened = find_incidents(app, unit, integration, &mut changed, now).await?;
-    let rows: Vec<Alert> = changed.iter().map(|(alert, _)| alert.clone()).collect();
-    alerts::save(&mut unit.conn, &rows).await?;
-    let references = tell::tell(app, unit, &changed, reports.not_shown).await?;
+    let opened = find_incidents(app, unit, sheet, integration, &mut changed, now).await?;
+    for (alert, _) in &changed {
+        sheet.newest.insert((integration.id, alert.dedup_key.clone()), alert.clone());
+        sheet.alerts.insert(alert.id, alert.clone());
+    }
+    let references = tell::tell(app, unit, sheet, &changed, reports.not_shown).await?;
     let listed = actions.into_iter().take(LISTED).map(|(dedup_key, action, index)| {
         let incident = index.and_then(|index| changed.get(index)).and_then(|(alert, _)| alert.incident_id);
         Outcome { dedup_key, action: action.said(), incident: incident.and_then(|id| references.get(&id).cloned()) }
@@ -154,6 +237,7 @@ fn described(mut alert: Alert, report: &AlertReport) -> Alert {
 async fn find_incidents(
     app: &App,
     unit: &mut Unit<'_>,
+    sheet: &mut Sheet,
     integration: &Integration,
     changed: &mut [(Alert, Action)],
     now: Timestamp,
@@ -166,16 +250,20 @@ async fn find_incidents(
     }
     if groups.len() > STORM_FROM {
         let members = groups.into_values().flatten().collect();
-        groups = BTreeMap::from([("storm".to_owned(), members)]);
+        groups = BTreeMap::from([(STORM.to_owned(), members)]);
+        for (group, incident) in store::incidents::open_groups(&mut unit.conn, integration.id, &[STORM]).await? {
+            sheet.incidents.entry((integration.id, group)).or_insert(incident);
+        }
     }
     let mut opened = Vec::new();
     for (group_key, members) in groups {
-        let known = store::incidents::open_group(&mut unit.conn, integration.id, &group_key).await?;
-        let incident = match known {
-            Some(incident) => incident,
+        let group = (integration.id, group_key);
+        let group_key = &group.1;
+        let incident = match sheet.incidents.get(&group) {
+            Some(incident) => *incident,
             None => {
                 let since = now - chrono::Duration::minutes(app.config().reopen_minutes);
-                let closed = store::incidents::recently_closed_group(&mut unit.conn, integration.id, &group_key, since).await?;
+                let closed = store::incidents::recently_closed_group(&mut unit.conn, integration.id, group_key, since).await?;
                 let incident = match closed {
                     Some(incident) => reopen(app, unit, incident).await?,
                     None => {
@@ -185,13 +273,14 @@ async fn find_incidents(
                         incident
                     }
                 };
-                store::incidents::open_group_with(&mut unit.conn, incident, integration.id, &group_key).await?;
+                store::incidents::open_group_with(&mut unit.conn, incident, integration.id, group_key).await?;
                 incident
             }
         };
         for index in members {
             changed[index].0.incident_id = Some(incident);
         }
+        sheet.incidents.insert(group, incident);
     }
     Ok(opened)
 }

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::json;
 
 use super::Action;
+use super::fold::Sheet;
 use crate::app::App;
 use crate::domain::alert::Alert;
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::id::{IncidentId, IncidentRef};
-use crate::domain::incident::Incident;
+use crate::domain::id::IncidentId;
 use crate::domain::time::shorten;
 use crate::domain::timeline::{EntryFields, EntryKind};
-use crate::services::{Result, Told, Unit, timeline};
-use crate::store;
-use crate::store::alerts;
+use crate::services::{Result, Unit, timeline};
+use crate::store::incidents::Told;
+use crate::store::{self, alerts};
 
 /// Writes what people should read: one entry for all that fired, one when nothing fires any more; repeats
 /// only count. Returns the references of the incidents that were touched and that everybody may know of: a sender
@@ -22,6 +22,7 @@ use crate::store::alerts;
 pub(super) async fn tell(
     app: &App,
     unit: &mut Unit<'_>,
+    sheet: &mut Sheet,
     changed: &[(Alert, Action)],
     not_shown: u64,
 ) -> Result<HashMap<IncidentId, String>> {
@@ -31,9 +32,10 @@ pub(super) async fn tell(
             by_incident.entry(incident).or_default().push(pair);
         }
     }
+    learn(unit, by_incident.keys().copied()).await?;
     let mut references = HashMap::new();
     for (id, pairs) in by_incident {
-        let Some(known) = learn(unit, id).await? else { continue };
+        let Some(known) = unit.told(id) else { continue };
         if !known.restricted {
             references.insert(id, known.reference.to_string());
         }
@@ -41,11 +43,15 @@ pub(super) async fn tell(
             |wanted: Action| pairs.iter().filter(|(_, action)| *action == wanted).map(|(alert, _)| alert).collect::<Vec<_>>();
         let (fired, resolved) = (of(Action::Fired), of(Action::Resolved));
         if !fired.is_empty() {
-            say(app, unit, id, fired_entry(&fired, not_shown, !known.has_entry)).await?;
+            say(app, unit, sheet, id, fired_entry(&fired, not_shown, !known.has_entry))?;
             unit.remember(id, Told { has_entry: true, ..known });
         }
-        if !resolved.is_empty() && !alerts::any_firing(&mut unit.conn, id).await? {
-            say(app, unit, id, resolved_entry(&resolved)).await?;
+        if !resolved.is_empty() {
+            // What this group of bodies did counts too.
+            sheet.write(unit).await?;
+            if !alerts::any_firing(&mut unit.conn, id).await? {
+                say(app, unit, sheet, id, resolved_entry(&resolved))?;
+            }
         }
         // How many still fire is not said here: counting them for each alert of a storm costs the square of the storm.
         let data = json!({"fired": fired.len(), "resolved": resolved.len()});
@@ -54,22 +60,19 @@ pub(super) async fn tell(
     Ok(references)
 }
 
-async fn learn(unit: &mut Unit<'_>, id: IncidentId) -> Result<Option<Told>> {
-    if let Some(told) = unit.told(id) {
-        return Ok(Some(told));
+/// Asks once a unit, of all that are known to be needed in one statement.
+pub(super) async fn learn(unit: &mut Unit<'_>, ids: impl IntoIterator<Item = IncidentId>) -> Result<()> {
+    let ids: Vec<_> = ids.into_iter().filter(|id| unit.told(*id).is_none()).collect();
+    for (id, told) in store::incidents::told(&mut unit.conn, &ids).await? {
+        unit.remember(id, told);
     }
-    let found = store::incidents::find(&mut unit.conn, IncidentRef::Id(id)).await?;
-    let Some(Incident { reference, fields, .. }) = found else { return Ok(None) };
-    let has_entry = store::timeline::has_kind(&mut unit.conn, id, EntryKind::Alert).await?;
-    let told = Told { reference, restricted: fields.is_restricted(), has_entry };
-    unit.remember(id, told.clone());
-    Ok(Some(told))
+    Ok(())
 }
 
-async fn say(app: &App, unit: &mut Unit<'_>, incident: IncidentId, fields: EntryFields) -> Result<()> {
-    let author = unit.actor().to_owned();
-    let source = unit.source();
-    timeline::record_fields(app, unit, incident, source, author, fields).await.map(drop)
+fn say(app: &App, unit: &mut Unit<'_>, sheet: &mut Sheet, incident: IncidentId, fields: EntryFields) -> Result<()> {
+    let (source, author) = (unit.source(), unit.actor().to_owned());
+    sheet.entries.push(timeline::drafted(app, unit, incident, source, author, fields)?);
+    Ok(())
 }
 
 fn fired_entry(fired: &[&Alert], not_shown: u64, pinned: bool) -> EntryFields {

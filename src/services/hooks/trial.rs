@@ -85,10 +85,11 @@ pub async fn try_out(app: &App, actor: &Actor, id: IntegrationId, body: String) 
     // Dropped without a commit, however this ends.
     let mut unit = Unit::begin(app, &Actor::Recorder).await?;
     alerts::one_writer(&mut unit.conn).await?;
-    unit.act_as(&Actor::Integration { id, name: integration.name.clone() });
-    let (receipt, opened) = match fold::retrying(app, &mut unit, &integration, now, &reports).await? {
-        Ok(folded) => folded,
-        Err(fault) => return Err(anyhow::anyhow!(fault).into()),
+    let body = fold::Body { integration: &integration, received_at: now, reports: &reports };
+    let (receipt, opened) = match fold::fold_in(app, &mut unit, &[body]).await?.pop() {
+        Some(Ok(folded)) => folded,
+        Some(Err(fault)) => return Err(anyhow::anyhow!(fault).into()),
+        None => Default::default(),
     };
     let mut trial = Trial { count: reports.alerts.len(), not_shown: reports.not_shown, ..Trial::default() };
     for incident in &opened {

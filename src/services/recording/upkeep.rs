@@ -58,6 +58,9 @@ pub fn freeze_soon(app: &App, id: IncidentId) {
 
 /// Freezes every incident whose window may still grow.
 pub async fn freeze_all(app: &App) -> Result<()> {
+    if samples::is_empty(&mut app.store().samples().read().await?).await? {
+        return Ok(());
+    }
     let since = app.now() - Duration::minutes(AFTER_MINUTES + 5);
     let growing = incidents::recording(&mut app.store().read().await?, since).await?;
     for incident in growing {

@@ -8,10 +8,12 @@
 mod error;
 mod open;
 mod query;
+mod readers;
 
 pub use error::Error;
 pub use open::{Durability, Folder};
-pub use query::{Name, Query, Row, Value, json};
+pub use query::{Name, Query, ROWS, Row, Value, json};
+use readers::{Reader, Readers};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
@@ -20,17 +22,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// One database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Db {
-    /// One writing connection, so that writers queue fairly, and read-only ones beside it.
+    /// One writing connection, so that writers queue fairly, and read-only ones beside it: for single statements, and
+    /// for transactions of several.
     Sqlite {
         write: SqlitePool,
-        read: SqlitePool,
+        read: Readers,
+        whole: SqlitePool,
     },
     Postgres(PgPool),
 }
 
 /// A connection or a transaction of either kind; repositories take `&mut Conn`.
 pub enum Conn {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(Reader),
     SqliteTransaction(Transaction<'static, Sqlite>),
     Postgres(PoolConnection<Postgres>),
     PostgresTransaction(Transaction<'static, Postgres>),
@@ -53,7 +57,7 @@ impl Db {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn> {
         Ok(match self {
-            Self::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
+            Self::Sqlite { read, .. } => Conn::Sqlite(read.get().await?),
             Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
         })
     }
@@ -70,7 +74,7 @@ impl Db {
     /// A transaction that reads one consistent state.
     pub async fn snapshot(&self) -> Result<Conn> {
         Ok(match self {
-            Self::Sqlite { read, .. } => Conn::SqliteTransaction(read.begin().await?),
+            Self::Sqlite { whole, .. } => Conn::SqliteTransaction(whole.begin().await?),
             Self::Postgres(pool) => {
                 Conn::PostgresTransaction(pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
@@ -90,10 +94,18 @@ impl Db {
         Ok(outcome?.try_get::<i64, _>(0)? == 0)
     }
 
+    /// Gives memory back that a rush has left with connections.
+    pub fn tidy(&self) {
+        if let Self::Sqlite { read, .. } = self {
+            read.tidy();
+        }
+    }
+
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, whole } => {
                 read.close().await;
+                whole.close().await;
                 write.close().await;
             }
             Self::Postgres(pool) => pool.close().await,

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
 
+use super::readers::Readers;
 use super::{Db, Dialect, Error, Result};
 
 /// How hard a commit tries. Incident data is always `Full`: a 2xx means on disk.
@@ -30,8 +31,12 @@ const FOLDER_STEP: i64 = 1_000_000;
 /// The WAL-reset corruption bug is fixed in this version (reference: SQLite 3.51.3 release notes).
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
-/// After how long without use a second connection that reads is closed.
-const READER_IDLE: Duration = Duration::from_secs(60);
+/// Statements that the writing connection keeps prepared: those that write many rows are there in each number of rows up
+/// to [`super::ROWS`].
+const WRITER_STATEMENTS: usize = 300;
+
+/// After how long without use a connection for transactions that read is closed.
+const IDLE: Duration = Duration::from_secs(60);
 
 impl Db {
     /// Opens (and makes, if it is not there) the SQLite file at `path`.
@@ -50,17 +55,19 @@ impl Db {
             // Lists are read whole: fewer times that the thread of the database waits for ours.
             .row_buffer_size(200)
             .pragma("journal_size_limit", "67108864")
+            // 16 MB: a rush of alerts moves the same pages into the file once, not again every few commits.
+            .pragma("wal_autocheckpoint", "4000")
             // What is deleted is overwritten, not only unlinked.
             .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF")
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-16000");
-        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10)).idle_timeout(None).max_lifetime(None);
-        let write = pool().max_connections(1).connect_with(options.clone()).await?;
-        // What was read in a rush is cached by each connection: those that nobody needs any more end with their caches.
-        let read = pool().min_connections(1).max_connections(6).idle_timeout(READER_IDLE);
-        let read = read.connect_with(options.read_only(true).create_if_missing(false)).await?;
-        let db = Self::Sqlite { write, read };
+        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10)).max_lifetime(None);
+        let write = pool().max_connections(1).idle_timeout(None).test_before_acquire(false);
+        let write = write.connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS)).await?;
+        let options = options.read_only(true).create_if_missing(false);
+        let whole = pool().max_connections(3).idle_timeout(IDLE).connect_lazy_with(options.clone());
+        let db = Self::Sqlite { write, read: Readers::open(options).await?, whole };
         let version: String = db.read().await?.query("select sqlite_version()").value().await?.unwrap_or_default();
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         let mut next = || parts.next().unwrap_or(0);

@@ -42,7 +42,30 @@ impl Conn {
     }
 }
 
-impl Query<'_> {
+/// One row of a statement that writes many.
+pub struct Values<'c> {
+    query: Query<'c>,
+    is_first: bool,
+}
+
+impl Values<'_> {
+    pub fn value<'v, T: Value<'v>>(self, value: T) -> Self {
+        let comma = if self.is_first { "" } else { ", " };
+        Self { query: self.query.push_bind(comma, value), is_first: false }
+    }
+
+    /// A value of text that is cast to what only this database has.
+    pub fn cast<'v, T: Value<'v>>(self, value: T, end: &'static str) -> Self {
+        let comma = if self.is_first { "cast(" } else { ", cast(" };
+        Self { query: self.query.push_bind(comma, value).push(end), is_first: false }
+    }
+}
+
+/// Rows that one statement writes at most. Each number of them is a statement of its own, which the connection keeps
+/// prepared: more rows would fill its memory with long ones, and a statement costs little against so many rows.
+pub const ROWS: usize = 32;
+
+impl<'c> Query<'c> {
     /// Binds the next `$n`.
     pub fn bind<'v, T: Value<'v>>(mut self, value: T) -> Self {
         let outcome = match &mut self.arguments {
@@ -98,6 +121,20 @@ impl Query<'_> {
         }
         let empty = query.count == before;
         query.push(if empty { "null)" } else { ")" })
+    }
+
+    /// Appends `(…), (…)`: a row of values for each item, as `bind` says them. At most [`ROWS`] at once.
+    pub fn push_rows<T>(
+        self,
+        items: impl IntoIterator<Item = T>,
+        bind: impl Fn(Values<'c>, T) -> Result<Values<'c>>,
+    ) -> Result<Self> {
+        let mut query = self;
+        for (index, item) in items.into_iter().enumerate() {
+            let opened = Values { query: query.push(if index == 0 { "(" } else { ", (" }), is_first: true };
+            query = bind(opened, item)?.query.push(")");
+        }
+        Ok(query)
     }
 
     /// The number of rows that were changed.

@@ -50,7 +50,6 @@ impl Readers {
         let pool = pool.wait_timeout(Some(WAIT)).runtime(Runtime::Tokio1).build().map_err(|_| sqlx::Error::PoolClosed)?;
         let readers = Self(pool);
         drop(readers.get().await?);
-        tokio::spawn(readers.clone().tidy());
         Ok(readers)
     }
 
@@ -65,12 +64,10 @@ impl Readers {
         })
     }
 
-    async fn tidy(self) {
-        while !self.0.is_closed() {
-            tokio::time::sleep(IDLE / 2).await;
-            let mut first = true;
-            self.0.retain(|_, metrics| std::mem::take(&mut first) || metrics.last_used() < IDLE);
-        }
+    /// Ends those that nobody needed lately, but for one.
+    pub fn tidy(&self) {
+        let mut is_first = true;
+        self.0.retain(|_, metrics| std::mem::take(&mut is_first) || metrics.last_used() < IDLE);
     }
 
     /// Those that are not on loan end before this returns, the others when they come back.

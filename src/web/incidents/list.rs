@@ -11,7 +11,7 @@ use super::new;
 use crate::app::App;
 use crate::domain::error::FieldErrors;
 use crate::domain::id::Reference;
-use crate::domain::incident::{Incident, IncidentKind, Severity, Status};
+use crate::domain::incident::{IncidentKind, IncidentLine, Severity, Status, Visibility};
 use crate::domain::search::Search;
 use crate::domain::time::{self, Timestamp};
 use crate::services::incidents::IncidentFilter;
@@ -37,7 +37,7 @@ struct List {
     now: Timestamp,
     /// Where the live stream goes on from.
     seq: i64,
-    incidents: Vec<Incident>,
+    incidents: Vec<IncidentLine>,
     older: Option<String>,
     /// Whether newer ones are on the pages before.
     is_later: bool,
@@ -93,7 +93,7 @@ async fn show(
     let seq = services::events::latest(&app).await?;
     let cursor = Some(sent.value("cursor").to_owned()).filter(|cursor| !cursor.is_empty());
     let is_later = cursor.is_some();
-    let page = services::incidents::list(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
+    let page = services::incidents::lines(&app, &session.actor, &filter, &Rows { limit: None, cursor }).await?;
     let older = page.next_cursor.map(|cursor| {
         let mut pairs = NAMES.map(|name| (name, sent.value(name))).to_vec();
         pairs.push(("cursor", &cursor));

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 
 use askama::Template;
 use askama::filters::Safe;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertStatus};
@@ -159,7 +160,7 @@ impl Item {
         Self { shell: shell.clone(), reference: incident.reference.to_string(), files, entry, unread: None }
     }
 
-    pub fn date(&self) -> String {
+    pub fn date(&self) -> NaiveDate {
         self.shell.zone().date(self.entry.fields.occurred_at)
     }
 
