@@ -80,7 +80,7 @@ export async function isSound(page, { shift = true } = {}) {
   const seen = await page.evaluate(() => globalThis.seen);
   assert.deepEqual(seen.violations, [], `content security policy at ${page.url()}`);
   assert.deepEqual(page.faults, [], `errors in the console at ${page.url()}`);
-  if (shift) assert.ok(seen.shift <= 0.02, `layout shift ${seen.shift.toFixed(4)} at ${page.url()}`);
+  if (shift) assert.ok(seen.shift <= 0.02, `layout shift ${seen.shift.toFixed(4)} at ${page.url()}: ${seen.moved.join('; ')}`);
 }
 
 /** A small real PNG in one colour. */

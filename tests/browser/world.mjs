@@ -372,13 +372,20 @@ function findBrowser() {
 /** Notes console errors, page errors, violations of the content security policy and layout shifts. */
 async function watch(context) {
   await context.addInitScript(() => {
-    globalThis.seen = { violations: [], shift: 0 };
+    globalThis.seen = { violations: [], shift: 0, moved: [] };
     document.addEventListener('securitypolicyviolation', (event) => {
       globalThis.seen.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
     });
     try {
       new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.seen.shift += entry.value;
+        for (const entry of list.getEntries()) {
+          if (entry.hadRecentInput) continue;
+          globalThis.seen.shift += entry.value;
+          for (const { node, previousRect: from, currentRect: to } of entry.sources ?? []) {
+            const name = node ? (node.outerHTML ?? node.textContent).slice(0, 80) : 'something that is gone';
+            globalThis.seen.moved.push(`${name} from ${[from.x, from.y, from.width, from.height]} to ${[to.x, to.y, to.width, to.height]}`);
+          }
+        }
       }).observe({ type: 'layout-shift', buffered: true });
     } catch {
       // A browser without this measurement shifts nothing that we could tell.

@@ -16,8 +16,9 @@ pub fn program() -> PathBuf {
 /// A command of it on the data in `folder` or `url`.
 pub fn command(folder: &Path, url: Option<&str>) -> Command {
     let mut command = Command::new(program());
-    // The data comes in through the API, faster than one token may ask in service.
-    command.env("AFTERLOAD_DATA", folder).env("AFTERLOAD_LOG", "error").env("AFTERLOAD_API_PER_MINUTE", "0");
+    command.env("AFTERLOAD_DATA", folder).env("AFTERLOAD_LOG", "error");
+    // The data comes in through the API, faster than one token may ask in service, and all load from one address.
+    command.env("AFTERLOAD_API_PER_MINUTE", "0").env("AFTERLOAD_MAX_CONNECTIONS", "4000");
     match url {
         Some(url) => command.env("DATABASE_URL", url),
         None => command.env_remove("DATABASE_URL"),

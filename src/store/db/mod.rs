@@ -24,12 +24,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Db {
     /// One writing connection, so that writers queue fairly, and read-only ones beside it: for single statements, and
     /// for transactions of several.
-    Sqlite {
-        write: SqlitePool,
-        read: Readers,
-        whole: SqlitePool,
-    },
-    Postgres(PgPool),
+    Sqlite { write: SqlitePool, read: Readers, whole: SqlitePool },
+    /// Few connections write, so that each keeps what it has prepared warm; those that read wait for none of them.
+    Postgres { write: PgPool, read: PgPool },
 }
 
 /// A connection or a transaction of either kind; repositories take `&mut Conn`.
@@ -50,7 +47,7 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -58,7 +55,7 @@ impl Db {
     pub async fn read(&self) -> Result<Conn> {
         Ok(match self {
             Self::Sqlite { read, .. } => Conn::Sqlite(read.get().await?),
-            Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+            Self::Postgres { read, .. } => Conn::Postgres(read.acquire().await?),
         })
     }
 
@@ -67,7 +64,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Conn> {
         Ok(match self {
             Self::Sqlite { write, .. } => Conn::SqliteTransaction(begin_immediate(write).await?),
-            Self::Postgres(pool) => Conn::PostgresTransaction(pool.begin().await?),
+            Self::Postgres { write, .. } => Conn::PostgresTransaction(write.begin().await?),
         })
     }
 
@@ -75,8 +72,8 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Conn> {
         Ok(match self {
             Self::Sqlite { whole, .. } => Conn::SqliteTransaction(whole.begin().await?),
-            Self::Postgres(pool) => {
-                Conn::PostgresTransaction(pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Postgres { read, .. } => {
+                Conn::PostgresTransaction(read.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
     }
@@ -108,7 +105,10 @@ impl Db {
                 whole.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
         }
     }
 }

@@ -89,8 +89,10 @@ impl Db {
             ))
         })?;
         first.close().await?;
-        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(5)).connect_with(options).await?;
-        Ok(Self::Postgres(pool))
+        let pool = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5));
+        let write = pool(6).connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS)).await?;
+        let read = pool(10).connect_with(options).await?;
+        Ok(Self::Postgres { write, read })
     }
 
     /// The number of the newest migration of `folder` that this database has; none in a database without tables.
@@ -128,7 +130,7 @@ impl Db {
         migrator.set_ignore_missing(true);
         let outcome = match self {
             Self::Sqlite { write, .. } => migrator.run(write).await,
-            Self::Postgres(pool) => migrator.run(pool).await,
+            Self::Postgres { write, .. } => migrator.run(write).await,
         };
         outcome.map_err(|fault| Error::Unusable(format!("the database could not be brought up to date: {fault}")))
     }
