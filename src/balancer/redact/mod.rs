@@ -58,9 +58,10 @@ pub struct Redacted {
 const MARK: &str = "REDACTED-";
 /// Hex digits of the fingerprint: 48 bits.
 const DIGITS: usize = 12;
-/// Two rounds are the rule: one that replaces, one that finds nothing. Only text where one secret runs into
-/// another takes more.
-const MAX_ROUNDS: usize = 16;
+/// Two rounds are the rule: one that replaces, one that finds nothing. Only text where one secret runs into another takes
+/// more: these at least, and as many as it needs while they read no more than [`READ_MAX`] bytes together.
+const ROUNDS: usize = 16;
+const READ_MAX: usize = 16 * 1024 * 1024;
 
 /// Where a secret stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ struct Secret {
 /// one that is no config. Time grows with the length of the text.
 pub fn redact(kind: BalancerKind, text: &str, key: &RedactionKey) -> Redacted {
     let mut out = Redacted { text: text.to_owned(), secrets: 0 };
-    for _ in 0..MAX_ROUNDS {
+    for _ in 0..ROUNDS.max(READ_MAX / text.len().max(1)) {
         let found = find(kind, &out.text);
         if found.is_empty() {
             break;
