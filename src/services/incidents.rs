@@ -13,10 +13,10 @@ use crate::domain::incident::{Incident, IncidentFields, IncidentLine, Status, ch
 use crate::domain::time::shorten;
 use crate::domain::timeline::EntryKind;
 use crate::domain::{Error, patch, visibility};
+use crate::store::incidents::Part;
 use crate::store::{self, Conn, incidents};
 
 pub use crate::store::incidents::IncidentFilter;
-use crate::store::incidents::Part;
 
 /// Opens an incident by hand, or back-fills one that is already over (status `resolved` with milestones).
 /// The second value is false when the actor's own incident with the client's `id` was already there: a

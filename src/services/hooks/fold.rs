@@ -18,8 +18,6 @@ use crate::store::alerts;
 
 /// More new groups than this in one body are one storm, not that many incidents.
 const STORM_FROM: usize = 20;
-/// The key of their group.
-const STORM: &str = "storm";
 /// Alerts listed in an answer.
 pub(super) const LISTED: usize = 100;
 
@@ -250,17 +248,19 @@ async fn find_incidents(
     }
     if groups.len() > STORM_FROM {
         let members = groups.into_values().flatten().collect();
-        groups = BTreeMap::from([(STORM.to_owned(), members)]);
-        for (group, incident) in store::incidents::open_groups(&mut unit.conn, integration.id, &[STORM]).await? {
-            sheet.incidents.entry((integration.id, group)).or_insert(incident);
-        }
+        groups = BTreeMap::from([("storm".to_owned(), members)]);
     }
     let mut opened = Vec::new();
     for (group_key, members) in groups {
         let group = (integration.id, group_key);
         let group_key = &group.1;
-        let incident = match sheet.incidents.get(&group) {
-            Some(incident) => *incident,
+        let known = match sheet.incidents.get(&group) {
+            Some(incident) => Some(*incident),
+            // A re-opening within this unit takes all keys of its incident back.
+            None => store::incidents::open_groups(&mut unit.conn, integration.id, &[group_key]).await?.pop().map(|(_, id)| id),
+        };
+        let incident = match known {
+            Some(incident) => incident,
             None => {
                 let since = now - chrono::Duration::minutes(app.config().reopen_minutes);
                 let closed = store::incidents::recently_closed_group(&mut unit.conn, integration.id, group_key, since).await?;
