@@ -124,6 +124,27 @@ on_both!(bodies_that_are_written_together_do_what_each_does_alone, world => {
     assert!(entries.contains(&("E on b resolved".to_owned(), false)) && entries.contains(&("E on a firing".to_owned(), true)), "{entries:?}");
 });
 
+on_both!(a_reopening_takes_back_every_group_of_its_incident_for_the_same_body, world => {
+    let hook = Hook::new(world, Format::Generic).await;
+    let report = |key: &str| json!({"title": format!("E on {key}"), "dedup_key": key, "group_key": key});
+    hook.send(&report("a")).await;
+    let which = IncidentRef::Reference(Reference(1));
+    let open = incidents::find(&world.app, &responder(), which).await.expect("there");
+    let mut conn = world.app.store().begin().await.expect("begin");
+    afterload::store::incidents::open_group_with(&mut conn, open.id, hook.integration.id, "b").await.expect("a second group");
+    conn.commit().await.expect("committed");
+    incidents::edit(&world.app, &responder(), which, open.version, &json!({"status": "resolved"})).await.expect("resolved");
+    world.clock.advance_seconds(60);
+    let both = hook.send(&json!([report("c"), report("b")])).await;
+    assert_eq!(both.error, None);
+    let of = |receipt: &Receipt| receipt.alerts.iter().map(|outcome| outcome.incident.clone()).collect::<Vec<_>>();
+    assert_eq!(of(&both), [Some("INC-2".to_owned()), Some("INC-1".to_owned())]);
+    let reopened = incidents::find(&world.app, &responder(), which).await.expect("there");
+    incidents::edit(&world.app, &responder(), which, reopened.version, &json!({"status": "resolved"})).await.expect("resolved");
+    let again = hook.send(&json!([{"title": "A", "dedup_key": "a2", "group_key": "a"}, {"title": "B", "dedup_key": "b2", "group_key": "b"}])).await;
+    assert_eq!((again.error.as_deref(), of(&again)), (None, vec![Some("INC-1".to_owned()); 2]));
+});
+
 on_both!(a_body_that_cannot_be_stored_fails_alone, world => {
     let hook = Hook::new(world, Format::Generic).await;
     let mut conn = world.app.store().begin().await.expect("begin");
