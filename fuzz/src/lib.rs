@@ -118,7 +118,7 @@ fn parsed(kind: BalancerKind, data: &[u8]) {
     }
     // Files that are included are the text itself; see `Mirror`. Names may be there twice.
     let named = |name: &String| {
-        let found = sources.iter().filter(|source| printable(&source.name) == *name).map(|source| source.text.as_str());
+        let found = sources.iter().filter(|source| printable(&source.name) == *name).map(|source| &*source.text);
         found.chain([text.as_str()]).collect()
     };
     let value = serde_json::to_value(&model).expect("a model can be shown");
@@ -296,7 +296,7 @@ pub fn rules(data: &[u8]) {
     let case = Case { model: &model, has_state: state.is_some(), before: before.as_ref().zip(changes.as_deref()) };
     let found = audit::audit(&case, &BTreeMap::new());
     for finding in &found {
-        let rule = audit::rule(&finding.rule).expect("a finding has its rule");
+        let rule = audit::rule(finding.rule).expect("a finding has its rule");
         assert!(finding.severity <= rule.severity, "{finding:?}");
         assert!(!finding.message.is_empty() && !finding.remedy.is_empty(), "{finding:?}");
         assert!(finding.numbers.values().all(|number| number.is_finite()), "{finding:?}");

@@ -175,15 +175,15 @@ pub enum ServerPart {
     Check(Option<Box<Check>>),
     Passive(Option<Box<Passive>>),
     Slots(Option<Setting<u64>>),
-    SlotsLow(Option<Setting<u64>>),
-    Queue(Option<Setting<u64>>),
-    SlowStart(Option<Setting<u64>>),
+    SlotsLow(Option<Box<Setting<u64>>>),
+    Queue(Option<Box<Setting<u64>>>),
+    SlowStart(Option<Box<Setting<u64>>>),
     Cookie(Option<String>),
     Tls(bool),
     TlsVerified(Option<bool>),
     Resolution(Resolution),
     Tracks(Option<String>),
-    Group(Option<Group>),
+    Group(Option<Box<Group>>),
 }
 
 /// A field of [`Timeouts`].

@@ -512,10 +512,10 @@ pub struct Server {
     pub slots: Option<Setting<u64>>,
     /// From where the limit grows up to `slots` with the load of the pool (HAProxy `minconn`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub slots_low: Option<Setting<u64>>,
+    pub slots_low: Option<Box<Setting<u64>>>,
     /// Requests that may wait for this server (HAProxy `maxqueue`).
-    pub queue: Option<Setting<u64>>,
-    pub slow_start_ms: Option<Setting<u64>>,
+    pub queue: Option<Box<Setting<u64>>>,
+    pub slow_start_ms: Option<Box<Setting<u64>>>,
     /// The value by which persistence finds it (HAProxy `cookie`, nginx `route`).
     pub cookie: Option<String>,
     pub tls: bool,
@@ -526,7 +526,7 @@ pub struct Server {
     pub tracks: Option<String>,
     /// The group that gets its share first; none where weights are compared over the whole pool.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<Group>,
+    pub group: Option<Box<Group>>,
     /// What the running balancer says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<Box<ServerState>>,

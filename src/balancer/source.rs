@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 use utoipa::openapi::{RefOr, Schema};
@@ -17,7 +17,8 @@ use crate::domain::time::shorten;
 pub struct Source {
     /// The path as people write it; what stands in messages.
     pub name: String,
-    pub text: String,
+    /// Shared with the places in it.
+    pub text: Arc<str>,
 }
 
 /// Marks the beginning of a file in a text that holds several, as `nginx -T` prints it. It is a comment in the
@@ -25,7 +26,7 @@ pub struct Source {
 const FILE_MARK: &str = "# configuration file ";
 
 impl Source {
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), text: text.into() }
     }
 
@@ -40,16 +41,18 @@ impl Source {
         if first.is_none() {
             return vec![Self::new(name, text)];
         }
-        let mut files: Vec<Self> = Vec::new();
+        // The first byte of each file behind its mark; blank lines before the first one belong to none.
+        let mut files: Vec<(String, Range<usize>)> = Vec::new();
+        let mut at = 0;
         for line in text.split_inclusive('\n') {
+            at += line.len();
             match (begins(line), files.last_mut()) {
-                (Some(path), _) => files.push(Self::new(path, "")),
-                (None, Some(file)) => file.text.push_str(line),
-                // Blank lines before the first mark.
+                (Some(path), _) => files.push((path, at..at)),
+                (None, Some((_, bytes))) => bytes.end = at,
                 (None, None) => {}
             }
         }
-        files
+        files.into_iter().map(|(path, bytes)| Self::new(path, &text[bytes])).collect()
     }
 
     /// The bytes of `text` that are contents of files: all of it, or what stands between the marks of several.
@@ -74,7 +77,7 @@ impl Source {
     /// One text that [`Source::split`] takes apart again. A file that stands alone is left as it is.
     pub fn joined(files: &[Self]) -> String {
         if let [only] = files {
-            return only.text.clone();
+            return only.text.to_string();
         }
         let mut out = String::new();
         for file in files {
@@ -130,7 +133,7 @@ pub struct Origin {
 
 #[derive(Debug, Default)]
 struct Text {
-    text: String,
+    text: Arc<str>,
     /// Number of the first line; 0 for no place at all.
     first: usize,
     /// Made when the first line or column is asked for.
@@ -139,12 +142,12 @@ struct Text {
 
 impl Origin {
     /// `file` is the index of the file in the model.
-    pub fn new(file: usize, text: &str) -> Arc<Self> {
-        Self::from_line(file, text, 1)
+    pub fn new(file: usize, text: impl Into<Arc<str>>) -> Arc<Self> {
+        Self::from_line(file, text.into(), 1)
     }
 
-    fn from_line(file: usize, text: &str, first: usize) -> Arc<Self> {
-        let text = Arc::new(Text { text: text.to_owned(), first, lines: OnceLock::new() });
+    fn from_line(file: usize, text: Arc<str>, first: usize) -> Arc<Self> {
+        let text = Arc::new(Text { text, first, lines: OnceLock::new() });
         Arc::new(Self { file, text, when: None })
     }
 
@@ -159,26 +162,17 @@ impl Origin {
     }
 }
 
-static NOWHERE: LazyLock<Arc<Origin>> = LazyLock::new(Arc::default);
-
 /// Where a node of a model stands. Two places are always equal: two configs that say the same have equal models,
 /// wherever and however they say it.
 ///
 /// A model has a handful of them for every line, so that they are small: offsets into the text that all places of a
 /// file share, 4 GiB at most. Lines and columns are counted when they are asked for.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Place {
-    origin: Arc<Origin>,
+    /// None for no place at all.
+    origin: Option<Arc<Origin>>,
     start: u32,
     end: u32,
-    /// Where the bytes end that [`Self::raw`] shows.
-    head: u32,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self { origin: NOWHERE.clone(), start: 0, end: 0, head: 0 }
-    }
 }
 
 impl PartialEq for Place {
@@ -193,23 +187,17 @@ impl Place {
     /// The bytes `span` of `origin`.
     pub fn new(origin: &Arc<Origin>, span: Range<usize>) -> Self {
         let [start, end] = [span.start, span.end].map(offset);
-        Self { origin: origin.clone(), start, end, head: end }
+        Self { origin: Some(origin.clone()), start, end }
     }
 
     /// A line of a file of which no text is at hand.
     pub fn of_line(file: usize, line: usize) -> Self {
-        Self::new(&Origin::from_line(file, "", line), 0..0)
-    }
-
-    /// The same place with all bytes up to `end`, shown by its beginning.
-    pub fn up_to(mut self, end: usize) -> Self {
-        self.end = offset(end);
-        self
+        Self::new(&Origin::from_line(file, Arc::default(), line), 0..0)
     }
 
     /// Whether it is a place at all: what comes from nowhere in a config has none.
     pub fn is_written(&self) -> bool {
-        self.origin.text.first > 0
+        self.origin.as_ref().is_some_and(|origin| origin.text.first > 0)
     }
 
     /// Whether both begin at the same byte of the same file, and are not only equal as all places are.
@@ -219,7 +207,7 @@ impl Place {
 
     /// Index into the model's `files`.
     pub fn file(&self) -> usize {
-        self.origin.file
+        self.origin.as_ref().map_or(0, |origin| origin.file)
     }
 
     /// 1-based; 0 for no place at all.
@@ -234,7 +222,8 @@ impl Place {
 
     /// Line and column.
     pub fn spot(&self) -> (usize, usize) {
-        let Text { text, first, lines } = &*self.origin.text;
+        let Some(origin) = &self.origin else { return (0, 0) };
+        let Text { text, first, lines } = &*origin.text;
         if *first == 0 {
             return (0, 0);
         }
@@ -249,7 +238,8 @@ impl Place {
 
     /// What stands there, on one line, cut after 300 characters.
     pub fn raw(&self) -> String {
-        let text = self.origin.text.text.get(self.start as usize..self.head as usize).unwrap_or_default();
+        let Some(origin) = &self.origin else { return String::new() };
+        let text = origin.text.text.get(self.span()).unwrap_or_default();
         let (mut raw, mut length, mut space) = (String::new(), 0, false);
         // No further than is shown: one word may be megabytes long, and have thousands of places.
         for c in text.chars() {
@@ -272,7 +262,7 @@ impl Place {
 
     /// The conditions (HAProxy `.if`) that decide whether this is read at all, as written.
     pub fn when(&self) -> Option<&str> {
-        self.origin.when()
+        self.origin.as_ref()?.when()
     }
 }
 
@@ -375,7 +365,7 @@ mod tests {
         let dump =
             "\n# configuration file /etc/nginx/nginx.conf:\nevents {}\n# a comment\n# configuration file /etc/nginx/a:\nx;\n";
         let files = Source::split("dump", dump);
-        let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
+        let told: Vec<_> = files.iter().map(|f| (f.name.as_str(), &*f.text)).collect();
         assert_eq!(told, [("/etc/nginx/nginx.conf", "events {}\n# a comment\n"), ("/etc/nginx/a", "x;\n")]);
         assert_eq!(Source::joined(&files), dump.trim_start());
         let contents: Vec<_> = Source::spans(dump).into_iter().map(|span| &dump[span]).collect();

@@ -166,7 +166,7 @@ fn verdict(reader: &mut Reader, kind: BalancerKind, files: &[PathBuf], sources: 
     for line in lines {
         let placed = verdict::place(kind, &line, &names).and_then(|(file, number)| {
             let text = &sources[file].text;
-            let origin = origins.entry(file).or_insert_with(|| Origin::new(file, text));
+            let origin = origins.entry(file).or_insert_with(|| Origin::new(file, text.clone()));
             line_of(text, number).map(|span| Place::new(origin, span))
         });
         let (gravity, says) = match verdict::is_warning(&line) {

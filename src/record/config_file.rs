@@ -71,7 +71,7 @@ pub fn load(
                 ReadError::Program { place: source.name.clone(), program: "caddy adapt", why }
             })?;
         }
-        source.text = wash(kind, &source.text);
+        source.text = wash(kind, &source.text).into();
     }
     let mut files = Washed { disk: &mut disk, kind, wash, given: Vec::new() };
     let mut model = parse(kind, &sources, &mut files, known.version);
@@ -84,7 +84,7 @@ pub fn load(
 
 /// The text of one file, or of standard input.
 pub fn text(path: &Path) -> Result<String, ReadError> {
-    Ok(Disk::default().open(path)?.text)
+    Ok(Disk::default().open(path)?.text.to_string())
 }
 
 /// The text of the config at `path` as the recorder keeps it, **not yet redacted**, and what was odd about it.
@@ -179,7 +179,7 @@ fn adapt(source: &mut Source) -> Result<(), String> {
         return Err(shorten(said, 300));
     }
     source.name.push_str(ADAPTED);
-    source.text = ran.out;
+    source.text = ran.out.into();
     Ok(())
 }
 
@@ -195,7 +195,7 @@ impl Files for Washed<'_> {
     fn read(&mut self, pattern: &str, from: &str) -> Result<Vec<Source>, String> {
         let mut sources = self.disk.read(pattern, from)?;
         for source in &mut sources {
-            source.text = (self.wash)(self.kind, &source.text);
+            source.text = (self.wash)(self.kind, &source.text).into();
         }
         self.given.extend(sources.iter().cloned());
         Ok(sources)

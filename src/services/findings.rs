@@ -80,7 +80,7 @@ async fn examine(app: &App, conn: &mut Conn, snapshot: Snapshot, now: Moment) ->
     let (findings, notices) = found.await.map_err(anyhow::Error::from)?.unwrap_or_default();
     let covers = |finding: &audit::Finding| {
         let (pool, server) = (finding.pool.as_deref(), finding.server.as_deref());
-        known.iter().find(|known| known.covers(&finding.rule, pool, server, at)).cloned()
+        known.iter().find(|known| known.covers(finding.rule, pool, server, at)).cloned()
     };
     let mut items: Vec<Found> = findings.into_iter().map(|finding| Found { acknowledged: covers(&finding), finding }).collect();
     items.sort_by_key(|found| found.acknowledged.is_some());

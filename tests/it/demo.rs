@@ -115,7 +115,7 @@ async fn stories(app: &App, all: &[Incident]) {
         let mut found = BTreeMap::new();
         for one in linked.iter().filter(|one| one.role != SnapshotRole::Before) {
             for finding in findings::of_snapshot(app, &WHO, one.snapshot.id).await.expect("findings").open() {
-                found.insert(finding.rule.clone(), finding.message.clone());
+                found.insert(finding.rule, finding.message.clone());
             }
         }
         for rule in rules {

@@ -1,5 +1,6 @@
 //! How a rule writes down what it saw, and how findings are told apart and ordered.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use super::{Finding, Rule, Severity};
@@ -8,26 +9,31 @@ use crate::balancer::source::Place;
 
 impl Finding {
     /// As grave as its rule unless [`Finding::graded`] says less.
-    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new(message: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self { severity: Severity::Critical, message: message.into(), remedy: remedy.into(), ..Self::default() }
     }
 
     /// About a whole pool; its place is the pool's.
-    pub(super) fn pool(pool: &Pool, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn pool(pool: &Pool, message: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self { pool: Some(pool.name.clone()), ..Self::new(message, remedy) }.at(&pool.place)
     }
 
     /// About one server; its place is the server's, then the pool's.
-    pub(super) fn server(pool: &Pool, server: &Server, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn server(pool: &Pool, server: &Server, message: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self { server: Some(server.name.clone()), ..Self::pool(pool, message, remedy) }.at(&server.place)
     }
 
-    pub(super) fn listener(listener: &Listener, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn listener(listener: &Listener, message: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self::process(&format!("listener {}", listener.name), &listener.place, message, remedy)
     }
 
     /// About neither a pool nor a server: `subject` says what, and never holds a line number.
-    pub(super) fn process(subject: &str, place: &Place, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn process(
+        subject: &str,
+        place: &Place,
+        message: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { subject: Some(subject.to_owned()), ..Self::new(message, remedy) }.at(place)
     }
 
@@ -51,8 +57,8 @@ impl Finding {
         self
     }
 
-    pub(super) fn with(mut self, name: &str, number: f64) -> Self {
-        self.numbers.insert(name.to_owned(), number);
+    pub(super) fn with(mut self, name: &'static str, number: f64) -> Self {
+        self.numbers.insert(name, number);
         self
     }
 
@@ -62,17 +68,17 @@ impl Finding {
         self
     }
 
-    pub(super) fn of(mut self, rule: &Rule) -> Self {
-        self.rule = rule.id.to_owned();
+    /// Its rule's id, and no graver than its rule.
+    pub(super) fn is_of(&mut self, rule: &Rule) {
+        self.rule = rule.id;
         self.severity = self.severity.min(rule.severity);
-        self
     }
 
     /// The same for the same trouble in later snapshots, wherever its lines move to: rule, pool, server and what else
     /// tells it apart, with `/` between them (`LB001/web`, `LB015/web/s2`). A `/` or `%` in a name is written `%2F`, `%25`.
     pub fn identity(&self) -> String {
         let part = |text: &Option<String>| text.as_deref().unwrap_or_default().replace('%', "%25").replace('/', "%2F");
-        let parts = [self.rule.clone(), part(&self.pool), part(&self.server), part(&self.subject)];
+        let parts = [self.rule.to_owned(), part(&self.pool), part(&self.server), part(&self.subject)];
         parts.join("/").trim_end_matches('/').to_owned()
     }
 }
@@ -81,11 +87,15 @@ impl Finding {
 const PLACES_MAX: usize = 20;
 
 /// The gravest first; then as they stand in the files.
-pub(super) fn sort(findings: &mut [Finding]) {
+pub(super) fn sort(findings: Vec<Finding>) -> Vec<Finding> {
     let place = |finding: &Finding| finding.places.first().map_or((usize::MAX, 0), |p| (p.file(), p.span().start));
-    findings.sort_by(|a, b| {
-        let grave = Reverse(a.severity).cmp(&Reverse(b.severity)).then_with(|| place(a).cmp(&place(b)));
-        let names = || (&a.pool, &a.server, &a.subject).cmp(&(&b.pool, &b.server, &b.subject));
-        grave.then_with(|| a.rule.cmp(&b.rule)).then_with(names)
+    let key = |(at, finding): (usize, &Finding)| (Reverse(finding.severity), place(finding), at);
+    let mut order: Vec<_> = findings.iter().enumerate().map(key).collect();
+    order.sort_unstable_by(|(a, here, x), (b, there, y)| {
+        let names = |at: usize| (findings[at].rule, &findings[at].pool, &findings[at].server, &findings[at].subject);
+        (a, here).cmp(&(b, there)).then_with(|| names(*x).cmp(&names(*y))).then(x.cmp(y))
     });
+    // Moved once: they are large.
+    let mut findings: Vec<_> = findings.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(.., at)| findings[at].take()).collect()
 }

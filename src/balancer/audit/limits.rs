@@ -99,7 +99,7 @@ fn slots_too_few(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>)
             number(slots) / rate
         );
         let grade = if measured > 0.0 { Severity::Critical } else { Severity::Medium };
-        let finding = way.finding(message, &remedy).graded(grade);
+        let finding = way.finding(message, remedy).graded(grade);
         let finding = if let Some(timeout) = timeout.filter(|timeout| timeout.place.is_written()) {
             finding.at(&timeout.place)
         } else {

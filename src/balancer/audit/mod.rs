@@ -23,9 +23,11 @@ mod traffic;
 mod view;
 mod weights;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::change::Change;
@@ -122,7 +124,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Finding {
     /// Id of the rule, such as `LB001`.
-    pub rule: String,
+    pub rule: &'static str,
     pub severity: Severity,
     pub pool: Option<String>,
     pub server: Option<String>,
@@ -132,11 +134,35 @@ pub struct Finding {
     /// One or two sentences with the numbers that were seen.
     pub message: String,
     /// What to do, for this config.
-    pub remedy: String,
+    pub remedy: Cow<'static, str>,
     /// The main place first.
     pub places: Vec<Place>,
     /// The numbers that were compared, by name.
-    pub numbers: BTreeMap<String, f64>,
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub numbers: Numbers,
+}
+
+/// A few numbers by name, ordered by it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Numbers(Vec<(&'static str, f64)>);
+
+impl Numbers {
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().map(|(_, number)| *number)
+    }
+
+    fn insert(&mut self, name: &'static str, number: f64) {
+        match self.0.binary_search_by_key(&name, |(name, _)| name) {
+            Ok(at) => self.0[at].1 = number,
+            Err(at) => self.0.insert(at, (name, number)),
+        }
+    }
+}
+
+impl Serialize for Numbers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
 }
 
 /// What the rules say of `case`, the gravest first, then by place. `settings` holds values of an installation or of a
@@ -144,23 +170,24 @@ pub struct Finding {
 pub fn audit(case: &Case<'_>, settings: &BTreeMap<String, Settings>) -> Vec<Finding> {
     let servers: usize = case.model.pools.iter().map(|pool| pool.servers.len()).sum();
     let threads = if servers < PARALLEL_FROM { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(4) };
-    let every = |first: usize| {
+    // Whoever has done one takes the next.
+    let next = AtomicUsize::new(0);
+    let run_all = || {
         let mut found = Vec::new();
-        for rule in CATALOGUE.iter().skip(first).step_by(threads) {
+        while let Some(rule) = CATALOGUE.get(next.fetch_add(1, Ordering::Relaxed)) {
             run(rule, case, settings.get(rule.id), &mut found);
         }
         found
     };
-    let mut all = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|first| scope.spawn(move || every(first))).collect();
-        let mut all = every(0);
+    let all = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run_all)).collect();
+        let mut all = run_all();
         for other in others {
             all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         all
     });
-    finding::sort(&mut all);
-    all
+    finding::sort(all)
 }
 
 /// Servers from which rules are run side by side: below, starting a thread takes longer.
@@ -179,9 +206,13 @@ fn run(rule: &Rule, case: &Case<'_>, given: Option<&Settings>, all: &mut Vec<Fin
         return;
     }
     let settings = rule.settings(given);
-    let mut found = Vec::new();
-    check(case, &settings, &mut found);
-    all.extend(found.into_iter().filter(|finding| settings.holds(finding)).map(|finding| finding.of(rule)));
+    let before = all.len();
+    check(case, &settings, all);
+    all[before..].iter_mut().for_each(|finding| finding.is_of(rule));
+    if !settings.pools.is_empty() {
+        let found = all.split_off(before);
+        all.extend(found.into_iter().filter(|finding| settings.holds(finding)));
+    }
 }
 
 /// Whether `settings` name rules and parameters that exist, with numbers that can be compared. The error is one

@@ -42,9 +42,8 @@ pub fn divergence(one: &Model, other: &Model) -> Vec<Finding> {
         finding.places.clear();
         found.push(finding);
     }
-    let mut found: Vec<Finding> = found.into_iter().map(|finding| finding.of(&LB045)).collect();
-    super::finding::sort(&mut found);
-    found
+    found.iter_mut().for_each(|finding| finding.is_of(&LB045));
+    super::finding::sort(found)
 }
 
 /// The port of an address, or the whole where there is none: standbys have addresses of their own.

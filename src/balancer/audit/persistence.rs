@@ -30,10 +30,11 @@ pub const LB009: Rule = Rule {
 };
 
 fn state_without_persistence(case: &Case<'_>, _: &Settings, found: &mut Vec<Finding>) {
-    let mut sticky: HashMap<&str, &Pool> = HashMap::default();
-    for pool in case.model.pools.iter().filter(|pool| !pool.persistence.is_empty()) {
-        sticky.extend(pool.servers.iter().map(|server| (server.address.as_str(), pool)));
-    }
+    let sticky = LazyCell::new(|| {
+        let pools = case.model.pools.iter().filter(|pool| !pool.persistence.is_empty());
+        let servers = pools.flat_map(|pool| pool.servers.iter().map(move |server| (server.address.as_str(), pool)));
+        servers.collect::<HashMap<&str, &Pool>>()
+    });
     let mut long_poll: HashMap<&str, &str> = HashMap::default();
     for route in &case.model.routes {
         if let Some(condition) = route.condition.as_deref().filter(|condition| condition.contains("socket.io")) {
@@ -224,17 +225,14 @@ fn weak_cookie(case: &Case<'_>, settings: &Settings, found: &mut Vec<Finding>) {
             let safeguards = [(cookie.http_only, "HttpOnly"), (cookie.secure || !tls, "Secure"), (cookie.same_site, "SameSite")];
             let missing: Vec<&str> = safeguards.iter().filter(|(has, _)| !has).map(|(_, name)| *name).collect();
             let life = cookie.expires_ms.filter(|ms| *ms > 0 && number(*ms) < 1000.0 * settings.number("seconds"));
-            let mut parts = Vec::new();
-            if !missing.is_empty() {
-                parts.push(format!("has no {}", names(missing.iter().copied())));
-            }
-            if let Some(ms) = life {
-                parts.push(format!("ends after {}", span(ms)));
-            }
-            if parts.is_empty() {
-                continue;
-            }
-            let message = format!("Cookie {} of pool {} {}.", cookie.key, pool.name, parts.join(" and "));
+            let lacks = || format!("has no {}", names(missing.iter().copied()));
+            let said = match life.map(|ms| format!("ends after {}", span(ms))) {
+                None if missing.is_empty() => continue,
+                None => lacks(),
+                Some(ends) if missing.is_empty() => ends,
+                Some(ends) => format!("{} and {ends}", lacks()),
+            };
+            let message = format!("Cookie {} of pool {} {said}.", cookie.key, pool.name);
             let remedy = match case.model.kind {
                 BalancerKind::Haproxy => {
                     "Add `httponly`, `attr SameSite=Lax` and, with TLS, `secure` to the cookie line; choose `maxidle` and `maxlife` by the session."

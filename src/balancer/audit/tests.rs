@@ -142,7 +142,7 @@ fn identities_tell_findings_of_one_config_apart_and_hold_no_lines() {
     }
     let place = crate::balancer::source::Place::of_line(0, 7);
     let finding = Finding {
-        rule: "LB015".into(),
+        rule: "LB015",
         pool: Some("a/b%".into()),
         server: Some("s1".into()),
         places: vec![place],
@@ -150,10 +150,10 @@ fn identities_tell_findings_of_one_config_apart_and_hold_no_lines() {
     };
     assert_eq!(finding.identity(), "LB015/a%2Fb%25/s1");
     assert_eq!(
-        Finding { rule: "LB050".into(), subject: Some("open files".into()), ..Finding::default() }.identity(),
+        Finding { rule: "LB050", subject: Some("open files".into()), ..Finding::default() }.identity(),
         "LB050///open files"
     );
-    assert_eq!(Finding { rule: "LB001".into(), pool: Some("web".into()), ..Finding::default() }.identity(), "LB001/web");
+    assert_eq!(Finding { rule: "LB001", pool: Some("web".into()), ..Finding::default() }.identity(), "LB001/web");
 }
 
 #[test]
@@ -248,11 +248,11 @@ fn findings_come_gravest_first_then_by_place_and_always_alike() {
         .replace("server a3 10.0.0.6:80 check weight 10", "server a3 10.0.0.6:80 weight 0");
     let model = parse("haproxy.cfg", &text);
     let findings = audit(&case(&model), &BTreeMap::new());
-    assert_eq!(findings.first().map(|finding| finding.rule.as_str()), Some("LB001"));
+    assert_eq!(findings.first().map(|finding| finding.rule), Some("LB001"));
     let keys: Vec<_> = findings.iter().map(|f| (std::cmp::Reverse(f.severity), f.places.first().map(|p| p.line()))).collect();
     assert!(findings.len() > 3 && keys.is_sorted(), "{keys:?}");
     assert_eq!(findings, audit(&case(&model), &BTreeMap::new()));
-    let ceiling = |finding: &Finding| super::rule(&finding.rule).is_some_and(|rule| finding.severity <= rule.severity);
+    let ceiling = |finding: &Finding| super::rule(finding.rule).is_some_and(|rule| finding.severity <= rule.severity);
     assert!(findings.iter().all(ceiling));
 }
 
@@ -265,7 +265,7 @@ fn a_rule_is_silent_where_it_cannot_see() {
     }
     let foreign = Model { kind: BalancerKind::Traefik, ..model.clone() };
     for finding in audit(&case(&foreign), &BTreeMap::new()) {
-        assert!(super::rule(&finding.rule).is_some_and(|rule| rule.kinds.contains(&BalancerKind::Traefik)), "{finding:?}");
+        assert!(super::rule(finding.rule).is_some_and(|rule| rule.kinds.contains(&BalancerKind::Traefik)), "{finding:?}");
     }
 }
 
@@ -301,7 +301,12 @@ fn at_the_end(model: &Model, value: u64) -> Model {
         [&mut timeouts.server, &mut timeouts.request, &mut timeouts.connect, &mut timeouts.queue].into_iter().for_each(set);
         set(&mut pool.retry.count);
         for server in &mut pool.servers {
-            [&mut server.slots, &mut server.queue, &mut server.slow_start_ms].into_iter().for_each(set);
+            set(&mut server.slots);
+            for boxed in [&mut server.queue, &mut server.slow_start_ms] {
+                let mut setting = boxed.take().map(|setting| *setting);
+                set(&mut setting);
+                *boxed = setting.map(Box::new);
+            }
             let weight = u32::try_from(value).unwrap_or(u32::MAX);
             server.weight = Some(crate::balancer::model::Setting::new(weight, server.place.clone()));
         }

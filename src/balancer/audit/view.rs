@@ -1,5 +1,6 @@
 //! What rules ask of a pool again and again: who serves, what weights mean there, how to say it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::LazyLock;
 
@@ -136,7 +137,7 @@ impl Way<'_> {
         self.route.map_or_else(String::new, |route| format!(" ({})", condition(route)))
     }
 
-    pub fn finding(&self, message: String, remedy: &str) -> Finding {
+    pub fn finding(&self, message: String, remedy: impl Into<Cow<'static, str>>) -> Finding {
         let finding = Finding::pool(self.pool, message, remedy);
         match self.route {
             Some(route) => finding.about(format!("{}{}", route.listener, self.said())).at(&route.place),
@@ -280,6 +281,9 @@ pub(super) fn span(ms: u64) -> String {
 }
 
 fn short(value: u64, unit: u64) -> String {
+    if value.is_multiple_of(unit) {
+        return (value / unit).to_string();
+    }
     let text = format!("{:.1}", number(value) / number(unit));
     text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }

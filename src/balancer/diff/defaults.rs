@@ -5,6 +5,8 @@
 //! API's field comments, Traefik's service options, Caddy's reverse_proxy). Where the running config decides a
 //! default, nothing is laid in.
 
+use std::borrow::Borrow;
+
 use crate::balancer::model::{Check, HashMethod, Listener, Mode, Model, Passive, Pool, Process, Server, Setting, Timeouts};
 use crate::balancer::nginx;
 use crate::balancer::source::Place;
@@ -33,8 +35,8 @@ fn or(setting: &mut Option<Setting<u64>>, default: u64) {
 }
 
 /// A limit of 0 is none.
-fn unlimited(setting: &mut Option<Setting<u64>>) {
-    if setting.as_ref().is_some_and(Setting::is_zero) {
+fn unlimited<S: Borrow<Setting<u64>>>(setting: &mut Option<S>) {
+    if setting.as_ref().is_some_and(|setting| setting.borrow().is_zero()) {
         *setting = None;
     }
 }
@@ -171,9 +173,8 @@ impl Defaults {
         let mut server = Server { now: None, ..server.clone() };
         server.address = unbraced(&server.address);
         server.weight.get_or_insert_with(|| Setting::new(1, Place::default()));
-        for limit in [&mut server.slots, &mut server.slots_low, &mut server.queue, &mut server.slow_start_ms] {
-            unlimited(limit);
-        }
+        unlimited(&mut server.slots);
+        [&mut server.slots_low, &mut server.queue, &mut server.slow_start_ms].into_iter().for_each(unlimited);
         self.check(server.check.as_deref_mut());
         self.passive(&mut server.passive);
         let verified = match self.kind {

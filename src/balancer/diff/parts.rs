@@ -270,9 +270,9 @@ impl ServerPart {
             Self::Check(_) => server.check.as_ref().map(|check| &check.place),
             Self::Passive(_) => server.passive.as_ref().map(|passive| &passive.place),
             Self::Slots(_) => place(&server.slots),
-            Self::SlotsLow(_) => place(&server.slots_low),
-            Self::Queue(_) => place(&server.queue),
-            Self::SlowStart(_) => place(&server.slow_start_ms),
+            Self::SlotsLow(_) => server.slots_low.as_ref().map(|setting| &setting.place),
+            Self::Queue(_) => server.queue.as_ref().map(|setting| &setting.place),
+            Self::SlowStart(_) => server.slow_start_ms.as_ref().map(|setting| &setting.place),
             _ => None,
         };
         own.unwrap_or(&server.place)

@@ -126,7 +126,7 @@ fn partners<'a>(old: &[Secret<'a>], new: &[Secret<'_>]) -> Vec<Option<&'a str>> 
 fn secrets(files: &[Source]) -> Vec<Secret<'_>> {
     let mut out = Vec::new();
     for file in files {
-        let text = file.text.as_str();
+        let text = &*file.text;
         let lines = Lines::new(text);
         let (mut begin, mut seen) = (0, 0);
         for (span, mark) in fingerprints(text) {

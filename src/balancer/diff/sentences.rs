@@ -322,7 +322,7 @@ fn listeners_routes_and_order() {
 #[test]
 fn another_version_means_something_else() {
     let text = CONFIG.replace(" balance roundrobin\n", "");
-    let parse = |version| haproxy::parse(&[Source::new("haproxy.cfg", &text)], &mut NoFiles, version);
+    let parse = |version| haproxy::parse(&[Source::new("haproxy.cfg", &*text)], &mut NoFiles, version);
     let changes = diff(&parse(Some("3.2.1")), &parse(Some("3.3.0")));
     let said: Vec<_> = changes.iter().map(|change| (change.kind, change.sentence.as_str())).collect();
     assert_eq!(

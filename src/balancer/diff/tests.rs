@@ -159,7 +159,7 @@ fn the_weight_of_a_group_counts_for_its_servers() {
         let server = |(name, weight, group, share): &(&str, u32, &str, u32)| Server {
             name: (*name).to_owned(),
             weight: Some(Setting::new(*weight, Place::default())),
-            group: Some(Group { name: (*group).to_owned(), weight: *share }),
+            group: Some(Box::new(Group { name: (*group).to_owned(), weight: *share })),
             ..Server::default()
         };
         let servers = servers.iter().map(server).collect();

@@ -1,5 +1,7 @@
 //! What a changed part is called and how its values read: the field's own words, units for people.
 
+use std::borrow::Borrow;
+
 use super::details::{algorithm, check, passive, retry};
 use crate::balancer::change::{Bound, ChangeKind, ListenerPart, PoolPart, ProcessPart, ServerPart, Timer};
 use crate::balancer::model::{Group, Mode, Resolution, Role, Route, Scope, Setting, Target};
@@ -46,9 +48,9 @@ pub fn arrow<T>(from: Option<T>, to: Option<T>, said: impl Fn(T) -> String) -> S
 }
 
 /// The same of two settings, one of which the environment may decide.
-pub fn settings<T: Copy>(from: &Option<Setting<T>>, to: &Option<Setting<T>>, said: impl Fn(T) -> String) -> String {
+pub fn settings<S: Borrow<Setting<T>>, T: Copy>(from: &Option<S>, to: &Option<S>, said: impl Fn(T) -> String) -> String {
     let say = |setting: &Setting<T>| if setting.unknown { "set by the environment".to_owned() } else { said(setting.value) };
-    arrow(from.as_ref(), to.as_ref(), say)
+    arrow(from.as_ref().map(S::borrow), to.as_ref().map(S::borrow), say)
 }
 
 pub fn number(value: u64) -> String {
@@ -193,7 +195,8 @@ pub fn server(kind: BalancerKind, name: &str, old: &ServerPart, new: &ServerPart
             (ChangeKind::HealthCheck, value("tracked server", arrow(from.clone(), to.clone(), |name| name)))
         }
         (P::Group(from), P::Group(to)) => {
-            let said = |group: &Option<Group>| group.as_ref().map(|group| format!("{} (weight {})", group.name, group.weight));
+            let said =
+                |group: &Option<Box<Group>>| group.as_ref().map(|group| format!("{} (weight {})", group.name, group.weight));
             (ChangeKind::Weight, value("locality", arrow(said(from), said(to), |text| text)))
         }
         (P::Cookie(from), P::Cookie(to)) => {

@@ -70,7 +70,7 @@ pub fn cluster(reader: &Reader, node: &Node<'_>) -> (Cluster, Option<Setting<Str
         server.check.clone_from(&pool.check);
         server.passive.clone_from(&pool.passive);
         server.slots.clone_from(&per_host);
-        server.slow_start_ms.clone_from(&slow_start);
+        server.slow_start_ms = slow_start.clone().map(Box::new);
         (server.tls, server.tls_verified) = tls;
     }
     let localities = algorithm::localities(&fields, "locality_weighted_lb_config").is_some();

@@ -44,7 +44,7 @@ pub fn assignment(reader: &Reader, node: &Node<'_>, kind: &Kind) -> Vec<Server> 
         }
         for endpoint in fields.list("lb_endpoints") {
             let Some(mut server) = server(reader, endpoint, kind) else { continue };
-            server.group = Some(locality.clone());
+            server.group = Some(Box::new(locality.clone()));
             server.role = if priority > 0 { Role::Backup } else { Role::Active };
             server.priority = u32::try_from(priority).unwrap_or(u32::MAX);
             let times = seen.entry(server.name.clone()).or_default();

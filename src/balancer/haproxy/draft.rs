@@ -1,9 +1,9 @@
 //! A proxy while its lines are read: what `defaults` hand down, and what is its own (configuration manual, chapter 4).
 
 use super::check::ProxyCheck;
-use super::server::ServerDraft;
+use super::server::{Own, ServerDraft};
 use crate::balancer::maps::HashMap;
-use crate::balancer::model::{Algorithm, Bind, HashMethod, Limits, Mode, Persistence, Retry, Route, Setting, Timeouts};
+use crate::balancer::model::{Algorithm, Bind, HashMethod, Limits, Mode, Persistence, Retry, Route, Server, Setting, Timeouts};
 use crate::balancer::source::Place;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,7 +106,9 @@ pub struct Draft {
     pub given: Given,
     pub binds: Vec<Bind>,
     pub routes: Vec<Route>,
-    pub servers: Vec<ServerDraft>,
+    pub servers: Vec<Server>,
+    /// For each of the servers.
+    pub owns: Vec<Own>,
     pub server_ids: HashMap<i64, String>,
     pub server_rules: Vec<Setting<String>>,
     /// Servers that `use-server` names.

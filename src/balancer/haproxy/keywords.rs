@@ -2,8 +2,10 @@
 //!
 //! The lists are data, in `keywords.txt`. A word that came with a version is known for that version and later.
 
-use crate::balancer::maps::HashMap;
 use std::sync::LazyLock;
+
+use super::shapes::{self, Shape};
+use crate::balancer::maps::HashMap;
 
 /// A release such as 2.8, as far as config depends on it.
 pub type Release = (u32, u32);
@@ -22,6 +24,8 @@ pub struct Word {
     since: Release,
     /// The next word is its value.
     pub value: bool,
+    /// What has to follow it, where that is looked at.
+    pub shape: Option<&'static Shape>,
 }
 
 type Words = HashMap<&'static str, Word>;
@@ -45,7 +49,7 @@ static GROUPS: LazyLock<HashMap<&'static str, Group>> = LazyLock::new(|| {
         for entry in line.split(' ').filter(|entry| !entry.is_empty()) {
             let (word, since) = entry.split_once('@').unwrap_or((entry, ""));
             let (name, value) = word.strip_suffix('=').map_or((word, false), |name| (name, true));
-            let found = Word { since: release(since).unwrap_or_default(), value };
+            let found = Word { since: release(since).unwrap_or_default(), value, shape: shapes::of(current, name) };
             match name.strip_suffix('*') {
                 Some(stem) => group.stems.push((stem, found)),
                 None => drop(group.whole.insert(name, found)),

@@ -21,7 +21,8 @@ impl Reader<'_> {
                 ),
             };
         }
-        if !self.knows("listen", words, 0, "directive") {
+        let known = self.look_up("listen", words, 0, "directive");
+        if known.is_none() && !words.variable(0) {
             return;
         }
         let kind = draft.kind;
@@ -32,7 +33,7 @@ impl Reader<'_> {
         {
             return self.told.error(words.whole(), format!("`{first}` needs something after it"));
         }
-        self.shape("listen", words, 0);
+        self.follows(known.and_then(|known| known.shape), words, 0);
         if matches!(first, "compression" | "capture" | "monitor") {
             let known = shapes::has(first, words.get(1));
             if !known && !words.variable(1) {
@@ -259,7 +260,7 @@ impl Reader<'_> {
                 {
                     self.told.error(words.place(at..at + 2), "`thread` is all, odd, even or numbers such as 1-4");
                 }
-                _ => self.value_shape("bind", words, at),
+                _ => self.value_follows(known.shape, words, at),
             }
             at += if known.value { 2 } else { 1 };
         }

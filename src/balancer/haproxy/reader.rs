@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use memchr::{memchr, memmem};
+
 use super::conditions::Conditions;
 use super::draft::{Draft, Given, Kind};
 use super::keywords::{self, NEWEST, Release};
-use super::parts::{self, Part};
-use super::server::ServerDraft;
+use super::parts::{self, PARTS, Part};
+use super::server::Own;
 use super::tokens::{self, Token};
 use super::verify::Facts;
 use super::words::{Notices, Words, shown};
@@ -64,8 +66,12 @@ pub(super) struct Reader<'f> {
     section: Section,
     pub(super) named: HashMap<String, Handed>,
     pub(super) last: Given,
-    /// Room for the servers of a proxy, used again and again.
-    pub(super) spare: Vec<ServerDraft>,
+    /// Room for what the servers of a proxy say, used again and again.
+    pub(super) spare: Vec<Own>,
+    /// Sections that are no proxies, which decide how proxies are read.
+    pub(super) others: usize,
+    /// How many servers the last pool has: most have as many.
+    pub(super) usual: usize,
 }
 
 impl<'f> Reader<'f> {
@@ -85,18 +91,21 @@ impl<'f> Reader<'f> {
             named: HashMap::default(),
             last: Given::default(),
             spare: Vec::new(),
+            others: 0,
+            usual: 0,
         }
     }
 
     pub fn source(&mut self, source: &Source) {
         let file = self.model.files.len();
         self.model.files.push(printable(&source.name));
-        let origin = Origin::new(file, &source.text);
-        let side_by_side = match source.text.len() < parts::FROM {
-            true => 0,
+        let origin = Origin::new(file, source.text.clone());
+        let threads = match source.text.len() < parts::FROM {
+            true => 1,
             false => std::thread::available_parallelism().map_or(1, usize::from).min(4),
         };
-        self.parts(&source.text, &origin, &parts::cut(&source.text, side_by_side));
+        let most = if threads < 2 { 1 } else { PARTS };
+        self.parts(&source.text, &origin, &parts::cut(&source.text, most), threads);
         if !source.text.is_empty() && !source.text.ends_with('\n') {
             let begin = source.text.rfind('\n').map_or(0, |at| at + 1);
             let end = Words { tokens: &[], text: &source.text[begin..], origin: &origin, line: 0, start: begin };
@@ -109,23 +118,35 @@ impl<'f> Reader<'f> {
         self.leave();
     }
 
+    /// Makes room for what `text` seems to hold, so that it is not moved again and again.
+    pub(super) fn make_room(&mut self, text: &str) {
+        let count = |word| memmem::find_iter(text.as_bytes(), word).count();
+        let pools = count("\nbackend ");
+        self.model.pools.reserve(pools);
+        self.facts.pools.reserve(pools);
+        self.model.routes.reserve(count(" use_backend "));
+    }
+
     /// Reads the lines of a part of `text`, a file of `origin`. The section that it ends in stays open.
     pub(super) fn part(&mut self, text: &str, origin: &Arc<Origin>, part: &Part) {
         let mut conditions = Conditions::new(origin.clone());
         let mut start = part.bytes.start;
         let mut split = tokens::Line::default();
-        let mut lines = text[part.bytes.clone()].split_inclusive('\n').enumerate().peekable();
         let mut last = Words { tokens: &[], text: "", origin, line: part.line, start };
-        let nul = text[part.bytes.clone()].contains('\0');
-        while let Some((number, whole)) = lines.next() {
-            let number = part.line + number;
+        let mut rest = &text[part.bytes.clone()];
+        let nul = memchr(0, rest.as_bytes()).is_some();
+        for number in part.line.. {
+            if rest.is_empty() {
+                break;
+            }
+            let (whole, below) = rest.split_at(memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |feed| feed + 1));
+            rest = below;
             let text = whole.strip_suffix('\n').unwrap_or(whole);
             let text = text.strip_suffix('\r').unwrap_or(text);
             let marked = if start == 0 { text.strip_prefix('\u{feff}') } else { None };
             let shift = if marked.is_some() { '\u{feff}'.len_utf8() } else { 0 };
             let text = marked.unwrap_or(text);
-            let indented = |line: &str| line.starts_with([' ', '\t']) && !line.trim().is_empty();
-            let opens = !indented(text) && lines.peek().is_some_and(|(_, next)| indented(next));
+            let opens = !tokens::is_indented(text) && tokens::is_indented(below);
             tokens::split_into(text, &mut split);
             let begin = start + shift;
             let words = Words { tokens: &split.tokens, text, origin, line: number, start: begin };
@@ -202,6 +223,7 @@ impl<'f> Reader<'f> {
             }
             if opens {
                 self.leave();
+                self.others += 1;
                 self.section = Section::Unknown;
             }
             return;
@@ -241,8 +263,13 @@ impl<'f> Reader<'f> {
 
     /// Whether `word` of `group` is known; tells of it otherwise.
     pub fn knows(&mut self, group: &str, words: &Words<'_>, at: usize, what: &str) -> bool {
-        let known = keywords::find(group, words.get(at), self.release).is_some() || words.variable(at);
-        if !known {
+        self.look_up(group, words, at, what).is_some() || words.variable(at)
+    }
+
+    /// What is known of `word` of `group`; tells of it where that is nothing.
+    pub fn look_up(&mut self, group: &str, words: &Words<'_>, at: usize, what: &str) -> Option<keywords::Word> {
+        let known = keywords::find(group, words.get(at), self.release);
+        if known.is_none() && !words.variable(at) {
             self.unknown(group, words.at(at), words.get(at), what);
         }
         known
@@ -250,7 +277,9 @@ impl<'f> Reader<'f> {
 
     fn enter(&mut self, words: &Words<'_>, group: &'static str) {
         let section = words.get(0);
-        let Some(kind) = Kind::of(section) else {
+        let kind = Kind::of(section);
+        self.others += usize::from(kind.is_none_or(|kind| kind == Kind::Defaults));
+        let Some(kind) = kind else {
             let name = clean_name(words.get(1));
             self.named_section(section, &name, words);
             self.section = Section::Other { word: section.to_owned(), name, group };
@@ -306,8 +335,9 @@ impl<'f> Reader<'f> {
             None if kind == Kind::Defaults => Given::default(),
             None => self.last.clone(),
         };
-        let servers = std::mem::take(&mut self.spare);
-        let draft = Draft { kind, name: clean_name(name), place: words.whole(), given, servers, ..Default::default() };
+        let servers = Vec::with_capacity(if kind.balances() { self.usual } else { 0 });
+        let owns = std::mem::take(&mut self.spare);
+        let draft = Draft { kind, name: clean_name(name), place: words.whole(), given, servers, owns, ..Default::default() };
         if kind != Kind::Defaults {
             self.proxy_name(&draft);
         }

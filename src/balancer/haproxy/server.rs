@@ -4,6 +4,7 @@ use super::address;
 use super::draft::{Draft, Given};
 use super::keywords;
 use super::reader::{Reader, is_name_char};
+use super::shapes::Shape;
 use super::words::{Words, shown};
 use crate::balancer::clean_name;
 use crate::balancer::maps::HashMap;
@@ -14,10 +15,16 @@ use crate::balancer::state::Admin;
 /// `server-template x 1-4000000000` must not fill the memory.
 pub(super) const MAX_FROM_TEMPLATES: usize = 10_000;
 
-/// A server, or what `default-server` hands down to the servers after it.
+/// What `default-server` hands down to the servers after it.
 #[derive(Debug, Clone, Default)]
 pub struct ServerDraft {
     pub server: Server,
+    pub own: Own,
+}
+
+/// What a server's line says that counts once its proxy is read.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
     pub checked: bool,
     pub check: OwnCheck,
     pub agent: Option<Box<Check>>,
@@ -49,7 +56,8 @@ pub struct OwnCheck {
 
 impl Reader<'_> {
     pub(super) fn default_server(&mut self, given: &mut Given, words: &Words<'_>) {
-        self.parameters(&mut given.server, words, 1, true);
+        let ServerDraft { server, own } = &mut given.server;
+        self.parameters(server, own, words, 1, true);
     }
 
     pub(super) fn server(&mut self, draft: &mut Draft, words: &Words<'_>) {
@@ -58,15 +66,14 @@ impl Reader<'_> {
             return self.told.error(words.whole(), "a server needs a name and an address: `server NAME ADDRESS:PORT`");
         }
         self.server_name(words, name);
-        let Draft { name: pool, given, servers, server_ids, .. } = draft;
-        // Written where it will stand: a draft is large.
-        servers.push(given.server.clone());
-        let Some(server) = servers.last_mut() else { return };
-        server.server.name = clean_name(name);
-        server.server.place = words.whole();
-        self.address(server, words, 2);
-        self.parameters(server, words, 3, false);
-        self.known(pool, server_ids, server);
+        let Draft { name: pool, given, servers, owns, server_ids, .. } = draft;
+        // Written where they will stand: they are large.
+        servers.push(Server { name: clean_name(name), place: words.whole(), ..given.server.server.clone() });
+        owns.push(given.server.own.clone());
+        let (Some(server), Some(own)) = (servers.last_mut(), owns.last_mut()) else { return };
+        self.address(server, own, words, 2);
+        self.parameters(server, own, words, 3, false);
+        self.known(pool, server_ids, server, own);
     }
 
     /// `server-template web 1-5 web.example:80 …` is web1 to web5, all at one name that DNS resolves.
@@ -92,12 +99,12 @@ impl Reader<'_> {
                 format!("{} counts no servers; write a count or a range such as 1-5, from 1 on", shown(range)),
             );
         }
-        let mut server = draft.given.server.clone();
-        server.server.place = words.whole();
-        self.address(&mut server, words, 3);
-        self.parameters(&mut server, words, 4, false);
+        let ServerDraft { mut server, mut own } = draft.given.server.clone();
+        server.place = words.whole();
+        self.address(&mut server, &mut own, words, 3);
+        self.parameters(&mut server, &mut own, words, 4, false);
         // Ids are given out one after the other from here on.
-        server.id = None;
+        own.id = None;
         for number in low..=high {
             if self.from_templates == MAX_FROM_TEMPLATES {
                 return self
@@ -105,10 +112,10 @@ impl Reader<'_> {
                     .note(words.whole(), format!("templates make more than {MAX_FROM_TEMPLATES} servers; the rest is left out"));
             }
             self.from_templates += 1;
-            let mut one = server.clone();
-            one.server.name = clean_name(&format!("{prefix}{number}"));
-            self.known(&draft.name, &mut draft.server_ids, &one);
+            let one = Server { name: clean_name(&format!("{prefix}{number}")), ..server.clone() };
+            self.known(&draft.name, &mut draft.server_ids, &one, &own);
             draft.servers.push(one);
+            draft.owns.push(own.clone());
         }
     }
 
@@ -121,38 +128,36 @@ impl Reader<'_> {
     }
 
     /// Tells of an id that another server of `pool` has, and of a server that follows itself.
-    fn known(&mut self, pool: &str, ids: &mut HashMap<i64, String>, server: &ServerDraft) {
-        if let Some(id) = server.id
-            && let Some(other) = ids.insert(id, server.server.name.clone())
+    fn known(&mut self, pool: &str, ids: &mut HashMap<i64, String>, server: &Server, own: &Own) {
+        if let Some(id) = own.id
+            && let Some(other) = ids.insert(id, server.name.clone())
         {
-            self.told.error(
-                server.server.place.clone(),
-                format!("the server {} has the id {id} already; give each its own", shown(&other)),
-            );
+            self.told
+                .error(server.place.clone(), format!("the server {} has the id {id} already; give each its own", shown(&other)));
         }
-        if server.track.as_ref().is_some_and(|track| {
-            track.value.rsplit('/').next() == Some(&server.server.name)
+        if own.track.as_ref().is_some_and(|track| {
+            track.value.rsplit('/').next() == Some(&server.name)
                 && track.value.split_once('/').is_none_or(|(other, _)| other == pool)
         }) {
-            self.told.error(server.server.place.clone(), "a server cannot track itself");
+            self.told.error(server.place.clone(), "a server cannot track itself");
         }
     }
 
-    fn address(&mut self, server: &mut ServerDraft, words: &Words<'_>, at: usize) {
+    fn address(&mut self, server: &mut Server, own: &mut Own, words: &Words<'_>, at: usize) {
         let found = address::parse(words.get(at));
         if let Some(text) = address::port_fault(&found, false).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
-        server.port = found.socket || words.variable(at) || super::units::leading(found.port) > 0 && !found.port.starts_with('+');
+        own.port = found.socket || words.variable(at) || super::units::leading(found.port) > 0 && !found.port.starts_with('+');
         if let Some(text) = address::fault(words.get(at), &found).filter(|_| !words.variable(at)) {
             self.told.error(words.at(at), text);
         }
-        server.named = found.is_name() && !words.variable(at);
-        server.server.address = crate::balancer::printable(found.shown());
+        own.named = found.is_name() && !words.variable(at);
+        server.address = crate::balancer::printable(found.shown());
     }
 
     /// Reads the parameters from word `at` on.
-    fn parameters(&mut self, server: &mut ServerDraft, words: &Words<'_>, mut at: usize, default: bool) {
+    fn parameters(&mut self, server: &mut Server, own: &mut Own, words: &Words<'_>, mut at: usize, default: bool) {
         while at < words.len() {
             let word = words.get(at);
             let Some(known) = keywords::find("server", word, self.release) else {
@@ -181,7 +186,7 @@ impl Reader<'_> {
             if default && matches!(word, "id" | "guid") {
                 self.told.warn(words.at(at), format!("{} is of one server; HAProxy ignores it in `default-server`", shown(word)));
             }
-            self.parameter(server, words, at);
+            self.parameter(server, own, words, at, known.shape);
             at += if known.value { 2 } else { 1 };
             // `source ADDRESS usesrc WHAT`, `interface NAME`.
             while matches!(words.get(at), "usesrc" | "interface") && words.find("source").is_some_and(|source| source < at) {
@@ -193,10 +198,9 @@ impl Reader<'_> {
         }
     }
 
-    fn parameter(&mut self, draft: &mut ServerDraft, words: &Words<'_>, at: usize) {
+    fn parameter(&mut self, server: &mut Server, own: &mut Own, words: &Words<'_>, at: usize, shape: Option<&Shape>) {
         let value = words.get(at + 1);
         let place = || words.place(at..at + 2);
-        let server = &mut draft.server;
         match words.get(at) {
             "weight" => {
                 let Some(weight) = self.count(words, at + 1, "weight") else {
@@ -212,9 +216,12 @@ impl Reader<'_> {
                 }
             }
             "maxconn" => server.slots = self.count(words, at + 1, "maxconn").filter(|slots| !slots.is_zero()),
-            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| !slots.is_zero()),
-            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| !queue.is_zero()),
-            "slowstart" => server.slow_start_ms = self.time(words, at + 1, "slowstart", 1_000).filter(|time| !time.is_zero()),
+            "minconn" => server.slots_low = self.count(words, at + 1, "minconn").filter(|slots| !slots.is_zero()).map(Box::new),
+            "maxqueue" => server.queue = self.count(words, at + 1, "maxqueue").filter(|queue| !queue.is_zero()).map(Box::new),
+            "slowstart" => {
+                let time = self.time(words, at + 1, "slowstart", 1_000).filter(|time| !time.is_zero());
+                server.slow_start_ms = time.map(Box::new);
+            }
             "backup" => server.role = Role::Backup,
             "no-backup" => server.role = Role::Active,
             "disabled" => server.admin = Admin::Maintenance,
@@ -233,7 +240,7 @@ impl Reader<'_> {
             "cookie" => server.cookie = Some(clean_name(value)),
             "ssl" => server.tls = true,
             "no-ssl" => server.tls = false,
-            "ca-file" => draft.ca = true,
+            "ca-file" => own.ca = true,
             "verify" => match value {
                 "none" => server.tls_verified = Some(false),
                 "required" => server.tls_verified = Some(true),
@@ -241,10 +248,10 @@ impl Reader<'_> {
                 _ => self.told.error(place(), format!("`verify` is `none` or `required`, not {}", shown(value))),
             },
             "check" => {
-                draft.checked = true;
-                draft.check.place = words.at(at);
+                own.checked = true;
+                own.check.place = words.at(at);
             }
-            "no-check" => draft.checked = false,
+            "no-check" => own.checked = false,
             word @ ("inter" | "fastinter" | "downinter" | "agent-inter") => {
                 let time = self.time(words, at + 1, word, 1_000);
                 if time.as_ref().is_some_and(Setting::is_zero) {
@@ -252,8 +259,8 @@ impl Reader<'_> {
                 }
                 let ms = time.filter(|time| !time.unknown).map(|time| time.value);
                 match word {
-                    "inter" => draft.check.interval_ms = ms,
-                    "agent-inter" => draft.agent.get_or_insert_default().interval_ms = ms,
+                    "inter" => own.check.interval_ms = ms,
+                    "agent-inter" => own.agent.get_or_insert_default().interval_ms = ms,
                     _ => {}
                 }
             }
@@ -264,19 +271,19 @@ impl Reader<'_> {
                 }
                 let count = count.filter(|count| !count.unknown).map(|count| count.value);
                 match word {
-                    "fall" => draft.check.fall = count,
-                    "rise" => draft.check.rise = count,
-                    _ => draft.error_limit = count,
+                    "fall" => own.check.fall = count,
+                    "rise" => own.check.rise = count,
+                    _ => own.error_limit = count,
                 }
             }
             "agent-check" => {
-                let agent = draft.agent.get_or_insert_default();
+                let agent = own.agent.get_or_insert_default();
                 (agent.kind, agent.place) = (CheckKind::Agent, words.at(at));
             }
-            "no-agent-check" => draft.agent = None,
+            "no-agent-check" => own.agent = None,
             "observe" => match value {
-                "none" => draft.observe = None,
-                "layer4" | "layer7" => draft.observe = Some(place()),
+                "none" => own.observe = None,
+                "layer4" | "layer7" => own.observe = Some(place()),
                 _ => self.told.error(place(), format!("`observe` is none, layer4 or layer7, not {}", shown(value))),
             },
             "on-error" if !["fastinter", "fail-check", "sudden-death", "mark-down"].contains(&value) => {
@@ -291,22 +298,22 @@ impl Reader<'_> {
             "on-marked-up" if value != "shutdown-backup-sessions" => {
                 self.told.error(place(), format!("`on-marked-up` is shutdown-backup-sessions, not {}", shown(value)));
             }
-            "resolvers" => draft.resolvers = Some(Box::new(Setting::new(clean_name(value), place()))),
+            "resolvers" => own.resolvers = Some(Box::new(Setting::new(clean_name(value), place()))),
             "resolve-prefer" if !["ipv4", "ipv6"].contains(&value) => {
                 self.told.error(place(), format!("`resolve-prefer` is ipv4 or ipv6, not {}", shown(value)));
             }
             "track" => {
                 server.tracks = Some(clean_name(value));
-                draft.track = Some(Box::new(Setting::new(clean_name(value), place())));
+                own.track = Some(Box::new(Setting::new(clean_name(value), place())));
             }
             "id" if super::units::leading(value) < 1 && !words.variable(at + 1) => {
                 self.told.error(place(), "an id is a number from 1 on")
             }
-            "id" => draft.id = Some(super::units::leading(value)).filter(|id| *id > 0),
-            "port" => draft.check_port = true,
-            "check-ssl" => draft.check_tls = true,
-            "no-check-ssl" => draft.check_tls = false,
-            "agent-port" => draft.agent_port = true,
+            "id" => own.id = Some(super::units::leading(value)).filter(|id| *id > 0),
+            "port" => own.check_port = true,
+            "check-ssl" => own.check_tls = true,
+            "no-check-ssl" => own.check_tls = false,
+            "agent-port" => own.agent_port = true,
             "init-addr" => {
                 let known = |how: &str| ["libc", "last", "none"].contains(&how) || address::is_ip(how);
                 if !value.split(',').all(known) {
@@ -334,61 +341,65 @@ impl Reader<'_> {
                     self.told.error(place(), format!("{} is no address to connect from", shown(value)));
                 }
             }
-            _ => self.value_shape("server", words, at),
+            _ => self.value_follows(shape, words, at),
         }
     }
 
-    fn check_server(&mut self, given: &Given, draft: &ServerDraft) {
-        let place = || draft.server.place.clone();
-        if draft.checked && draft.track.is_some() {
+    fn check_server(&mut self, given: &Given, server: &Server, own: &Own) {
+        let place = || server.place.clone();
+        if own.checked && own.track.is_some() {
             self.told
                 .error(place(), "a server is checked or tracks another one, not both; write `no-check` or leave `track` out");
         }
-        if draft.checked && !draft.port && !draft.check_port && !given.check.connects {
+        if own.checked && !own.port && !own.check_port && !given.check.connects {
             self.told.error(place(), "a server that is checked needs a port, in its address or with `port`");
         }
-        if draft.agent.as_ref().is_some_and(|agent| agent.kind == CheckKind::Agent) && !draft.agent_port {
+        if own.agent.as_ref().is_some_and(|agent| agent.kind == CheckKind::Agent) && !own.agent_port {
             self.told.error(place(), "`agent-check` needs `agent-port`");
         }
     }
 
     /// Lays check and resolution into a server of a finished pool.
-    pub(super) fn finish_server(&mut self, given: &Given, draft: &mut ServerDraft) {
-        self.check_server(given, draft);
-        let server = &mut draft.server;
+    pub(super) fn finish_server(&mut self, given: &Given, server: &mut Server, own: &mut Own) {
+        self.check_server(given, server, own);
         if given.disabled {
             server.admin = Admin::Maintenance;
         }
-        if draft.checked && draft.track.is_none() {
-            let own = std::mem::take(&mut draft.check);
-            let place = if own.place.is_written() { own.place } else { server.place.clone() };
+        if own.checked && own.track.is_none() {
+            let check = std::mem::take(&mut own.check);
+            let place = if check.place.is_written() { check.place } else { server.place.clone() };
             let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             let base = given.check.check();
-            server.check =
-                Some(Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base }));
-        } else if let Some(agent) = draft.agent.take().filter(|agent| agent.kind == CheckKind::Agent) {
+            server.check = Some(Box::new(Check {
+                interval_ms: check.interval_ms,
+                fall: check.fall,
+                rise: check.rise,
+                timeout_ms,
+                place,
+                ..base
+            }));
+        } else if let Some(agent) = own.agent.take().filter(|agent| agent.kind == CheckKind::Agent) {
             server.check = Some(agent);
         }
-        if let Some(place) = draft.observe.take() {
+        if let Some(place) = own.observe.take() {
             // 10 failures unless it says otherwise (src/server.c).
             server.passive =
-                Some(Box::new(Passive { max_fails: Some(draft.error_limit.unwrap_or(10)), place, ..Default::default() }));
+                Some(Box::new(Passive { max_fails: Some(own.error_limit.unwrap_or(10)), place, ..Default::default() }));
         }
-        server.resolution = match (draft.named, &draft.resolvers) {
+        server.resolution = match (own.named, &own.resolvers) {
             (false, _) => Resolution::Literal,
             (true, None) => Resolution::AtStart,
             (true, Some(_)) => Resolution::Followed,
         };
-        if let Some(resolvers) = draft.resolvers.take() {
+        if let Some(resolvers) = own.resolvers.take() {
             self.facts.resolvers_used.push(*resolvers);
         }
-        if !server.tls && draft.checked && (given.check.tls || draft.check_tls) && server.tls_verified != Some(false) && !draft.ca
-        {
+        if !server.tls && own.checked && (given.check.tls || own.check_tls) && server.tls_verified != Some(false) && !own.ca {
             self.facts.unverified.push(Setting::new(server.tls_verified, server.place.clone()));
         }
         if !server.tls {
             server.tls_verified = None;
-        } else if server.tls_verified != Some(false) && !draft.ca {
+        } else if server.tls_verified != Some(false) && !own.ca {
             self.facts.unverified.push(Setting::new(server.tls_verified, server.place.clone()));
         }
     }

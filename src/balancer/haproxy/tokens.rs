@@ -68,6 +68,11 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
 }
 
+/// Whether the first line of `text` begins with space, and holds more than that.
+pub fn is_indented(text: &str) -> bool {
+    text.starts_with([' ', '\t']) && text.bytes().find(|byte| !is_space(*byte)).is_some_and(|byte| byte != b'\n')
+}
+
 /// Splits `line`, which holds no line feed. Every byte sequence has an answer: an unclosed quote takes the
 /// rest of the line, an unknown escape is kept as written.
 pub fn split(line: &str) -> Line<'_> {
@@ -90,7 +95,17 @@ pub fn split_into<'l>(line: &'l str, out: &mut Line<'l>) {
                 out.comment = Some(at);
                 break;
             }
-            _ => at = word(line, at, out),
+            _ => {
+                // Most words are only what they are.
+                let end = plain_end(bytes, at);
+                at = match bytes.get(end) {
+                    Some(byte) if !is_space(*byte) && *byte != b'#' => word(line, at, end, out),
+                    _ => {
+                        out.tokens.push(Token { text: Cow::Borrowed(&line[at..end]), span: at..end, variable: false });
+                        end
+                    }
+                };
+            }
         }
     }
 }
@@ -107,18 +122,39 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
-/// Reads the word that begins at `start`; answers where it ends. What is looked for is ASCII, so that every cut is
-/// between characters.
-fn word<'l>(line: &'l str, start: usize, out: &mut Line<'l>) -> usize {
+/// Where the bytes from `at` on end that are only what they are.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // What has a meaning is less than `(`, or a backslash: eight bytes are looked at at once. The lowest high bit that
+    // is left is of the first such byte; those above it may be wrong.
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let chunk = u64::from_le_bytes(*chunk);
+        let low = chunk.wrapping_sub(ONES * u64::from(b'(')) & !chunk;
+        let backslash = chunk ^ (ONES * u64::from(b'\\'));
+        let found = (low | backslash.wrapping_sub(ONES) & !backslash) & (ONES << 7);
+        at += (found.trailing_zeros() / 8) as usize;
+        if found != 0 {
+            if !PLAIN[usize::from(bytes[at])] {
+                return at;
+            }
+            at += 1;
+        }
+    }
+    bytes[at..].iter().position(|byte| !PLAIN[usize::from(*byte)]).map_or(bytes.len(), |length| at + length)
+}
+
+/// Reads the word that begins at `start` and is plain up to `at`; answers where it ends. What is looked for is ASCII,
+/// so that every cut is between characters.
+fn word<'l>(line: &'l str, start: usize, mut at: usize, out: &mut Line<'l>) -> usize {
     let bytes = line.as_bytes();
     let mut text = String::new();
     let mut quote: Option<u8> = None;
     let mut variable = false;
     // From `plain` to `at`: seen, not yet copied.
-    let (mut at, mut plain) = (start, start);
+    let mut plain = start;
     loop {
-        // Most bytes of most words are only what they are.
-        at += bytes[at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+        at = plain_end(bytes, at);
         let Some(&byte) = bytes.get(at) else { break };
         match (quote, byte) {
             (None, b'#') => break,
@@ -225,6 +261,7 @@ mod tests {
         assert_eq!(words(r#""" x"#), ["", "x"]);
         assert_eq!(words("a \\"), ["a", "\\"]);
         assert_eq!(words(r"\x4ü"), [r"\x4ü"]);
+        assert_eq!(words("a!b%c&d(e)f*g+h ünd·soweiter\u{7f}% x"), ["a!b%c&d(e)f*g+h", "ünd·soweiter\u{7f}%", "x"]);
     }
 
     #[test]

@@ -39,13 +39,14 @@ pub fn milliseconds(text: &str, unit_us: u64) -> Result<u64, TimeError> {
 
 /// What C's `atol` makes of a text: the number that it begins with, else 0.
 pub fn leading(text: &str) -> i64 {
-    let text = text.trim_start();
-    let (minus, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    let text = if text.starts_with(|c: char| c.is_ascii_digit()) { text } else { text.trim_start() };
+    let (minus, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    let number = if end == 0 { 0 } else { digits[..end].parse::<i64>().unwrap_or(i64::MAX) };
+    let digits = digits.iter().map_while(|byte| byte.is_ascii_digit().then(|| i64::from(byte - b'0')));
+    let number = digits.fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add(digit));
     if minus { -number } else { number }
 }
 
@@ -82,7 +83,10 @@ mod tests {
         assert_eq!(["1x", "1.5s", "-1", "s"].map(|t| ms(t).unwrap_err()), ['x', '.', '-', 's'].map(TimeError::Character));
         assert_eq!([ms("1h1m"), ms("10sec")], [Ok(3_600_000), Ok(10_000)]);
         assert_eq!([size("10k"), size("1m"), size("7"), size("x"), size("")], [Some(10_240), Some(1 << 20), Some(7), None, None]);
-        assert_eq!([leading("12x"), leading("x"), leading("-3"), leading("")], [12, 0, -3, 0]);
+        assert_eq!(
+            ["12x", "x", "-3", "", " +7", "9223372036854775808", "99999999999999999999"].map(leading),
+            [12, 0, -3, 0, 7, i64::MAX, i64::MAX]
+        );
         assert!(whole("-3") && !whole("3x") && !whole(""));
     }
 }

@@ -4,11 +4,11 @@
 use super::balance;
 use super::draft::{Draft, Kind, Table};
 use super::reader::{Names, Reader};
-use super::server::ServerDraft;
 use super::words::shown;
 use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{
-    AdminSurface, Check, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Setting, Target, Timeouts,
+    AdminSurface, Check, HashMethod, Listener, Mode, Persistence, PersistenceKind, Pool, Retry, Route, Server, Setting, Target,
+    Timeouts,
 };
 use crate::balancer::source::Place;
 
@@ -134,12 +134,12 @@ impl Reader<'_> {
     }
 
     /// Tells of names that two servers have.
-    fn server_names(&mut self, servers: &[ServerDraft]) {
+    fn server_names(&mut self, servers: &[Server]) {
         // Most pools count their servers upwards.
-        if servers.is_sorted_by(|a, b| a.server.name < b.server.name) {
+        if servers.is_sorted_by(|a, b| a.name < b.name) {
             return;
         }
-        let mut sorted: Vec<_> = servers.iter().map(|draft| &draft.server).collect();
+        let mut sorted: Vec<_> = servers.iter().collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         for pair in sorted.windows(2).filter(|pair| pair[0].name == pair[1].name && pair[0].place.when() == pair[1].place.when())
         {
@@ -153,16 +153,17 @@ impl Reader<'_> {
     }
 
     fn finish_pool(&mut self, mut draft: Draft, mode: Mode) {
-        let mut drafts = std::mem::take(&mut draft.servers);
-        self.server_names(&drafts);
-        for server in &mut drafts {
-            if let Some(track) = &server.track {
+        let (mut servers, mut owns) = (std::mem::take(&mut draft.servers), std::mem::take(&mut draft.owns));
+        self.server_names(&servers);
+        for (server, own) in servers.iter_mut().zip(&mut owns) {
+            if let Some(track) = &own.track {
                 self.facts.tracks.push((draft.name.clone(), track.as_ref().clone()));
             }
-            self.finish_server(&draft.given, server);
+            self.finish_server(&draft.given, server, own);
         }
-        let servers: Vec<_> = drafts.drain(..).map(|draft| draft.server).collect();
-        self.spare = drafts;
+        owns.clear();
+        self.spare = owns;
+        self.usual = servers.len();
         for used in &draft.used_servers {
             if !servers.iter().any(|server| server.name == used.value) {
                 self.told.error(
@@ -187,9 +188,9 @@ impl Reader<'_> {
         if let Some(table) = draft.table {
             self.facts.tables.insert(draft.name.clone(), table);
         }
-        let checked = given.server.checked || servers.iter().any(|server| server.check.is_some());
+        let checked = given.server.own.checked || servers.iter().any(|server| server.check.is_some());
         let check = checked.then(|| {
-            let (own, base) = (&given.server.check, given.check.check());
+            let (own, base) = (&given.server.own.check, given.check.check());
             let place = if base.place.is_written() { base.place.clone() } else { own.place.clone() };
             let timeout_ms = given.timeouts.check.as_ref().filter(|time| !time.unknown).map(|time| time.value);
             Box::new(Check { interval_ms: own.interval_ms, fall: own.fall, rise: own.rise, timeout_ms, place, ..base })

@@ -261,25 +261,25 @@ impl Entry {
     /// The first argument that is not of the directive's kind, with what it has to be.
     pub fn misfit<'a>(&self, mut arguments: impl Iterator<Item = &'a str>) -> Option<(usize, String)> {
         let first = arguments.next();
-        let wanted = |fits: bool, what: String| (!fits).then_some((0, what));
+        let wanted = |fits: bool, what: &dyn Fn() -> String| (!fits).then(|| (0, what()));
         let text = first.unwrap_or_default();
         match self.kind {
             Kind::Free | Kind::Once => None,
-            Kind::Flag => wanted(text.eq_ignore_ascii_case("on") || text.eq_ignore_ascii_case("off"), "on or off".into()),
+            Kind::Flag => wanted(text.eq_ignore_ascii_case("on") || text.eq_ignore_ascii_case("off"), &|| "on or off".into()),
             Kind::Number { least, most } => {
                 let fits = values::number(text).is_some_and(|n| (least..=most).contains(&n));
-                let bounds = if most == u64::MAX { String::new() } else { format!(" from {least} to {most}") };
-                wanted(fits, format!("a number{bounds}"))
+                let bounds = || if most == u64::MAX { String::new() } else { format!(" from {least} to {most}") };
+                wanted(fits, &|| format!("a number{}", bounds()))
             }
-            Kind::Size { large } => wanted(values::size(text, large).is_some(), "a size such as 8k or 1m".into()),
-            Kind::Milliseconds => wanted(values::milliseconds(text).is_some(), "a time such as 500ms, 30s or 1m".into()),
-            Kind::Seconds => wanted(values::seconds(text).is_some(), "a time in whole seconds such as 30s or 1d".into()),
+            Kind::Size { large } => wanted(values::size(text, large).is_some(), &|| "a size such as 8k or 1m".into()),
+            Kind::Milliseconds => wanted(values::milliseconds(text).is_some(), &|| "a time such as 500ms, 30s or 1m".into()),
+            Kind::Seconds => wanted(values::seconds(text).is_some(), &|| "a time in whole seconds such as 30s or 1d".into()),
             Kind::Buffers => {
                 let count = values::number(text).is_some_and(|n| n > 0);
                 let size = arguments.next().and_then(|text| values::size(text, false)).is_some_and(|n| n > 0);
-                wanted(count && size, "a number and a size, such as 8 4k".into())
+                wanted(count && size, &|| "a number and a size, such as 8 4k".into())
             }
-            Kind::Word(words) => wanted(words.split('|').any(|word| word.eq_ignore_ascii_case(text)), said(words)),
+            Kind::Word(words) => wanted(words.split('|').any(|word| word.eq_ignore_ascii_case(text)), &|| said(words)),
             Kind::Words(words) => {
                 let known = |text: &str| words.split('|').any(|word| word.eq_ignore_ascii_case(text));
                 first.into_iter().chain(arguments).position(|text| !known(text)).map(|at| (at, said(words)))

@@ -57,7 +57,7 @@ fn declares(name: &str) -> bool {
             | "match"
             | "oidc_provider"
     ) || name.starts_with("set_")
-        || name.contains("_by_lua")
+        || name.as_bytes().windows(7).any(|part| part == b"_by_lua")
         || name.starts_with("auth_jwt")
         || name.starts_with("lua_")
         || name.starts_with("echo")
@@ -147,7 +147,7 @@ impl Declared {
                 let found = arguments().enumerate().filter(|(index, _)| one.contains(index));
                 self.variables.extend(found.filter_map(|(_, text)| text.strip_prefix('$')).map(str::to_ascii_lowercase));
             }
-            for text in arguments().chain([name]).filter(|text| text.contains("(?")) {
+            for text in arguments().chain([name]).filter(|text| text.as_bytes().windows(2).any(|part| part == b"(?")) {
                 self.captures(text);
             }
             self.collect(directive.block(), stream || name == "stream");

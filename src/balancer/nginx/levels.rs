@@ -16,32 +16,44 @@ pub fn silence_ms(stream: bool) -> u64 {
     if stream { STREAM_SILENCE_MS } else { WAITS_MS }
 }
 
-/// The blocks that are open, the outermost first.
+/// The blocks that are open.
 #[derive(Default)]
 pub struct Levels<'a> {
-    stack: Vec<HashMap<&'a str, Vec<&'a Directive>>>,
+    /// The outermost first.
+    open: Vec<&'a [Directive]>,
+    /// Their directives without blocks, by name, each with how many blocks are around its own.
+    written: HashMap<&'a str, Vec<(usize, &'a Directive)>>,
 }
 
 impl<'a> Levels<'a> {
     pub fn enter(&mut self, directives: &'a [Directive]) {
-        let mut level: HashMap<&str, Vec<&Directive>> = HashMap::default();
-        for directive in directives.iter().filter(|directive| directive.body == Body::None) {
-            level.entry(directive.name.text.as_str()).or_default().push(directive);
+        for directive in simple(directives) {
+            self.written.entry(directive.name.text.as_str()).or_default().push((self.open.len(), directive));
         }
-        self.stack.push(level);
+        self.open.push(directives);
     }
 
     pub fn leave(&mut self) {
-        self.stack.pop();
+        for directive in simple(self.open.pop().unwrap_or_default()) {
+            self.written.get_mut(directive.name.text.as_str()).and_then(Vec::pop);
+        }
     }
 
     /// Directives of the innermost block that has any of that name: inner ones replace outer ones.
-    pub fn all(&self, name: &str) -> &[&'a Directive] {
-        self.stack.iter().rev().find_map(|level| level.get(name)).map_or(&[], Vec::as_slice)
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a Directive> {
+        let written = self.written.get(name).map_or(&[][..], Vec::as_slice);
+        let depth = written.last().map(|(depth, _)| *depth);
+        let outer = written.iter().rposition(|(at, _)| Some(*at) != depth).map_or(0, |at| at + 1);
+        written[outer..].iter().map(|(_, directive)| *directive)
     }
 
     pub fn one(&self, name: &str) -> Option<&'a Directive> {
-        self.all(name).first().copied()
+        self.all(name).next()
+    }
+
+    /// How many blocks are around the innermost one that has any of that name.
+    fn depth(&self, name: &str) -> Option<usize> {
+        Some(self.written.get(name)?.last()?.0)
     }
 
     pub fn is_on(&self, name: &str) -> Option<bool> {
@@ -70,17 +82,17 @@ impl<'a> Levels<'a> {
 
     /// What servers get that are reached by `protocol` (`proxy`, `fastcgi`, …).
     pub fn server(&self, config: &Config, protocol: &str, stream: bool) -> Timeouts {
-        let named = |what: &str| self.time(config, &format!("{protocol}_{what}"));
+        let named = |what: &str| self.time(config, &[protocol, what].concat());
         Timeouts {
-            connect: named("connect_timeout"),
-            server: named(if stream { "timeout" } else { "read_timeout" }),
-            send: named("send_timeout"),
+            connect: named("_connect_timeout"),
+            server: named(if stream { "_timeout" } else { "_read_timeout" }),
+            send: named("_send_timeout"),
             ..Timeouts::default()
         }
     }
 
     pub fn retry(&self, config: &Config, protocol: &str) -> Retry {
-        let name = |what: &str| format!("{protocol}_next_upstream{what}");
+        let name = |what: &str| [protocol, "_next_upstream", what].concat();
         let written = self.one(&name(""));
         let on: Vec<String> =
             written.map(|directive| directive.arguments.iter().map(|word| word.text.clone()).collect()).unwrap_or_default();
@@ -99,11 +111,15 @@ impl<'a> Levels<'a> {
     /// Whether only chosen addresses or people get in.
     pub fn guarded(&self) -> bool {
         // A block with either of them has none of what stands around it.
-        let lists = |level: &&HashMap<&str, Vec<&Directive>>| level.contains_key("allow") || level.contains_key("deny");
-        let denies = self.stack.iter().rev().find(lists).is_some_and(|level| level.contains_key("deny"));
+        let denies = self.depth("deny").is_some_and(|deny| Some(deny) >= self.depth("allow"));
         let asks = |name: &str| self.one(name).is_some_and(|directive| directive.argument(0) != Some("off"));
         denies || asks("auth_basic") || asks("auth_request") || asks("auth_jwt") || self.one("internal").is_some()
     }
+}
+
+/// Those without a block.
+fn simple(directives: &[Directive]) -> impl Iterator<Item = &Directive> {
+    directives.iter().filter(|directive| directive.body == Body::None)
 }
 
 /// Puts into `own` what holds at a place other than in its pool; what nothing is written for is its default.

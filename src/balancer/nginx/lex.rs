@@ -49,9 +49,16 @@ pub const FAULTS_MAX: usize = 10_000;
 
 /// The tokens of a text, in order and without gaps.
 pub fn tokens(text: &str) -> (Vec<Token>, Vec<Fault>) {
-    let mut lexer = Lexer { text, bytes: text.as_bytes(), at: 0, tokens: Vec::new(), faults: Vec::new() };
+    let mut tokens = Vec::new();
+    let faults = each_token(text, |token| tokens.push(token));
+    (tokens, faults)
+}
+
+/// Hands over the tokens of a text as they are read.
+pub fn each_token(text: &str, take: impl FnMut(Token)) -> Vec<Fault> {
+    let mut lexer = Lexer { text, bytes: text.as_bytes(), at: 0, take, faults: Vec::new() };
     lexer.run();
-    (lexer.tokens, lexer.faults)
+    lexer.faults
 }
 
 /// What nginx makes of a word's bytes: quotes taken off, `\"`, `\'`, `\\`, `\t`, `\r`, `\n` read. Any other backslash
@@ -93,15 +100,27 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-struct Lexer<'a> {
+/// Bytes that have no meaning of their own in a word without quotes.
+static PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let special = b" \t\r\n\\$;{";
+    let mut at = 0;
+    while at < special.len() {
+        plain[special[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
+
+struct Lexer<'a, F> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    tokens: Vec<Token>,
+    take: F,
     faults: Vec<Fault>,
 }
 
-impl Lexer<'_> {
+impl<F: FnMut(Token)> Lexer<'_, F> {
     fn run(&mut self) {
         if self.text.starts_with('\u{feff}') {
             self.at = '\u{feff}'.len_utf8();
@@ -147,7 +166,7 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        self.tokens.push(Token { kind, span: start..self.at });
+        (self.take)(Token { kind, span: start..self.at });
     }
 
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>) {
@@ -170,7 +189,11 @@ impl Lexer<'_> {
     fn bare(&mut self) {
         let start = self.at;
         let mut variable = false;
-        while let Some(&byte) = self.bytes.get(self.at) {
+        loop {
+            let plain = self.bytes[self.at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+            self.at += plain;
+            variable &= plain == 0;
+            let Some(&byte) = self.bytes.get(self.at) else { break };
             match byte {
                 b'\\' => {
                     // The escaped byte is not looked at; if it begins a character, the rest of that is harmless.

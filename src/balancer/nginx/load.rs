@@ -46,9 +46,9 @@ impl Config {
         self.origins.get(file).map(|origin| Place::new(origin, span)).unwrap_or_default()
     }
 
-    /// The place of a directive: all of its bytes, told by its first line.
+    /// The place of a directive: its words, up to its `;` or `{`.
     pub fn at(&self, directive: &Directive) -> Place {
-        self.place(directive.file, directive.head.clone()).up_to(directive.span.end)
+        self.place(directive.file, directive.head.clone())
     }
 
     /// The place of one argument.
@@ -156,7 +156,7 @@ impl Loader<'_> {
         let file = known.unwrap_or_else(|| {
             numbers.push(self.config.files.len());
             self.config.files.push(source.clone());
-            self.config.origins.push(Origin::new(self.config.origins.len(), &source.text));
+            self.config.origins.push(Origin::new(self.config.origins.len(), source.text.clone()));
             self.config.files.len() - 1
         });
         let read = tree::read(&source.text);

@@ -126,6 +126,7 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
         .collect();
     let resolver = directives.iter().any(|directive| directive.is("resolver"));
     let around = upstream::Around { declared: walker.declared, stream, workers, resolver, zones: &zones };
+    walker.model.pools.reserve(upstreams().count());
     let taken: HashSet<String> = walker.model.pools.iter().map(|pool| pool.name.clone()).collect();
     let mut names: HashSet<String> = HashSet::default();
     for directive in upstreams() {
@@ -144,6 +145,8 @@ fn protocol<'a>(walker: &mut Walker<'a>, directives: &'a [Directive], workers: b
     let servers: Vec<&Directive> =
         directives.iter().filter(|directive| directive.is("server") && matches!(directive.body, Body::Block(_))).collect();
     listen::servers(walker.config, &servers, stream);
+    walker.model.listeners.reserve(servers.len());
+    walker.model.routes.reserve(servers.len());
     for server in servers {
         walker.server(server, if stream { Mode::Tcp } else { Mode::Http });
     }

@@ -46,8 +46,8 @@ impl<'a> Walker<'a> {
         let protocol = pass.name.text.trim_end_matches("_pass");
         let tls = text.contains('$') || passes::scheme(&pass.name.text, text, self.stream).is_ok_and(|(tls, _)| tls);
         let tls = if self.stream { self.levels.is_on("proxy_ssl") == Some(true) } else { tls };
-        let verify = self.levels.is_on(&format!("{protocol}_ssl_verify")) == Some(true);
-        if tls && verify && self.config.complete && self.levels.one(&format!("{protocol}_ssl_trusted_certificate")).is_none() {
+        let verify = || self.levels.is_on(&format!("{protocol}_ssl_verify")) == Some(true);
+        if tls && verify() && self.config.complete && self.levels.one(&format!("{protocol}_ssl_trusted_certificate")).is_none() {
             let text = format!(
                 "{protocol}_ssl_verify is on, but nothing says whom to trust: add {protocol}_ssl_trusted_certificate FILE;"
             );
@@ -107,7 +107,6 @@ impl<'a> Walker<'a> {
         let protocol = pass.name.text.trim_end_matches("_pass");
         let timeouts = self.levels.server(self.config, protocol, self.stream);
         let retry = self.levels.retry(self.config, protocol);
-        let verified = self.levels.is_on(&format!("{protocol}_ssl_verify"));
         let tls = tls || (self.stream && self.levels.is_on("proxy_ssl") == Some(true));
         let again = !self.used.insert(index);
         let stream = self.stream;
@@ -120,6 +119,7 @@ impl<'a> Walker<'a> {
             pool.retry = retry;
         }
         if tls {
+            let verified = self.levels.is_on(&format!("{protocol}_ssl_verify"));
             for server in &mut pool.servers {
                 server.tls = true;
                 server.tls_verified = verified;
@@ -143,9 +143,9 @@ impl<'a> Walker<'a> {
         }
         match protocol {
             "proxy" => {
-                let headers = self.levels.all("proxy_set_header");
+                let mut headers = self.levels.all("proxy_set_header");
                 let connection =
-                    headers.iter().find(|header| header.argument(0).is_some_and(|name| name.eq_ignore_ascii_case("connection")));
+                    headers.find(|header| header.argument(0).is_some_and(|name| name.eq_ignore_ascii_case("connection")));
                 let cleared = connection
                     .is_some_and(|header| header.argument(1).is_some_and(|value| value.is_empty() || value.contains('$')));
                 let version = self.levels.one("proxy_http_version").is_some_and(|directive| directive.argument(0) == Some("1.1"));

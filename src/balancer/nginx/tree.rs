@@ -88,12 +88,9 @@ impl Directive {
 
 /// Reads one file.
 pub fn read(text: &str) -> Tree {
-    let (tokens, faults) = lex::tokens(text);
-    let mut builder = Builder { text, open: Vec::new(), done: Vec::new(), words: Vec::new(), faults, too_deep: 0 };
-    for token in tokens {
-        builder.take(token);
-    }
-    builder.finish()
+    let mut builder = Builder { text, open: Vec::new(), done: Vec::new(), words: Vec::new(), faults: Vec::new(), too_deep: 0 };
+    let faults = lex::each_token(text, |token| builder.take(token));
+    builder.finish(faults)
 }
 
 /// Writes directives, one a line, so that [`read`] gives equal ones.
@@ -177,8 +174,7 @@ impl Builder<'_> {
                 self.fault(span, "a byte order mark before the first word, which nginx takes for a part of it: save the file as UTF-8 without BOM");
             }
             Kind::Word { quoted } => {
-                let text = lex::decoded(&self.text[span.clone()], quoted);
-                let text = if text.contains(char::is_control) { printable(text) } else { text.into_owned() };
+                let text = printable(lex::decoded(&self.text[span.clone()], quoted));
                 self.words.push(Word { text, quoted, span });
             }
             Kind::Code => {
@@ -211,7 +207,7 @@ impl Builder<'_> {
 
     /// The words read so far, as a directive whose head ends with `end`.
     fn directive(&mut self, end: Range<usize>) -> Option<Directive> {
-        let mut words = std::mem::take(&mut self.words).into_iter();
+        let mut words = self.words.drain(..);
         let name = words.next()?;
         let span = name.span.start..end.end;
         Some(Directive { name, arguments: words.collect(), body: Body::None, head: span.clone(), span, file: 0 })
@@ -257,7 +253,8 @@ impl Builder<'_> {
         self.done.push(directive);
     }
 
-    fn finish(mut self) -> Tree {
+    /// With the faults of its tokens.
+    fn finish(mut self, mut faults: Vec<Fault>) -> Tree {
         let end = self.text.len();
         if let Some(directive) = self.directive(end..end) {
             let text = format!("unexpected end of file: the directive {:?} has no \";\" at its end", directive.name.text);
@@ -271,8 +268,10 @@ impl Builder<'_> {
         while !self.open.is_empty() {
             self.leave(end);
         }
-        self.faults.sort_by_key(|fault| fault.span.start);
-        Tree { directives: self.done, faults: self.faults }
+        faults.append(&mut self.faults);
+        faults.truncate(lex::FAULTS_MAX);
+        faults.sort_by_key(|fault| fault.span.start);
+        Tree { directives: self.done, faults }
     }
 }
 

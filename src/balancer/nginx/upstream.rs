@@ -177,7 +177,7 @@ fn server(config: &mut Config, around: &Around<'_>, facts: &mut Facts, pool: &mu
                 seconds.is_some()
             }
             ("slow_start", Some(_)) => {
-                server.slow_start_ms = seconds.map(|seconds| Setting::new(seconds.saturating_mul(1000), place.clone()));
+                server.slow_start_ms = seconds.map(|seconds| Box::new(Setting::new(seconds.saturating_mul(1000), place.clone())));
                 if seconds.is_some() {
                     config.note(directive, "slow_start is for nginx Plus: open source nginx refuses it");
                 }

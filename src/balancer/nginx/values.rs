@@ -1,5 +1,6 @@
 //! Numbers, sizes, times and addresses as nginx reads them (src/core/ngx_string.c, ngx_parse.c, ngx_inet.c).
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Decimal digits only.
@@ -125,7 +126,11 @@ impl Address {
     /// `host:port` as people write it; every address is `*`.
     pub fn said(&self) -> String {
         let host = if self.host.is_empty() { "*" } else { &self.host };
-        self.port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        let Some(port) = self.port else { return host.to_owned() };
+        let mut said = String::with_capacity(host.len() + ":65535".len());
+        // `String` takes every write.
+        let _ = write!(said, "{host}:{port}");
+        said
     }
 }
 

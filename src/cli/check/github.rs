@@ -22,7 +22,7 @@ pub fn render(report: &Report) -> String {
             Severity::Medium => "warning",
             Severity::Low | Severity::Info => "notice",
         };
-        let title = audit::rule(&finding.rule).map_or(finding.rule.clone(), |rule| format!("{}: {}", rule.id, rule.title));
+        let title = audit::rule(finding.rule).map_or(finding.rule.to_owned(), |rule| format!("{}: {}", rule.id, rule.title));
         let text = format!("{}\n{}", finding.message, finding.remedy);
         say(&mut out, command, report, finding.places.first(), &title, text.trim_end());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::report::{Outcome, Report, SEVERITIES};
-use crate::balancer::audit::{self, Severity};
+use crate::balancer::audit::{self, Numbers, Severity};
 use crate::balancer::change::Change;
 use crate::balancer::model::Gravity;
 use crate::balancer::source::Place;
@@ -45,7 +45,7 @@ struct Found<'a> {
     pool: Option<&'a str>,
     server: Option<&'a str>,
     subject: Option<&'a str>,
-    numbers: &'a BTreeMap<String, f64>,
+    numbers: &'a Numbers,
     places: Vec<Spot<'a>>,
 }
 
@@ -83,10 +83,10 @@ struct Spot<'a> {
 pub fn render(report: &Report) -> String {
     let findings = report.findings.iter().map(|finding| Found {
         id: finding.identity(),
-        rule: &finding.rule,
+        rule: finding.rule,
         severity: finding.severity,
         counts: report.counts(finding),
-        title: audit::rule(&finding.rule).map_or("", |rule| rule.title),
+        title: audit::rule(finding.rule).map_or("", |rule| rule.title),
         message: &finding.message,
         remedy: &finding.remedy,
         pool: finding.pool.as_deref(),

@@ -18,7 +18,7 @@ use crate::balancer::source::Place;
 const CONFIG: &str = "config";
 
 pub fn render(report: &Report) -> String {
-    let mut rules: Vec<&'static Rule> = report.findings.iter().filter_map(|finding| audit::rule(&finding.rule)).collect();
+    let mut rules: Vec<&'static Rule> = report.findings.iter().filter_map(|finding| audit::rule(finding.rule)).collect();
     rules.sort_by_key(|rule| rule.id);
     rules.dedup_by_key(|rule| rule.id);
     let mut seen = HashMap::new();

@@ -37,7 +37,7 @@ pub fn render(report: &Report, colours: bool) -> String {
     }
     let findings = report.findings.iter().map(|finding| Diagnostic {
         level: level(finding.severity),
-        id: Some(&finding.rule),
+        id: Some(finding.rule),
         message: &finding.message,
         remedy: &finding.remedy,
         places: &finding.places,

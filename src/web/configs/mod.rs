@@ -94,10 +94,7 @@ impl FindingList {
     fn acknowledge(&self, finding: &audit::Finding) -> Option<String> {
         let balancer = self.balancer.filter(|_| self.shell.may(crate::domain::access::Permission::WriteBalancers))?;
         let (pool, server) = (finding.pool.as_deref().unwrap_or_default(), finding.server.as_deref().unwrap_or_default());
-        Some(format!(
-            "/balancers/{balancer}/acknowledge{}",
-            query(&[("rule", &finding.rule), ("pool", pool), ("server", server)])
-        ))
+        Some(format!("/balancers/{balancer}/acknowledge{}", query(&[("rule", finding.rule), ("pool", pool), ("server", server)])))
     }
 }
 

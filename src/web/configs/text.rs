@@ -55,10 +55,10 @@ impl Text {
     pub fn new(config: &str, found: &[Found], notices: &[Notice], download: Option<String>) -> Self {
         let mut notes: HashMap<(usize, usize), Vec<Note>> = HashMap::new();
         for finding in found.iter().filter(|found| found.acknowledged.is_none()).map(|found| &found.finding) {
-            let title = audit::rule(&finding.rule).map_or("", |rule| rule.title);
+            let title = audit::rule(finding.rule).map_or("", |rule| rule.title);
             for (nth, place) in finding.places.iter().take(50).enumerate() {
                 let text = if nth == 0 { finding.message.clone() } else { title.to_owned() };
-                let note = Note { colour: colour(finding.severity), word: finding.rule.clone(), text };
+                let note = Note { colour: colour(finding.severity), word: finding.rule.to_owned(), text };
                 notes.entry((place.file(), place.line())).or_default().push(note);
             }
         }
