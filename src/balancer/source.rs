@@ -231,7 +231,7 @@ impl Place {
         (first + line - 1, column)
     }
 
-    /// Bytes of the file that the node covers.
+    /// Bytes of the file that say the node: its words, of a block its head.
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -283,7 +283,7 @@ struct Written<'a> {
     line: usize,
     /// 1-based, in characters.
     column: usize,
-    /// Bytes of the file that the node covers.
+    /// Bytes of the file that say the node: its words, of a block its head.
     start: usize,
     end: usize,
     /// What stands there, on one line, cut after 300 characters.

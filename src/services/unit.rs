@@ -30,6 +30,12 @@ impl<'a> Unit<'a> {
         Ok(Self::on(app, actor, conn))
     }
 
+    /// The same for what writes many rows at once, such as a group of deliveries.
+    pub async fn bulk(app: &'a App, actor: &Actor) -> Result<Self> {
+        let conn = app.store().begin_bulk().await?;
+        Ok(Self::on(app, actor, conn))
+    }
+
     /// The same for what a person cannot wait with when the disk is full; machines can.
     pub async fn urgent(app: &'a App, actor: &Actor) -> Result<Self> {
         let conn = match actor {

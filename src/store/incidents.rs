@@ -334,8 +334,9 @@ pub async fn told(conn: &mut Conn, ids: &[IncidentId]) -> Result<Vec<(IncidentId
     let mut found = Vec::new();
     for batch in ids.chunks(ROWS) {
         let query = conn.query(
-            "select i.id, i.number, i.visibility, exists (select 1 from entries e where e.incident_id = i.id and e.kind = 'alert'
-                and e.deleted_at is null) as has_entry from incidents i",
+            // In their order: else PostgreSQL reads all entries there are while it knows little of them.
+            "select i.id, i.number, i.visibility, (select 1 from entries e where e.incident_id = i.id and e.kind = 'alert'
+                and e.deleted_at is null order by e.occurred_at, e.id limit 1) is not null as has_entry from incidents i",
         );
         let query = query.push_list(" where i.id in ", batch.iter().map(|id| id.0));
         let told = |row: &Row| {

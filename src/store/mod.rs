@@ -230,10 +230,26 @@ impl Store {
     /// # Errors
     /// `Full` at once while the disk is full, so that nothing but [`Self::begin_urgent`] uses the reserve.
     pub async fn begin(&self) -> Result<Conn> {
-        if self.space.as_ref().is_some_and(|space| space.level() == Level::Full) {
-            return Err(Error::Full("only what people cannot do without is written".to_owned()));
-        }
+        self.has_room()?;
         self.main.begin().await
+    }
+
+    /// The same for what writes many rows at once, one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_bulk(&self) -> Result<Conn> {
+        self.has_room()?;
+        self.main.begin_bulk().await
+    }
+
+    fn has_room(&self) -> Result<()> {
+        match &self.space {
+            Some(space) if space.level() == Level::Full => {
+                Err(Error::Full("only what people cannot do without is written".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The same for what people cannot do without during an outage, as long as the reserve lasts.

@@ -68,8 +68,8 @@ impl Finding {
         self
     }
 
-    /// Its rule's id, and no graver than its rule.
-    pub(super) fn is_of(&mut self, rule: &Rule) {
+    /// Says whose it is; it is no graver than its rule.
+    pub(super) fn set_rule(&mut self, rule: &Rule) {
         self.rule = rule.id;
         self.severity = self.severity.min(rule.severity);
     }

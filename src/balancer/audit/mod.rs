@@ -208,7 +208,7 @@ fn run(rule: &Rule, case: &Case<'_>, given: Option<&Settings>, all: &mut Vec<Fin
     let settings = rule.settings(given);
     let before = all.len();
     check(case, &settings, all);
-    all[before..].iter_mut().for_each(|finding| finding.is_of(rule));
+    all[before..].iter_mut().for_each(|finding| finding.set_rule(rule));
     if !settings.pools.is_empty() {
         let found = all.split_off(before);
         all.extend(found.into_iter().filter(|finding| settings.holds(finding)));

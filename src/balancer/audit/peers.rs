@@ -42,7 +42,7 @@ pub fn divergence(one: &Model, other: &Model) -> Vec<Finding> {
         finding.places.clear();
         found.push(finding);
     }
-    found.iter_mut().for_each(|finding| finding.is_of(&LB045));
+    found.iter_mut().for_each(|finding| finding.set_rule(&LB045));
     super::finding::sort(found)
 }
 

@@ -107,7 +107,7 @@ pub struct Draft {
     pub binds: Vec<Bind>,
     pub routes: Vec<Route>,
     pub servers: Vec<Server>,
-    /// For each of the servers.
+    /// What each of the servers says beside, in the same order.
     pub owns: Vec<Own>,
     pub server_ids: HashMap<i64, String>,
     pub server_rules: Vec<Setting<String>>,

@@ -49,6 +49,7 @@ static GROUPS: LazyLock<HashMap<&'static str, Group>> = LazyLock::new(|| {
         for entry in line.split(' ').filter(|entry| !entry.is_empty()) {
             let (word, since) = entry.split_once('@').unwrap_or((entry, ""));
             let (name, value) = word.strip_suffix('=').map_or((word, false), |name| (name, true));
+            // None for a stem: shapes are of whole words.
             let found = Word { since: release(since).unwrap_or_default(), value, shape: shapes::of(current, name) };
             match name.strip_suffix('*') {
                 Some(stem) => group.stems.push((stem, found)),

@@ -6,11 +6,12 @@
 //! bound is shared. Otherwise a part is read again, behind the others.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr3_iter, memmem, memrchr};
 
 use super::draft::{Given, Kind};
+use super::keywords::{self, Release};
 use super::reader::{Handed, MAX_GUESSES, Reader};
 use super::routes::MAX_DEFINED;
 use super::server::MAX_FROM_TEMPLATES;
@@ -26,7 +27,7 @@ pub const FROM: usize = 128 * 1024;
 /// Parts of such a file: enough that nobody waits long for another one.
 pub const PARTS: usize = 8;
 
-/// Most bytes above the first proxy, which are read once for each part.
+/// Most bytes of the head, which every helper reads for itself.
 const HEAD_MAX: usize = 64 * 1024;
 
 /// Whole lines of a file.
@@ -38,7 +39,7 @@ pub struct Part {
 
 /// A file in parts of whole lines.
 pub struct Cut {
-    /// What stands above the first proxy.
+    /// Up to the first proxy behind the last section that is none.
     head: Part,
     /// All of the file: the first holds the head, the others begin with a proxy each.
     parts: Vec<Part>,
@@ -46,12 +47,10 @@ pub struct Cut {
 
 /// A file in `most` parts at most, of about one size; in one where it does not come apart.
 pub fn cut(text: &str, most: usize) -> Cut {
-    let end = if most < 2 { None } else { proxy_from(text, 0).filter(|end| *end <= HEAD_MAX) };
-    // A condition may hold for many proxies.
-    let end = end.filter(|_| memmem::find(text.as_bytes(), b".if").is_none());
-    let cuts = end.into_iter().flat_map(|end| {
+    let head = if most < 2 || has_conditions(text) { None } else { head_end(text).filter(|end| *end <= HEAD_MAX) };
+    let cuts = head.into_iter().flat_map(|end| {
         let size = (text.len() - end).div_ceil(most).max(1);
-        (1..most).filter_map(move |part| proxy_from(text, end + part * size))
+        (1..most).filter_map(move |part| lines_from(text, end + part * size).find(|line| opens_proxy(text, *line)))
     });
     let mut parts = vec![Part { bytes: 0..text.len(), line: 1 }];
     for at in cuts {
@@ -60,29 +59,54 @@ pub fn cut(text: &str, most: usize) -> Cut {
         let line = last.line + memchr_iter(b'\n', text[last.bytes.clone()].as_bytes()).count();
         parts.push(Part { bytes: at..text.len(), line });
     }
-    Cut { head: Part { bytes: 0..end.unwrap_or(0), line: 1 }, parts }
+    Cut { head: Part { bytes: 0..head.unwrap_or(0), line: 1 }, parts }
 }
 
-/// Where the first line at or behind `at` begins that opens a proxy.
-fn proxy_from(text: &str, at: usize) -> Option<usize> {
+/// Whether a line may begin with `.if`, which decides over many proxies: also written with quotes or backslashes.
+fn has_conditions(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let line_end = |from: usize| memchr(b'\n', &bytes[from..]).map(|feed| from + feed + 1);
-    let mut start = if at == 0 { 0 } else { line_end(at - 1)? };
-    while start < bytes.len() {
-        let line = &bytes[start..];
-        let word = line.iter().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(line.len());
-        let kind = str::from_utf8(&line[..word]).ok().and_then(Kind::of);
-        if kind.is_some_and(|kind| kind != Kind::Defaults) && matches!(line.get(word), Some(b' ' | b'\t')) {
-            return Some(start);
+    let above = |at: usize| &bytes[memrchr(b'\n', &bytes[..at]).map_or(0, |feed| feed + 1)..at];
+    let in_first_word = |at: usize| !above(at).trim_ascii_start().iter().any(u8::is_ascii_whitespace);
+    memmem::find_iter(bytes, ".if").any(|at| above(at).trim_ascii().is_empty())
+        || memchr3_iter(b'"', b'\'', b'\\', bytes).any(in_first_word)
+}
+
+/// Where the lines begin, from the first one at or behind `at` on.
+fn lines_from(text: &str, at: usize) -> impl Iterator<Item = usize> {
+    let below = move |from: usize| memchr(b'\n', text.as_bytes().get(from..)?).map(|feed| from + feed + 1);
+    std::iter::successors(if at == 0 { Some(0) } else { below(at - 1) }, move |line| below(*line))
+}
+
+/// The word without blanks before it that the line at `line` begins with.
+fn first_word(text: &str, line: usize) -> &str {
+    let rest = &text[line..];
+    let end = rest.bytes().position(|byte| !matches!(byte, b'a'..=b'z' | b'-')).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+fn opens_proxy(text: &str, line: usize) -> bool {
+    let word = first_word(text, line);
+    let named = text[line + word.len()..].starts_with([' ', '\t']);
+    named && Kind::of(word).is_some_and(|kind| kind != Kind::Defaults)
+}
+
+/// Where the first proxy begins behind the last section that is none.
+fn head_end(text: &str) -> Option<usize> {
+    let mut found = None;
+    for line in lines_from(text, 0) {
+        if opens_proxy(text, line) {
+            found = found.or(Some(line));
+        } else if keywords::section(first_word(text, line)).is_some() {
+            found = None;
         }
-        start = line_end(start)?;
     }
-    None
+    found
 }
 
 /// What lines above a proxy decide for it.
 #[derive(Clone)]
 struct Above {
+    release: Option<Release>,
     named: HashMap<String, Handed>,
     last: Given,
     counters: u32,
@@ -106,84 +130,96 @@ struct Alone {
     others: usize,
     /// Whether it asked for a file.
     asked: bool,
-    /// What it took to stand above it: CR LF, and sections that are no proxies.
-    above: (bool, usize),
+    /// What it took to stand above it.
+    above_crlf: bool,
+    above_others: usize,
 }
 
-/// Reads parts from the last one on, until none is left.
-fn read_alone(
-    above: Above,
-    version: Option<&str>,
-    left: &Mutex<Range<usize>>,
-    cut: &Cut,
-    text: &str,
-    origin: &Arc<Origin>,
-) -> Vec<Alone> {
+/// Reads parts from the last one on, until none is `left`.
+fn read_alone(above: Above, left: &Mutex<Range<usize>>, cut: &Cut, text: &str, origin: &Arc<Origin>) -> Vec<Alone> {
     let mut read = Vec::new();
-    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next_back();
-    let mut head = None;
-    while let Some(at) = next() {
-        let above = head.get_or_insert_with(|| {
+    let mut above = Some(above);
+    let mut below_head = None;
+    while let Some(at) = locked(left).next_back() {
+        if let Some(above) = above.take() {
             let mut files = NoFiles;
-            let mut head = Reader::below(above.clone(), &mut files, version);
+            let mut head = Reader::below(above, &mut files);
             head.part(text, origin, &cut.head);
             head.leave();
-            head.above()
-        });
+            let crlf = text.lines().next().is_some_and(|line| text[line.len()..].starts_with("\r\n"));
+            below_head = Some(Above { crlf: crlf || head.facts.crlf, ..head.above() });
+        }
+        let Some(here) = &below_head else { break };
+        let (above_crlf, above_others) = (here.crlf, here.others);
         let mut files = NoFiles;
-        let mut reader = Reader::below(above.clone(), &mut files, version);
+        let mut reader = Reader::below(here.clone(), &mut files);
         reader.part(text, origin, &cut.parts[at]);
         reader.leave();
         let Reader { model, told, facts, from_templates, defined, strange, others, maps, .. } = reader;
-        let above = (above.crlf, above.others);
-        read.push(Alone { at, model, told, facts, from_templates, defined, strange, others, asked: !maps.is_empty(), above });
+        let asked = !maps.is_empty();
+        read.push(Alone { at, model, told, facts, from_templates, defined, strange, others, asked, above_crlf, above_others });
     }
     read
+}
+
+fn locked(left: &Mutex<Range<usize>>) -> MutexGuard<'_, Range<usize>> {
+    left.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'f> Reader<'f> {
     fn above(&self) -> Above {
         let Facts { counters, external_check, crlf, .. } = self.facts;
-        Above { named: self.named.clone(), last: self.last.clone(), counters, external_check, crlf, others: self.others }
+        let (release, named, last, others) = (self.release, self.named.clone(), self.last.clone(), self.others);
+        Above { release, named, last, counters, external_check, crlf, others }
     }
 
     /// A reader that stands between two sections, and knows of no proxy.
-    fn below(above: Above, files: &'f mut dyn Files, version: Option<&str>) -> Self {
-        let Above { named, last, counters, external_check, crlf, others } = above;
-        let mut reader = Self::new(files, version);
+    fn below(above: Above, files: &'f mut dyn Files) -> Self {
+        let Above { release, named, last, counters, external_check, crlf, others } = above;
+        let mut reader = Self::new(files, None);
         reader.facts = Facts { counters, external_check, crlf, ..Default::default() };
-        (reader.named, reader.last, reader.others) = (named, last, others);
+        (reader.release, reader.named, reader.last, reader.others) = (release, named, last, others);
         reader
     }
 
     /// Reads the parts of a file as if they were one: this reader from the first one on, and `threads` less one others
     /// from the last one on, until they meet. Whoever starts late, or is held up, reads less.
     pub(super) fn parts(&mut self, text: &str, origin: &Arc<Origin>, cut: &Cut, threads: usize) {
-        let left = Mutex::new(0..cut.parts.len());
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let version = self.model.version.clone();
+        // The head is this reader's.
+        let left = Mutex::new(1..cut.parts.len());
         let helpers = threads.min(cut.parts.len()).saturating_sub(1);
         let begun: Vec<_> = (0..helpers).map(|_| self.above()).collect();
-        let mut read = std::thread::scope(|scope| {
-            let (left, version) = (&left, version.as_deref());
+        let alone = std::thread::scope(|scope| {
+            let left = &left;
             // Places count who holds their origin: one for each thread, or the processors wait for each other.
             let helpers: Vec<_> = (begun.into_iter())
-                .map(|above| scope.spawn(move || read_alone(above, version, left, cut, text, &origin.under(None))))
+                .map(|above| scope.spawn(move || read_alone(above, left, cut, text, &origin.under(None))))
                 .collect();
             self.make_room(text);
-            while let Some(at) = next() {
-                self.leave();
-                self.part(text, origin, &cut.parts[at]);
-            }
+            self.own_parts(text, origin, cut, left);
             let ended = helpers.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            ended.flatten().collect::<Vec<_>>()
+            ended.flatten().collect()
         });
-        read.sort_by_key(|alone| alone.at);
-        for alone in read {
+        self.join(alone, text, origin, cut);
+    }
+
+    /// Reads the first part, and then what is `left` from its front on.
+    fn own_parts(&mut self, text: &str, origin: &Arc<Origin>, cut: &Cut, left: &Mutex<Range<usize>>) {
+        let mut next = Some(0);
+        while let Some(part) = next.and_then(|at| cut.parts.get(at)) {
+            self.part(text, origin, part);
+            next = locked(left).next();
+        }
+    }
+
+    /// Puts parts that were read alone behind what was read here, or reads them again.
+    fn join(&mut self, mut alone: Vec<Alone>, text: &str, origin: &Arc<Origin>, cut: &Cut) {
+        alone.sort_by_key(|part| part.at);
+        for part in alone {
             self.leave();
-            match self.agrees(&alone) {
-                true => self.take_over(alone),
-                false => self.part(text, origin, &cut.parts[alone.at]),
+            match self.agrees(&part) {
+                true => self.take_over(part),
+                false => self.part(text, origin, &cut.parts[part.at]),
             }
         }
     }
@@ -195,8 +231,9 @@ impl<'f> Reader<'f> {
         }
         let (here, there) = (&self.facts, &part.facts);
         // Nothing but proxies stands between the head and here, nor in the part.
-        (here.crlf, self.others) == part.above
-            && part.others == self.others
+        here.crlf == part.above_crlf
+            && self.others == part.above_others
+            && self.others == part.others
             && apart(&here.listeners, &there.listeners)
             && apart(&here.pools, &there.pools)
             && there.ids.keys().all(|id| !here.ids.contains_key(id))
@@ -222,6 +259,7 @@ impl<'f> Reader<'f> {
         self.defined += defined;
         self.strange += strange;
         let all = &mut self.facts;
+        all.crlf |= facts.crlf;
         all.listeners.extend(facts.listeners);
         all.pools.extend(facts.pools);
         all.ids.extend(facts.ids);
@@ -242,13 +280,22 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, most: usize) -> (usize, Model) {
-        let mut files = NoFiles;
-        let mut reader = Reader::new(&mut files, Some("2.8"));
-        reader.model.files.push("haproxy.cfg".to_owned());
-        let cut = cut(text, most);
-        reader.parts(text, &Origin::new(0, text), &cut, most);
-        (cut.parts.len(), reader.done())
+    /// The model of some files that are each cut into `most` parts at most, of which all from number `own` on are read
+    /// alone.
+    fn read(files: &[&str], most: usize, own: usize) -> Model {
+        let mut no_files = NoFiles;
+        let mut reader = Reader::new(&mut no_files, Some("2.8"));
+        for (file, text) in files.iter().enumerate() {
+            reader.model.files.push(format!("{file}.cfg"));
+            let (cut, origin) = (cut(text, most), Origin::new(file, *text));
+            let (parts, above) = (cut.parts.len(), reader.above());
+            let own = own.clamp(1, parts);
+            reader.own_parts(text, &origin, &cut, &Mutex::new(1..own));
+            let alone = read_alone(above, &Mutex::new(own..parts), &cut, text, &origin);
+            reader.join(alone, text, &origin, &cut);
+            reader.leave();
+        }
+        reader.done()
     }
 
     fn shown(model: &Model) -> String {
@@ -256,10 +303,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn is_read_alike(text: &str) {
-        let whole = shown(&read(text, 1).1);
-        for most in [2, 4] {
-            assert_eq!(shown(&read(text, most).1), whole, "in {most} parts: {text}");
+    fn are_read_alike(files: &[&str]) {
+        let whole = shown(&read(files, 1, 1));
+        for most in [2, 5] {
+            for own in 1..=most {
+                assert_eq!(shown(&read(files, most, own)), whole, "{own} of {most} parts: {files:?}");
+            }
         }
     }
 
@@ -274,6 +323,12 @@ mod tests {
         {
             assert_eq!(cut(whole, 2).parts.len(), 1, "{whole}");
         }
+        // What stands in words is no condition.
+        assert_eq!(cut(&text.replace("mode http", "option httpchk GET /x.if"), 2).parts.len(), 2);
+        // Behind the last section that is no proxy.
+        let late = format!("listen stats\n  bind :9\ndefaults\n  mode tcp\n{}", &text[40..]);
+        let Cut { head, parts } = cut(&late, 2);
+        assert!(late[head.bytes].ends_with("mode tcp\n") && parts.len() == 2);
         let pools: String = (0..100).map(|pool| format!("backend b{pool}\n server s 10.0.0.1:80\n")).collect();
         for most in 1..9 {
             let parts = cut(&pools, most).parts;
@@ -292,7 +347,7 @@ mod tests {
             for file in std::fs::read_dir(folder).expect("a folder").flatten() {
                 let Ok(text) = std::fs::read_to_string(file.path()) else { continue };
                 apart += usize::from(cut(&text, 2).parts.len() > 1);
-                is_read_alike(&text);
+                are_read_alike(&[&text]);
             }
         }
         assert!(apart > 20, "{apart} files come apart");
@@ -306,10 +361,12 @@ mod tests {
             "  server-template w 1-9 w.example:80 resolvers r", "  stick-table type ip size 1m peers p", "  stick on src table a",
             "  timeout server 5s", "  default_backend c", "  use_backend %[hdr(host),map(m)]", "  use_backend b if { path /b }",
             "  acl x path /x", "  stats enable", "  foreign word", "  balance source", "  http-request track-sc0 src table b", "  option httpchk",
-            "  server v 10.0.0.3:443 ssl track a/s", "# a comment", "", "  errorfiles e", "  description \"b c\"", "global", "  tune.stick-counters 1", "userlist u", ".if 1", ".endif", "nonsense", "\"backend\" q",
+            "  server v 10.0.0.3:443 ssl track a/s", "# a comment", "", "  errorfiles e", "  description \"b c\"", "global", "  tune.stick-counters 1", "userlist u", ".if 1", ".endif", "'.'if 1", "nonsense", "backend g\r", "backend h", "\"backend\" q",
         ]), 0..40)) {
-            is_read_alike(&lines.join("\n"));
-            is_read_alike(&(lines.join("\n") + "\n"));
+            are_read_alike(&[&lines.join("\n")]);
+            are_read_alike(&[&(lines.join("\n") + "\n")]);
+            let (one, other) = lines.split_at(lines.len() / 2);
+            are_read_alike(&[&(one.join("\n") + "\n"), &(other.join("\n") + "\n")]);
         }
     }
 }

@@ -23,6 +23,12 @@ use crate::domain::balancer::BalancerKind;
 /// Words of one line; HAProxy takes no more (`MAX_LINE_ARGS`).
 pub(super) const MAX_WORDS: usize = 64;
 
+/// Most pools or routes for which room is made before they are read.
+const ROOM_MAX: usize = 10_000;
+
+/// Most servers of a pool for which it is.
+pub(super) const USUAL_MAX: usize = 64;
+
 /// Unknown words of one config for which a known one is looked for, which takes a while.
 pub(super) const MAX_GUESSES: usize = 1_000;
 
@@ -70,7 +76,7 @@ pub(super) struct Reader<'f> {
     pub(super) spare: Vec<Own>,
     /// Sections that are no proxies, which decide how proxies are read.
     pub(super) others: usize,
-    /// How many servers the last pool has: most have as many.
+    /// How many servers the last pool has, [`USUAL_MAX`] at most: the next one perhaps has as many.
     pub(super) usual: usize,
 }
 
@@ -120,7 +126,7 @@ impl<'f> Reader<'f> {
 
     /// Makes room for what `text` seems to hold, so that it is not moved again and again.
     pub(super) fn make_room(&mut self, text: &str) {
-        let count = |word| memmem::find_iter(text.as_bytes(), word).count();
+        let count = |word| memmem::find_iter(text.as_bytes(), word).take(ROOM_MAX).count();
         let pools = count("\nbackend ");
         self.model.pools.reserve(pools);
         self.facts.pools.reserve(pools);

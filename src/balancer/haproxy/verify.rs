@@ -3,7 +3,7 @@
 
 use super::balance;
 use super::draft::{Draft, Kind, Table};
-use super::reader::{Names, Reader};
+use super::reader::{Names, Reader, USUAL_MAX};
 use super::words::shown;
 use crate::balancer::maps::{HashMap, HashSet};
 use crate::balancer::model::{
@@ -155,6 +155,7 @@ impl Reader<'_> {
     fn finish_pool(&mut self, mut draft: Draft, mode: Mode) {
         let (mut servers, mut owns) = (std::mem::take(&mut draft.servers), std::mem::take(&mut draft.owns));
         self.server_names(&servers);
+        debug_assert_eq!(servers.len(), owns.len(), "each server has its own");
         for (server, own) in servers.iter_mut().zip(&mut owns) {
             if let Some(track) = &own.track {
                 self.facts.tracks.push((draft.name.clone(), track.as_ref().clone()));
@@ -163,7 +164,7 @@ impl Reader<'_> {
         }
         owns.clear();
         self.spare = owns;
-        self.usual = servers.len();
+        self.usual = servers.len().min(USUAL_MAX);
         for used in &draft.used_servers {
             if !servers.iter().any(|server| server.name == used.value) {
                 self.told.error(

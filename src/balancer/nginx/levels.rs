@@ -43,7 +43,7 @@ impl<'a> Levels<'a> {
     pub fn all(&self, name: &str) -> impl Iterator<Item = &'a Directive> {
         let written = self.written.get(name).map_or(&[][..], Vec::as_slice);
         let depth = written.last().map(|(depth, _)| *depth);
-        let outer = written.iter().rposition(|(at, _)| Some(*at) != depth).map_or(0, |at| at + 1);
+        let outer = written.partition_point(|(at, _)| Some(*at) < depth);
         written[outer..].iter().map(|(_, directive)| *directive)
     }
 

@@ -229,7 +229,7 @@ async fn write_whole(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<
 }
 
 async fn write_group(app: &App, group: &[Waiting]) -> Result<(Vec<Receipt>, Vec<IncidentId>)> {
-    let mut unit = Unit::begin(app, &Actor::Recorder).await?;
+    let mut unit = Unit::bulk(app, &Actor::Recorder).await?;
     alerts::one_writer(&mut unit.conn).await?;
     let bodies: Vec<_> = group.iter().filter_map(Waiting::understood).collect();
     let mut folded = fold::fold_in(app, &mut unit, &bodies).await?.into_iter();

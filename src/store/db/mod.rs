@@ -25,8 +25,8 @@ pub enum Db {
     /// One writing connection, so that writers queue fairly, and read-only ones beside it: for single statements, and
     /// for transactions of several.
     Sqlite { write: SqlitePool, read: Readers, whole: SqlitePool },
-    /// Few connections write, so that each keeps what it has prepared warm; those that read wait for none of them.
-    Postgres { write: PgPool, read: PgPool },
+    /// Those that read wait for none that write; one is for many rows at once.
+    Postgres { write: PgPool, bulk: PgPool, read: PgPool },
 }
 
 /// A connection or a transaction of either kind; repositories take `&mut Conn`.
@@ -68,6 +68,15 @@ impl Db {
         })
     }
 
+    /// The same for what writes many rows at once, one after the other: on PostgreSQL always on one connection, which
+    /// has planned a statement for each number of rows.
+    pub async fn begin_bulk(&self) -> Result<Conn> {
+        Ok(match self {
+            Self::Sqlite { .. } => self.begin().await?,
+            Self::Postgres { bulk, .. } => Conn::PostgresTransaction(bulk.begin().await?),
+        })
+    }
+
     /// A transaction that reads one consistent state.
     pub async fn snapshot(&self) -> Result<Conn> {
         Ok(match self {
@@ -105,8 +114,9 @@ impl Db {
                 whole.close().await;
                 write.close().await;
             }
-            Self::Postgres { write, read } => {
+            Self::Postgres { write, bulk, read } => {
                 read.close().await;
+                bulk.close().await;
                 write.close().await;
             }
         }

@@ -90,9 +90,11 @@ impl Db {
         })?;
         first.close().await?;
         let pool = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5));
-        let write = pool(6).connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS)).await?;
+        let writer = options.clone().statement_cache_capacity(WRITER_STATEMENTS);
+        let bulk = pool(1).idle_timeout(None).max_lifetime(None).connect_with(writer).await?;
+        let write = pool(5).connect_with(options.clone()).await?;
         let read = pool(10).connect_with(options).await?;
-        Ok(Self::Postgres { write, read })
+        Ok(Self::Postgres { write, bulk, read })
     }
 
     /// The number of the newest migration of `folder` that this database has; none in a database without tables.

@@ -111,16 +111,22 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// Appends `($n, $n+1, …)` for a list of values; an empty list becomes `(null)`, which matches nothing.
-    pub fn push_list<'v, T: Value<'v>>(self, text: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+    /// Appends `($n, $n+1, …)` for a list of values; an empty list becomes `(null)`, which matches nothing. The last one
+    /// is said again until there are 1, 2, 4, 8 or so: a connection then plans few texts, not one for each length.
+    pub fn push_list<'v, T: Value<'v> + Clone>(self, text: &'static str, values: impl IntoIterator<Item = T>) -> Self {
         let mut query = self.push(text).push("(");
         let before = query.count;
+        let mut last = None;
         for value in values {
-            let comma = if query.count == before { "" } else { ", " };
+            let comma = if last.is_none() { "" } else { ", " };
+            last = Some(value.clone());
             query = query.push_bind(comma, value);
         }
-        let empty = query.count == before;
-        query.push(if empty { "null)" } else { ")" })
+        let Some(last) = last else { return query.push("null)") };
+        while !(query.count - before).is_power_of_two() {
+            query = query.push_bind(", ", last.clone());
+        }
+        query.push(")")
     }
 
     /// Appends `(…), (…)`: a row of values for each item, as `bind` says them. At most [`ROWS`] at once.

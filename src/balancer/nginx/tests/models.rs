@@ -39,6 +39,8 @@ fn a_dump_is_read_with_what_it_includes() {
     assert_eq!(model.process.maxconn.as_ref().map(|most| most.value), Some(1024));
     let app = model.pool("app").expect("app");
     assert_eq!((app.scope, app.place.file(), app.place.line()), (Scope::Process, 1, 1));
+    // A block's place is its head.
+    assert_eq!((app.place.span(), app.place.raw()), (0.."upstream app {".len(), "upstream app {".to_owned()));
     assert_eq!(app.servers[0].configured_weight(), 5);
     let passive = app.servers[0].passive.as_ref().expect("passive");
     assert_eq!((passive.max_fails, passive.out_ms), (Some(3), Some(10_000)));
