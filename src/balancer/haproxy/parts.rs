@@ -341,6 +341,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_once_is_told_once() {
+        let pool = |at: usize| format!("backend b{at}\n server s 10.0.0.1:80{}\n", if at > 8 { "\r" } else { "" });
+        let late: String = (0..20).map(pool).collect();
+        are_read_alike(&[&late]);
+        are_read_alike(&[&late, &late.replace("backend b", "backend c")]);
+        are_read_alike(&[&late.replace("0.1:80\n", "0.1:80\r\n")]);
+    }
+
+    #[test]
     fn real_files_are_read_alike_in_parts() {
         let mut apart = 0;
         for folder in ["tests/fixtures/haproxy", "fuzz/corpus/haproxy"] {
