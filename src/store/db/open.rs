@@ -91,11 +91,13 @@ impl Db {
         first.close().await?;
         let pool = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5));
         let writer = options.clone().statement_cache_capacity(WRITER_STATEMENTS);
-        // It looks rows up by their keys and adds others. A plan that was made while a table was small would read all of
-        // it for that, and is kept while it grows.
-        let bulk = pool(1).idle_timeout(None).max_lifetime(None).after_connect(|conn, _| {
-            Box::pin(async move { sqlx::query("set enable_seqscan = off").execute(conn).await.map(drop) })
-        });
+        // It looks rows up by their keys and adds others. A plan that was made while a table was small would read and sort
+        // all of it for that, and is kept while it grows.
+        let by_key = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off";
+        let bulk = pool(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(move |conn, _| Box::pin(async move { sqlx::raw_sql(by_key).execute(conn).await.map(drop) }));
         let bulk = bulk.connect_with(writer).await?;
         let write = pool(5).connect_with(options.clone()).await?;
         let read = pool(10).connect_with(options).await?;
