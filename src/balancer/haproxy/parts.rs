@@ -1,14 +1,14 @@
 //! Large files are read in parts, side by side.
 //!
 //! What stands above a proxy decides how it is read, but hardly what stands in other proxies. So a file is cut where
-//! proxies begin, and every part but the first is read as if there were nothing between it and the first proxy of the
-//! file. They are put together where that was right: where nothing but proxies stands there, and no name, number or
-//! bound is shared. Otherwise a part is read again, behind the others.
+//! proxies begin, and every part but the first is read as if nothing stood between it and the head of the file. They are
+//! put together where that was right: where nothing but proxies stands there, and no name, number or bound is shared.
+//! Otherwise a part is read again, behind the others.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use memchr::{memchr, memchr_iter, memchr3_iter, memmem, memrchr};
+use memchr::{memchr, memchr_iter};
 
 use super::draft::{Given, Kind};
 use super::keywords::{self, Release};
@@ -47,7 +47,7 @@ pub struct Cut {
 
 /// A file in `most` parts at most, of about one size; in one where it does not come apart.
 pub fn cut(text: &str, most: usize) -> Cut {
-    let head = if most < 2 || has_conditions(text) { None } else { head_end(text).filter(|end| *end <= HEAD_MAX) };
+    let head = if most < 2 { None } else { head_end(text).filter(|end| *end <= HEAD_MAX) };
     let cuts = head.into_iter().flat_map(|end| {
         let size = (text.len() - end).div_ceil(most).max(1);
         (1..most).filter_map(move |part| lines_from(text, end + part * size).find(|line| opens_proxy(text, *line)))
@@ -62,13 +62,12 @@ pub fn cut(text: &str, most: usize) -> Cut {
     Cut { head: Part { bytes: 0..head.unwrap_or(0), line: 1 }, parts }
 }
 
-/// Whether a line may begin with `.if`, which decides over many proxies: also written with quotes or backslashes.
-fn has_conditions(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let above = |at: usize| &bytes[memrchr(b'\n', &bytes[..at]).map_or(0, |feed| feed + 1)..at];
-    let in_first_word = |at: usize| !above(at).trim_ascii_start().iter().any(u8::is_ascii_whitespace);
-    memmem::find_iter(bytes, ".if").any(|at| above(at).trim_ascii().is_empty())
-        || memchr3_iter(b'"', b'\'', b'\\', bytes).any(in_first_word)
+/// Whether the line at `line` may begin with `.if`, which decides over many proxies: also with quotes or backslashes.
+fn may_be_condition(text: &str, line: usize) -> bool {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c');
+    let mut word =
+        text.as_bytes()[line..].iter().skip_while(|byte| is_blank(byte)).take_while(|byte| !is_blank(byte) && **byte != b'\n');
+    word.clone().take(3).eq(b".if") || word.any(|byte| matches!(byte, b'"' | b'\'' | b'\\'))
 }
 
 /// Where the lines begin, from the first one at or behind `at` on.
@@ -90,10 +89,13 @@ fn opens_proxy(text: &str, line: usize) -> bool {
     named && Kind::of(word).is_some_and(|kind| kind != Kind::Defaults)
 }
 
-/// Where the first proxy begins behind the last section that is none.
+/// Where the first proxy begins behind the last section that is none; none where a condition may stand.
 fn head_end(text: &str) -> Option<usize> {
     let mut found = None;
     for line in lines_from(text, 0) {
+        if may_be_condition(text, line) {
+            return None;
+        }
         if opens_proxy(text, line) {
             found = found.or(Some(line));
         } else if keywords::section(first_word(text, line)).is_some() {
@@ -337,6 +339,15 @@ mod tests {
                 parts.windows(2).all(|pair| pair[0].bytes.end == pair[1].bytes.start) && parts[most - 1].bytes.end == pools.len()
             );
             assert!(parts.iter().all(|part| part.bytes.len() > pools.len() / most / 2), "about one size");
+        }
+    }
+
+    #[test]
+    fn one_long_line_is_looked_at_once() {
+        // Quadratic, this took minutes.
+        for word in ["\" ", ".if ", "\n", " \n", " "] {
+            let text = format!("backend a {}\nbackend b\n", word.repeat(1 << 20));
+            assert!(cut(&text, 8).parts.len() <= 8);
         }
     }
 
